@@ -29,9 +29,10 @@ inline constexpr std::size_t kDropReasons = 32;
 inline constexpr std::size_t kServiceBytes = 128;
 inline constexpr std::size_t kExecutableBytes = 256;
 
-// Cells 0 and 1 take what is added through null handles: integers in 0, doubles in 1.
+// Cells 0 to 2 take what is added or set through null handles: integers, doubles, gauges.
 inline constexpr std::uint32_t kNullIntegerCell = 0;
 inline constexpr std::uint32_t kNullFloatCell = 1;
+inline constexpr std::uint32_t kNullGaugeCell = 2;
 inline constexpr std::uint32_t kFirstFreeCell = 8;
 
 // Limits a reader enforces and a writer keeps to.

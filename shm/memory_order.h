@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <bit>
 #include <cstdint>
 
 namespace notch::shm {
@@ -43,6 +44,48 @@ inline void write_alone(T& word, T value) noexcept {
 template <class T>
 inline T add_alone(T& word, T amount) noexcept {
   return std::atomic_ref<T>(word).fetch_add(amount, std::memory_order_relaxed);
+}
+
+// Relaxed is enough: as add_alone(). Returns the value and leaves zero.
+template <class T>
+inline T take_all(T& word) noexcept {
+  return std::atomic_ref<T>(word).exchange(T{}, std::memory_order_relaxed);
+}
+
+// Acquire on success: the partner of the publish() that left `expected`.
+template <class T>
+inline bool exchange_if(T& word, T expected, T wanted) noexcept {
+  return std::atomic_ref<T>(word).compare_exchange_strong(
+      expected, wanted, std::memory_order_acquire, std::memory_order_relaxed);
+}
+
+// Acquire on success: sees what the last holder wrote before publish(word, 0). [tag: registry-lock]
+inline bool take_lock(std::uint32_t& word) noexcept {
+  return exchange_if(word, std::uint32_t{0}, std::uint32_t{1});
+}
+
+// Relaxed: a double that others add to as well; the sum does not care for order.
+inline void add_float_alone(std::uint64_t& word, double amount) noexcept {
+  std::atomic_ref<std::uint64_t> cell(word);
+  std::uint64_t before = cell.load(std::memory_order_relaxed);
+  while (!cell.compare_exchange_weak(
+      before, std::bit_cast<std::uint64_t>(std::bit_cast<double>(before) + amount),
+      std::memory_order_relaxed)) {
+  }
+}
+
+// Relaxed, on both outcomes: the word stands alone. On failure `expected` takes what is there.
+template <class T>
+inline bool exchange_alone(T& word, T& expected, T wanted) noexcept {
+  return std::atomic_ref<T>(word).compare_exchange_weak(expected, wanted,
+                                                        std::memory_order_relaxed);
+}
+
+// Tells the processor that this is a waiting loop.
+inline void pause() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#endif
 }
 
 }  // namespace notch::shm

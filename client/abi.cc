@@ -1,0 +1,167 @@
+// The exported calls of abi.h: what inline code cannot do for itself.
+// Called by: the public headers, c_api.cc.
+#include <errno.h>
+#include <time.h>
+
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "client/catalogue.h"
+#include "client/exemplar_ring.h"
+#include "client/include/notch/abi.h"
+#include "client/process.h"
+#include "client/registry.h"
+#include "client/series_index.h"
+#include "shm/memory_order.h"
+
+using notch::client::drop;
+using notch::shm::DropReason;
+namespace shm = notch::shm;
+namespace client = notch::client;
+
+namespace {
+
+// What goes in comes out, whatever the calls between do to errno.
+class KeepErrno {
+ public:
+  KeepErrno() noexcept : saved_(errno) {}
+  ~KeepErrno() { errno = saved_; }
+  KeepErrno(const KeepErrno&) = delete;
+  KeepErrno& operator=(const KeepErrno&) = delete;
+
+ private:
+  int saved_;
+};
+
+std::uint64_t* shared_word(std::uint64_t offset) noexcept {
+  const KeepErrno keep;
+  std::byte* const shared = client::shared_column();
+  return shared == nullptr ? nullptr : reinterpret_cast<std::uint64_t*>(shared + offset);
+}
+
+// Coarse, because under SECCOMP_MODE_STRICT the fine clocks' time stamp counter is forbidden.
+std::uint64_t coarse_monotonic_ns() noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(now.tv_nsec);
+}
+
+void stamp(std::uint64_t* word, int mode) noexcept {
+  if (mode == NOTCH_GAUGE_LAST) shm::publish(word[1], coarse_monotonic_ns());  // [tag: gauge-time]
+}
+
+}  // namespace
+
+extern "C" {
+
+uint32_t notch_v1_define(const notch_definition* definition, notch_error* error) {
+  const KeepErrno keep;
+  notch_error unused;
+  notch_error& result = error != nullptr ? *error : unused;
+  std::memset(&result, 0, sizeof result);
+  if (definition == nullptr || !client::prepare()) {
+    result.code = definition == nullptr ? NOTCH_INVALID_ARGUMENT : NOTCH_NO_SPACE;
+    std::strcpy(result.message,
+                definition == nullptr ? "no definition given" : "no memory to count in");
+    return 0;
+  }
+  return client::define_family(*definition, result);
+}
+
+notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count) {
+  const KeepErrno keep;
+  return client::find_or_make_series(family, {values, count});
+}
+
+void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
+  std::uint64_t* const word = shared_word(offset);
+  if (word == nullptr) return;
+  const KeepErrno keep;
+  client::adopt_column();
+  shm::add_alone(*word, amount);
+}
+
+void notch_v1_add_float(uint64_t offset, double amount) {
+  std::uint64_t* const word = shared_word(offset);
+  if (word == nullptr) return;
+  const KeepErrno keep;
+  client::adopt_column();
+  shm::add_float_alone(*word, amount);
+}
+
+void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
+  if (!std::isfinite(value)) return drop(DropReason::kNotFinite);
+  std::uint64_t* const word = shared_word(offset);
+  if (word == nullptr) return;
+  shm::write_alone(*word, std::bit_cast<std::uint64_t>(value) ^ shm::kGaugeMask);
+  stamp(word, mode);
+}
+
+void notch_v1_add_gauge(uint64_t offset, double amount, int mode) {
+  if (!std::isfinite(amount)) return drop(DropReason::kNotFinite);
+  std::uint64_t* const word = shared_word(offset);
+  if (word == nullptr) return;
+  std::uint64_t before = shm::read_alone(*word);
+  for (;;) {
+    const double value = before == 0 ? 0.0 : std::bit_cast<double>(before ^ shm::kGaugeMask);
+    const double sum = value + amount;
+    if (!std::isfinite(sum)) return drop(DropReason::kNotFinite);
+    if (shm::exchange_alone(*word, before, std::bit_cast<std::uint64_t>(sum) ^ shm::kGaugeMask))
+      break;
+  }
+  stamp(word, mode);
+}
+
+void notch_v1_drop_not_finite(void) {
+  drop(DropReason::kNotFinite);
+}
+void notch_v1_drop_negative(void) {
+  drop(DropReason::kNegative);
+}
+
+uint64_t notch_v1_native_cell(const void* detail, int32_t index, int negative) {
+  const KeepErrno keep;
+  return client::find_or_make_bucket(*static_cast<const notch::NativeTable*>(detail), index,
+                                     negative != 0);
+}
+
+void notch_v1_exemplar(uint64_t offset, double value, const notch_exemplar* exemplar) {
+  if (offset < shm::kFirstFreeCell * shm::kCellBytes || exemplar == nullptr) return;
+  shm::Segment* const segment = client::attached_segment();
+  if (segment == nullptr) return;
+  const auto cell = static_cast<std::uint32_t>(offset / shm::kCellBytes);
+  if (!client::write_exemplar(segment->memory.base(), cell, value, *exemplar))
+    drop(DropReason::kExemplarBusy);
+}
+
+int notch_v1_reserve(size_t cells, size_t label_sets, int seal) {
+  const KeepErrno keep;
+  if (!client::prepare()) return -1;
+  const client::RegistryLock lock;
+  if (!lock || client::attach_locked() == nullptr) return -1;
+  const bool reserved = client::reserve_series(cells, label_sets);
+  if (seal != 0) client::seal();
+  return reserved ? 0 : -1;
+}
+
+void notch_v1_health(notch_health* health) {
+  const KeepErrno keep;
+  std::memset(health, 0, sizeof *health);
+  if (!client::prepare()) {
+    health->system_errno = ENOMEM;
+    return;
+  }
+  const client::RegistryLock lock;
+  const shm::Segment* const segment = lock ? client::attach_locked() : nullptr;
+  health->rseq = client::counts_by_rseq() ? 1 : 0;
+  health->dropped = client::dropped();
+  if (segment == nullptr) return;
+  health->attached = segment->attached ? 1 : 0;
+  health->on_disk = segment->on_disk ? 1 : 0;
+  health->system_errno = segment->system_errno;
+  std::memcpy(health->path, segment->path, sizeof health->path);
+}
+
+}  // extern "C"

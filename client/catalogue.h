@@ -1,0 +1,106 @@
+// The process's own copy of its catalogue: the record log a segment starts with, kept in private
+// memory so that a forked child can write it into a segment of its own without allocating. Called
+// by: registry and series_index under the lock; process when a segment is made.
+//
+// Invariants
+//   K1  Bytes below used() never change. One word publishes the length and the two id counters
+//   together. K2  A segment's log is a copy of a prefix of this one, published after the bytes are
+//   there. K3  A child forked in the middle of an append sees the log from before it; cells handed
+//   out and never
+//       recorded are lost, which costs 8 bytes each and nothing else.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "shm/layout.h"
+#include "shm/reservation.h"
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+inline constexpr std::uint64_t kCatalogueBytes = 32U << 20;
+
+class Catalogue {
+ public:
+  // Takes address space. False if there is none.
+  bool prepare() noexcept;
+
+  // --- under the registry's lock; an append is begin(), any of add_*(), then commit() ---
+
+  // Makes room for `bytes` more, here and in the segment. False: no memory, nothing changed.
+  bool begin(std::uint64_t bytes) noexcept;
+
+  // Offset of a string record; one that is there already is used again.
+  std::uint32_t add_string(std::string_view text) noexcept;
+  std::uint32_t add_bounds(std::span<const double> bounds) noexcept;
+
+  // Fill in all fields but header and id. Return the id.
+  std::uint32_t add_family(shm::FamilyRecord record,
+                           std::span<const std::uint32_t> label_names) noexcept;
+  std::uint32_t add_series(shm::SeriesRecord record,
+                           std::span<const std::uint32_t> label_values) noexcept;
+  void add_chunk(shm::ChunkRecord record) noexcept;
+
+  // Where the next record will be.
+  std::uint32_t pending_offset() const noexcept {
+    return static_cast<std::uint32_t>(pending_used_);
+  }
+
+  // Publishes what was added, here and in the segment.
+  void commit() noexcept;
+
+  // Hands out `count` cells in a row; 0 if there are none left.
+  std::uint32_t take_cells(std::uint32_t count) noexcept;
+
+  // Memory for this much more, so that begin() and take_cells() need no system call.
+  bool reserve(std::uint64_t cells, std::uint64_t bytes) noexcept;
+
+  // Writes the whole log into a new segment. REQUIRES: the segment has committed used() bytes for
+  // it.
+  void copy_to(shm::Segment& segment) noexcept;
+
+  // --- any time, any thread ---
+
+  std::uint64_t used() const noexcept;
+  std::uint64_t next_cell() const noexcept;
+
+  // The record or string at an offset that add_*() gave.
+  std::string_view string(std::uint32_t offset) const noexcept;
+  const std::byte* record(std::uint32_t offset) const noexcept { return log_.base() + offset; }
+
+  // How many bytes the records of these take at most.
+  static std::uint64_t string_bytes(std::string_view text) noexcept;
+
+ private:
+  std::byte* append(std::uint64_t bytes, shm::RecordKind kind) noexcept;
+
+  shm::Reservation log_;
+  shm::Reservation strings_;  // open-addressing table of offsets into log_
+
+  // Under the lock.
+  std::uint64_t log_committed_ = 0;
+  std::uint64_t pending_used_ = 0;
+  std::uint32_t pending_families_ = 0;
+  std::uint32_t pending_series_ = 0;
+  struct PendingString {
+    std::uint32_t* slot;
+    std::uint32_t offset;
+  };
+  PendingString pending_strings_[2 * shm::kMaxLabels] = {};  // entered into the table by commit()
+  std::uint32_t pending_string_count_ = 0;
+
+  // Published: used in the low 32 bits, then 20 bits of series, 12 of families. [tag: log-used]
+  std::uint64_t published_ = 0;
+  std::uint64_t next_cell_ = shm::kFirstFreeCell;
+};
+
+// Limits that the packing of Catalogue::published_ sets.
+inline constexpr std::uint32_t kMostFamilies = (1U << 12) - 1;
+inline constexpr std::uint32_t kMostSeries = 1U << 17;
+
+Catalogue& catalogue() noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,107 @@
+// The add: one number to one cell, with no system call, lock, allocation or exception.
+// Called by: the inline operations of counter.h, histogram.h and their neighbours. Not for users.
+//
+//   add(offset, amount):
+//     restartable section:                  (the kernel restarts it if the thread is preempted,
+//       id     = this thread's mm_cid        migrated or signalled inside)
+//       column = columns[id]                 null: not attached, forked, no column for this id yet
+//       if column is null: call the library, which adds to column 0
+//       *(column + offset) += amount         the one store, and the last instruction
+//
+// Invariants
+//   C1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add is
+//   alone. C2  The column is loaded inside the section: a fork in a signal handler restarts the
+//   child's add,
+//       which then reads null from the wiped page, not its parent's address.
+//   C3  One section commits one store. Two would add twice when restarted between them.
+//   C4  The thread's rseq_cs is cleared behind the section: it never points into code that was
+//   unloaded. C5  A thread that the kernel refused to register (cpu_id < 0) takes the library's
+//   way.
+#pragma once
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "notch/abi.h"
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(__SANITIZE_THREAD__) && \
+    !defined(NOTCH_NO_RSEQ)
+#if defined(__has_feature)
+#if !__has_feature(thread_sanitizer)
+#define NOTCH_RSEQ 1
+#endif
+#else
+#define NOTCH_RSEQ 1
+#endif
+#endif
+
+namespace notch::cell {
+
+#ifdef NOTCH_RSEQ
+// Restarts after which an add goes to column 0: a debugger that steps through restarts it for ever.
+#define NOTCH_RSEQ_RESTARTS 64
+
+// struct rseq: cpu_id at 4, rseq_cs at 8, mm_cid at 24. 0x53053053 is glibc's RSEQ_SIG, and the
+// bytes before it make the signature an undefined instruction (ud1), as the kernel's headers ask
+// for x86. The "?" puts both sections into the group of the function they belong to, so that the
+// linker drops them together with a duplicate of an inline function.
+#define NOTCH_RSEQ_SECTION(commit)                                                       \
+  ".pushsection __rseq_cs, \"aw?\"\n\t.balign 32\n"                                      \
+  "3:\n\t.long 0, 0\n\t.quad 1f, 2f-1f, 4f\n\t.popsection\n"                             \
+  "0:\n\tleaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[rseq])\n"                         \
+  "1:\n\tcmpl $0, %%fs:4(%[rseq])\n\tjs %l[slow]\n\t"                                    \
+  "movl %%fs:24(%[rseq]), %%eax\n\tmovq (%[columns],%%rax,8), %%rax\n\t"                 \
+  "testq %%rax, %%rax\n\tjz %l[slow]\n\t" commit                                         \
+  "\n2:\n\tmovq $0, %%fs:8(%[rseq])\n\t"                                                 \
+  ".pushsection __rseq_failure, \"ax?\"\n\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" \
+  "4:\n\tdecl %[restarts]\n\tjz %l[slow]\n\tjmp 0b\n\t.popsection\n\t"
+
+[[gnu::always_inline]] inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
+  asm volatile goto(NOTCH_RSEQ_SECTION("addq %[amount], (%%rax,%[offset])")
+                    : [restarts] "+r"(restarts)
+                    : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
+                      [offset] "r"(offset), [amount] "er"(amount)
+                    : "rax", "cc"
+                    : slow);
+  return;
+slow:
+  notch_v1_add_integer(offset, amount);
+}
+
+[[gnu::always_inline]] inline void add(std::uint64_t offset, double amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
+  asm volatile goto(
+      NOTCH_RSEQ_SECTION("movsd (%%rax,%[offset]), %%xmm15\n\taddsd %[amount], %%xmm15\n\t"
+                         "movsd %%xmm15, (%%rax,%[offset])")
+      : [restarts] "+r"(restarts)
+      : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
+        [offset] "r"(offset), [amount] "x"(amount)
+      : "rax", "xmm15", "cc"
+      : slow);
+  return;
+slow:
+  notch_v1_add_float(offset, amount);
+}
+#else
+inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
+  notch_v1_add_integer(offset, amount);
+}
+inline void add(std::uint64_t offset, double amount) noexcept {
+  notch_v1_add_float(offset, amount);
+}
+#endif
+
+// A gauge's store: column 0, the complement of the bits, so that zero means "never set".
+inline void set(std::uint64_t offset, double value) noexcept {
+  void* const shared = notch_v1_hot.columns[NOTCH_SHARED_COLUMN];
+  if (shared == nullptr || !(value - value == 0)) return notch_v1_set_gauge(offset, value, 0);
+  auto* const word = reinterpret_cast<std::uint64_t*>(static_cast<std::byte*>(shared) + offset);
+  // Relaxed: the cell stands alone, and the reader wants its latest value, not its order.
+  std::atomic_ref<std::uint64_t>(*word).store(~std::bit_cast<std::uint64_t>(value),
+                                              std::memory_order_relaxed);
+}
+
+}  // namespace notch::cell

@@ -1,0 +1,30 @@
+// How this process stands with the agent: attached or not, and why not; how much was dropped.
+#pragma once
+
+#include <cstddef>
+
+#include "notch/abi.h"
+
+namespace notch {
+
+// Cost: some microseconds. Thread-safe. Attaches if that was not yet tried.
+inline notch_health health() noexcept {
+  notch_health result;
+  notch_v1_health(&result);
+  return result;
+}
+
+// Commits memory for this many more label sets, of `cells_each` cells (1 for counters and gauges,
+// bounds
+// + 2 for histograms), so that no system call is made for them later. False if there is not enough.
+inline bool reserve(std::size_t label_sets, std::size_t cells_each = 1) noexcept {
+  return notch_v1_reserve(label_sets * cells_each, label_sets, 0) == 0;
+}
+
+// The same, and from here on Notch makes no system call in this process, whatever happens: what
+// would need one goes to column 0 or the overflow series. To be called before a sandbox is entered.
+inline bool seal(std::size_t label_sets, std::size_t cells_each = 1) noexcept {
+  return notch_v1_reserve(label_sets * cells_each, label_sets, 1) == 0;
+}
+
+}  // namespace notch

@@ -1,0 +1,31 @@
+// The outcome of a definition: fine, or which rule was broken, in words that name the metric.
+#pragma once
+
+#include <string_view>
+
+#include "notch/abi.h"
+
+namespace notch {
+
+// A value; copies freely, allocates nothing. Default: OK.
+class Status {
+ public:
+  Status() = default;
+
+  bool ok() const noexcept { return error_.code == NOTCH_OK; }
+  explicit operator bool() const noexcept { return ok(); }
+
+  // Which kind of rule; see enum notch_code in abi.h.
+  notch_code code() const noexcept { return static_cast<notch_code>(error_.code); }
+
+  // One line, such as: "HttpRequests": a metric name is snake_case ([a-z0-9_]). Empty if ok().
+  std::string_view message() const noexcept { return error_.message; }
+
+  // For the library's calls that fill an error in.
+  notch_error* raw() noexcept { return &error_; }
+
+ private:
+  notch_error error_{};
+};
+
+}  // namespace notch

@@ -1,0 +1,16 @@
+// What a metric and its labels may be called: Prometheus's rules and the practices of its
+// community. Called by: registry, once per definition.
+#pragma once
+
+#include "client/include/notch/abi.h"
+
+namespace notch::client {
+
+// Judges name, help, unit, label names, bounds, schema. Returns NOTCH_OK, or the rule's code with a
+// message in `error` that names the metric and the rule. No allocation.
+int judge_definition(const notch_definition& definition, notch_error& error) noexcept;
+
+// Writes "NAME": MESSAGE, cut to the error's size; bytes that do not print become '?'.
+int refuse(notch_error& error, int code, notch_text name, const char* message) noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,76 @@
+// The one state of a process: its segment, its columns, its lock; what a fork wipes and what it
+// keeps. Called by: abi.cc (the exported calls), registry, series_index, catalogue.
+//
+// Invariants
+//   P1  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero, so
+//   no
+//       column, no lock held, not attached. Everything else is inherited as it was.
+//   P2  Whatever is inherited is append-only and published last, so a child forked in the middle of
+//       another thread's registration sees the registry from before it.
+//   P3  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls the
+//   system. P4  columns[id] is null or a column with memory for every cell handed out. P5  The
+//   segment is only touched while `attached` is set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "client/include/notch/abi.h"
+#include "shm/layout.h"
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+// Zero after a fork.
+struct Wiped {
+  void* columns[NOTCH_SHARED_COLUMN + 1];
+  std::uint32_t lock;
+  std::uint32_t attached;
+  std::uintptr_t lock_owner;
+};
+
+// Held while the registry or the segment changes. Not got when this very thread holds it already,
+// below us on the stack: we are in a signal handler then, and must not wait.
+class RegistryLock {
+ public:
+  RegistryLock() noexcept;
+  ~RegistryLock();
+  RegistryLock(const RegistryLock&) = delete;
+  RegistryLock& operator=(const RegistryLock&) = delete;
+  explicit operator bool() const noexcept { return held_; }
+
+ private:
+  bool held_;
+};
+
+// Makes the private memory, once; false if there is none, and then nothing is ever counted.
+bool prepare() noexcept;
+
+// The segment, attaching this process (or this forked child) if it is not. Null if that cannot be.
+// REQUIRES: the lock is held.
+shm::Segment* attach_locked() noexcept;
+
+// The segment if this process is attached, else null. Does not attach.
+shm::Segment* attached_segment() noexcept;
+
+// Column 0, attaching first if need be; null if there is none.
+std::byte* shared_column() noexcept;
+
+// Gives the running thread's concurrency id a column of its own, if it can have one.
+void adopt_column() noexcept;
+
+// Counts something not taken. Async-signal-safe.
+void drop(shm::DropReason reason, std::uint64_t count = 1) noexcept;
+std::uint64_t dropped() noexcept;
+
+// Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
+bool commit_cells_locked(std::uint64_t cells) noexcept;
+
+bool sealed() noexcept;
+void seal() noexcept;
+bool counts_by_rseq() noexcept;
+
+// Writes a line to standard error if NOTCH_DEBUG is set. Parts are joined.
+void debug_line(const char* a, const char* b = "", const char* c = "") noexcept;
+
+}  // namespace notch::client

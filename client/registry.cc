@@ -1,0 +1,206 @@
+#include "client/registry.h"
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "client/bucket_tables.h"
+#include "client/catalogue.h"
+#include "client/name_rules.h"
+#include "client/process.h"
+#include "shm/memory_order.h"
+
+namespace notch::client {
+namespace {
+
+constexpr std::uint64_t kPrivateBytes = 64U << 20;
+constexpr std::size_t kDefaultSeriesLimit = 2000;
+
+struct Registry {
+  PrivateMemory memory;
+  FamilyShape* families = nullptr;
+  std::uint32_t count = 0;  // [tag: family-count]
+};
+
+constinit Registry registry;
+
+std::string_view view(notch_text text) noexcept {
+  return {text.data, text.size};
+}
+
+shm::FamilyRecord record_of(const FamilyShape& family) noexcept {
+  shm::FamilyRecord record;
+  std::memcpy(&record, catalogue().record(family.record), sizeof record);
+  return record;
+}
+
+std::string_view label_name(const FamilyShape& family, std::size_t index) noexcept {
+  std::uint32_t offset = 0;
+  std::memcpy(&offset, catalogue().record(family.record) + sizeof(shm::FamilyRecord) + index * 4,
+              4);
+  return catalogue().string(offset);
+}
+
+bool same_bounds(const FamilyShape& family, const notch_definition& definition) noexcept {
+  if (definition.type != NOTCH_HISTOGRAM) return true;
+  return family.buckets->count == definition.bound_count &&
+         std::memcmp(family.buckets->upper, definition.bounds,
+                     definition.bound_count * sizeof(double)) == 0;
+}
+
+// The rule a second definition breaks, or null if it says the same. The first help stays.
+const char* difference(const FamilyShape& family, const notch_definition& definition) noexcept {
+  const shm::FamilyRecord record = record_of(family);
+  if (record.type != definition.type || record.number != definition.number) {
+    return "already defined with another type";
+  }
+  if (record.gauge_mode != definition.gauge_mode) return "already defined with another gauge mode";
+  if (catalogue().string(record.unit) != view(definition.unit))
+    return "already defined with another unit";
+  if (record.schema != definition.schema || record.zero_threshold != definition.zero_threshold ||
+      !same_bounds(family, definition)) {
+    return "already defined with other buckets";
+  }
+  if (record.label_count != definition.label_count) return "already defined with other labels";
+  for (std::size_t i = 0; i < definition.label_count; ++i) {
+    if (label_name(family, i) != view(definition.label_names[i]))
+      return "already defined with other labels";
+  }
+  return nullptr;
+}
+
+FamilyShape* find_by_name(std::string_view name) noexcept {
+  for (std::uint32_t i = 0; i < registry.count; ++i) {
+    if (catalogue().string(record_of(registry.families[i]).name) == name)
+      return &registry.families[i];
+  }
+  return nullptr;
+}
+
+std::uint32_t cell_count(const notch_definition& definition) noexcept {
+  switch (definition.type) {
+    case NOTCH_HISTOGRAM:
+      return static_cast<std::uint32_t>(definition.bound_count) + 2;
+    case NOTCH_NATIVE_HISTOGRAM:
+      return shm::kNativeBaseCells;
+    case NOTCH_GAUGE:
+      return definition.gauge_mode == NOTCH_GAUGE_LAST ? 2 : 1;
+    default:
+      return 1;
+  }
+}
+
+std::uint64_t record_bytes(const notch_definition& definition) noexcept {
+  std::uint64_t bytes = sizeof(shm::FamilyRecord) + 4 * definition.label_count + 8;
+  for (std::size_t i = 0; i < definition.label_count; ++i) {
+    bytes += Catalogue::string_bytes(view(definition.label_names[i]));
+  }
+  bytes += Catalogue::string_bytes(view(definition.name)) +
+           Catalogue::string_bytes(view(definition.help)) +
+           Catalogue::string_bytes(view(definition.unit));
+  return bytes + sizeof(shm::BoundsRecord) + definition.bound_count * sizeof(double);
+}
+
+void write_record(const notch_definition& definition, FamilyShape& family) noexcept {
+  shm::FamilyRecord record{};
+  record.type = static_cast<std::uint8_t>(definition.type);
+  record.number = static_cast<std::uint8_t>(definition.number);
+  record.gauge_mode = static_cast<std::uint8_t>(definition.gauge_mode);
+  record.schema = static_cast<std::int8_t>(definition.schema);
+  record.zero_threshold = definition.zero_threshold;
+  record.name = catalogue().add_string(view(definition.name));
+  record.help = catalogue().add_string(view(definition.help));
+  record.unit = catalogue().add_string(view(definition.unit));
+  if (definition.type == NOTCH_HISTOGRAM) {
+    record.bounds = catalogue().add_bounds({definition.bounds, definition.bound_count});
+  }
+  std::uint32_t names[shm::kMaxLabels];
+  for (std::size_t i = 0; i < definition.label_count; ++i) {
+    names[i] = catalogue().add_string(view(definition.label_names[i]));
+  }
+  family.record = catalogue().pending_offset();
+  family.id = catalogue().add_family(record, {names, definition.label_count});
+  catalogue().commit();
+}
+
+// A definition that passed the rules, and is not there yet. REQUIRES: the lock is held, attached.
+std::uint32_t add_family(const notch_definition& definition, notch_error& error) noexcept {
+  FamilyShape& family = registry.families[registry.count];
+  family = FamilyShape{};
+  if (definition.type == NOTCH_HISTOGRAM) {
+    family.buckets =
+        make_bucket_table({definition.bounds, definition.bound_count}, registry.memory);
+  }
+  const bool no_table = definition.type == NOTCH_HISTOGRAM && family.buckets == nullptr;
+  if (no_table || !catalogue().begin(record_bytes(definition))) {
+    refuse(error, NOTCH_NO_SPACE, definition.name, "no room in the segment for another definition");
+    return 0;
+  }
+  family.type = definition.type;
+  family.gauge_mode = definition.gauge_mode;
+  family.schema = definition.schema;
+  family.label_count = static_cast<std::uint32_t>(definition.label_count);
+  family.cell_count = cell_count(definition);
+  family.zero_threshold = definition.zero_threshold;
+  const std::size_t limit =
+      definition.series_limit != 0 ? definition.series_limit : kDefaultSeriesLimit;
+  family.series_limit = limit < kMostSeries ? static_cast<std::uint32_t>(limit) : kMostSeries;
+  write_record(definition, family);
+  shm::publish(registry.count, registry.count + 1);  // [tag: family-count]
+  return registry.count;
+}
+
+}  // namespace
+
+PrivateMemory& private_memory() noexcept {
+  return registry.memory;
+}
+
+bool prepare_registry() noexcept {
+  if (!registry.memory.prepare(kPrivateBytes)) return false;
+  registry.families =
+      static_cast<FamilyShape*>(registry.memory.take(kMostFamilies * sizeof(FamilyShape)));
+  return registry.families != nullptr;
+}
+
+FamilyShape* find_family(std::uint32_t family) noexcept {
+  if (family == 0 || family > shm::observe(registry.count)) return nullptr;  // [tag: family-count]
+  return &registry.families[family - 1];
+}
+
+std::uint32_t define_family(const notch_definition& definition, notch_error& error) noexcept {
+  if (judge_definition(definition, error) != NOTCH_OK) {
+    drop(shm::DropReason::kInvalidDefinition);
+    debug_line("notch: refused: ", error.message);
+    return 0;
+  }
+  const RegistryLock lock;
+  if (!lock) {
+    drop(shm::DropReason::kReentered);
+    refuse(error, NOTCH_INVALID_ARGUMENT, definition.name,
+           "defined in a signal handler during a definition");
+    return 0;
+  }
+  if (attach_locked() == nullptr) {
+    refuse(error, NOTCH_NO_SPACE, definition.name, "no memory to count in");
+    return 0;
+  }
+  if (FamilyShape* const known = find_by_name(view(definition.name)); known != nullptr) {
+    const char* const message = difference(*known, definition);
+    if (message == nullptr) return static_cast<std::uint32_t>(known - registry.families) + 1;
+    drop(shm::DropReason::kConflict);
+    refuse(error, NOTCH_CONFLICT, definition.name, message);
+    debug_line("notch: refused: ", error.message);
+    return 0;
+  }
+  if (registry.count >= kMostFamilies) {
+    drop(shm::DropReason::kCatalogueFull);
+    refuse(error, NOTCH_NO_SPACE, definition.name, "a process has at most 4095 families");
+    return 0;
+  }
+  const std::uint32_t family = add_family(definition, error);
+  if (family == 0) drop(shm::DropReason::kCatalogueFull);
+  return family;
+}
+
+}  // namespace notch::client

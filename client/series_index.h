@@ -1,0 +1,29 @@
+// From a family and label values to the series: a table that readers walk without a lock.
+// Called by: abi.cc.
+//
+// Invariants
+//   I1  A slot goes once from 0 to an entry that is complete. [tag: series-slot]
+//   I2  find_series() takes no lock, allocates nothing and is async-signal-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "client/include/notch/abi.h"
+#include "client/include/notch/native_table.h"
+
+namespace notch::client {
+
+bool prepare_series_index() noexcept;
+
+// The series, made if it is new; the overflow series or the null handle by the rules of family.h.
+notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values) noexcept;
+
+// The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room.
+std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t index,
+                                  bool negative) noexcept;
+
+// Makes sure that this many new series need no system call.
+bool reserve_series(std::uint64_t cells, std::uint64_t label_sets) noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,44 @@
+#include "client/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "client/utf8.h"
+
+namespace notch::client {
+namespace {
+
+const char* value_of(const char* name) noexcept {
+  const char* const value = getenv(name);
+  return value != nullptr && value[0] != '\0' ? value : nullptr;
+}
+
+bool is_on(const char* name) noexcept {
+  const char* const value = value_of(name);
+  return value != nullptr && strcmp(value, "0") != 0;
+}
+
+}  // namespace
+
+void read_settings(Settings& settings) noexcept {
+  settings = Settings{};
+  settings.debug = is_on("NOTCH_DEBUG");
+  const char* directory = value_of("NOTCH_DIR");
+  if (directory == nullptr) {
+    directory = access("/run/notch", W_OK | X_OK) == 0 ? "/run/notch" : "/dev/shm/notch";
+  }
+  if (!is_on("NOTCH_DISABLED") && strlen(directory) < sizeof settings.directory) {
+    strcpy(settings.directory, directory);
+  }
+  const char* service = value_of("NOTCH_SERVICE");
+  if (service == nullptr) service = value_of("OTEL_SERVICE_NAME");
+  if (service == nullptr) service = program_invocation_short_name;
+  // Cut at a character's edge; what is not UTF-8 becomes U+FFFD.
+  const std::size_t length =
+      make_valid_utf8({service, strlen(service)}, settings.service, sizeof settings.service - 1);
+  settings.service[length] = '\0';
+}
+
+}  // namespace notch::client

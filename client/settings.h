@@ -1,0 +1,20 @@
+// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG. Read once, at
+// start, and copied: a program may change its environment later. Called by: process.
+#pragma once
+
+#include "shm/layout.h"
+
+namespace notch::client {
+
+struct Settings {
+  char directory[192];  // empty: disabled
+  char service[shm::kServiceBytes];
+  bool debug;
+};
+
+// NOTCH_DIR, else /run/notch if it is there, else /dev/shm/notch. NOTCH_SERVICE, else
+// OTEL_SERVICE_NAME, else the program's name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to
+// anything but "" and "0".
+void read_settings(Settings& settings) noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,88 @@
+#include "shm/process_identity.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace notch::shm {
+namespace {
+
+// Reads a small file of /proc whole; returns its length, 0 if it cannot.
+std::size_t read_small_file(const char* path, char* out, std::size_t size) noexcept {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t got = ::read(fd, out, size - 1);
+  ::close(fd);
+  const std::size_t length = got > 0 ? static_cast<std::size_t>(got) : 0;
+  out[length] = '\0';
+  return length;
+}
+
+// "f81d4fae-7dec-11d0-a765-00a0c91e6bf6" to 16 bytes.
+void parse_uuid(const char* text, std::uint8_t* out) noexcept {
+  std::size_t digits = 0;
+  for (; *text != '\0' && digits < 32; ++text) {
+    const char c = *text;
+    const int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (value < 0) continue;
+    const int high = digits % 2 == 0 ? value << 4 : out[digits / 2] | value;
+    out[digits / 2] = static_cast<std::uint8_t>(high);
+    ++digits;
+  }
+}
+
+// Field 22 of /proc/self/stat. The second field is the command in brackets and may hold anything.
+std::uint64_t start_time_ticks() noexcept {
+  char stat[1024];
+  if (read_small_file("/proc/self/stat", stat, sizeof stat) == 0) return 0;
+  const char* field = strrchr(stat, ')');
+  if (field == nullptr) return 0;
+  for (int number = 2; number < 22 && field != nullptr; ++number) {
+    field = strchr(field + 1, ' ');
+  }
+  std::uint64_t ticks = 0;
+  for (const char* digit = field == nullptr ? "" : field + 1; *digit >= '0' && *digit <= '9';
+       ++digit) {
+    ticks = ticks * 10 + static_cast<std::uint64_t>(*digit - '0');
+  }
+  return ticks;
+}
+
+}  // namespace
+
+char* write_decimal(char* out, std::uint64_t value) noexcept {
+  char digits[20];
+  int count = 0;
+  do {
+    digits[count++] = static_cast<char>('0' + value % 10);
+    value /= 10;
+  } while (value != 0);
+  while (count > 0) *out++ = digits[--count];
+  return out;
+}
+
+void describe_process(SegmentHeader& header) noexcept {
+  header.pid = static_cast<std::uint32_t>(getpid());
+  header.uid = geteuid();
+  header.start_time_ticks = start_time_ticks();
+  struct stat name_space {};
+  if (stat("/proc/self/ns/pid", &name_space) == 0) header.pid_namespace = name_space.st_ino;
+  char boot[64];
+  if (read_small_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot) != 0) {
+    parse_uuid(boot, header.boot_id);
+  }
+  const ssize_t length = readlink("/proc/self/exe", header.executable, kExecutableBytes - 1);
+  header.executable[length > 0 ? length : 0] = '\0';
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  header.created_unix_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
+                           static_cast<std::uint64_t>(now.tv_nsec);
+  if (getrandom(header.segment_id, sizeof header.segment_id, GRND_NONBLOCK) < 0) {
+    memcpy(header.segment_id, &header.created_unix_ns, sizeof header.created_unix_ns);
+  }
+}
+
+}  // namespace notch::shm

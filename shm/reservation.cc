@@ -1,0 +1,48 @@
+#include "shm/reservation.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace notch::shm {
+
+bool Reservation::reserve(std::uint64_t bytes) noexcept {
+  const int saved_errno = errno;
+  void* const base =
+      mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  errno = saved_errno;
+  if (base == MAP_FAILED) return false;
+  adopt(static_cast<std::byte*>(base), bytes, false);
+  return true;
+}
+
+void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept {
+  base_ = base;
+  bytes_ = bytes;
+  shared_ = shared;
+  populate_unknown_ = false;
+}
+
+bool Reservation::commit(std::uint64_t offset, std::uint64_t bytes) noexcept {
+  const int saved_errno = errno;
+  bool committed = mprotect(base_ + offset, bytes, PROT_READ | PROT_WRITE) == 0;
+  if (committed && shared_) {
+    committed = madvise(base_ + offset, bytes, MADV_POPULATE_WRITE) == 0;
+    populate_unknown_ = !committed && errno == EINVAL;
+  }
+  errno = saved_errno;
+  return committed;
+}
+
+void Reservation::release() noexcept {
+  const int saved_errno = errno;
+  if (base_ != nullptr) munmap(base_, bytes_);
+  base_ = nullptr;
+  bytes_ = 0;
+  errno = saved_errno;
+}
+
+}  // namespace notch::shm

@@ -1,0 +1,49 @@
+// A stretch of address space taken once and made usable piece by piece, so that pointers into it
+// stay good for ever. Called by: segment_file, and the client's private memory.
+//
+// Invariants
+//   V1  The whole stretch is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE) locks
+//   only
+//       what is in use.
+//   V2  Nothing here allocates from the heap, throws or changes errno; all is async-signal-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::shm {
+
+class Reservation {
+ public:
+  // Takes `bytes` of private anonymous address space. False if there is none (RLIMIT_AS).
+  bool reserve(std::uint64_t bytes) noexcept;
+
+  // Takes over a mapping made elsewhere, `shared` if a store may need memory of a file system.
+  void adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept;
+
+  // Makes [offset, offset + bytes), both multiples of the page size, readable and writable. In a
+  // shared mapping, memory is there when this returns true: a store cannot raise SIGBUS. False, and
+  // nothing changed that matters, if there is no memory or the file system is full.
+  bool commit(std::uint64_t offset, std::uint64_t bytes) noexcept;
+
+  // True once if the last failed commit() was refused because the kernel does not know
+  // MADV_POPULATE_WRITE (before Linux 5.14); the caller has another way.
+  bool populate_unknown() const noexcept { return populate_unknown_; }
+
+  void release() noexcept;
+
+  std::byte* base() const noexcept { return base_; }
+  std::uint64_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::byte* base_ = nullptr;
+  std::uint64_t bytes_ = 0;
+  bool shared_ = false;
+  bool populate_unknown_ = false;
+};
+
+constexpr std::uint64_t round_to_page(std::uint64_t bytes) noexcept {
+  return (bytes + 4095) & ~std::uint64_t{4095};
+}
+
+}  // namespace notch::shm

@@ -1,0 +1,326 @@
+#include "shm/segment_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <bit>
+
+#include "shm/injection_point.h"
+#include "shm/memory_order.h"
+#include "shm/process_identity.h"
+
+namespace notch::shm {
+namespace {
+
+constexpr std::uint64_t kLeastCells = 1024;
+constexpr std::uint64_t kLeastCatalogueBytes = 64 * 1024;
+constexpr std::uint64_t kExemplarBytes = kExemplarSlots * sizeof(ExemplarSlot);
+
+// A directory entry of tmpfs counts 20 bytes in the directory's size (BOGO_DIRENT_SIZE,
+// mm/shmem.c).
+constexpr std::int64_t kTmpfsEntryBytes = 20;
+constexpr std::int64_t kMostEntries = 32768;
+
+// Closes on the way out of any branch.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalogue_bytes,
+             Segment& segment) noexcept {
+  segment.catalogue_offset = kHeaderBytes + kExemplarBytes;
+  segment.catalogue_capacity = round_to_page(catalogue_bytes);
+  segment.values_offset = segment.catalogue_offset + segment.catalogue_capacity;
+  segment.column_stride = round_to_page(cells * kCellBytes);
+  segment.cell_capacity = segment.column_stride / kCellBytes;
+  segment.column_capacity = plan.columns;
+}
+
+std::uint64_t file_bytes(const Segment& segment) noexcept {
+  return segment.values_offset + segment.column_capacity * segment.column_stride;
+}
+
+// Room must stay for others on the file system, and segments that no agent fetches must not pile
+// up.
+int refuse_full_directory(int directory_fd, Segment& segment) noexcept {
+  struct statfs system {};
+  struct stat directory {};
+  if (fstatfs(directory_fd, &system) != 0 || fstat(directory_fd, &directory) != 0) return errno;
+  segment.on_disk = system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC;
+  if (system.f_blocks != 0 && system.f_bavail < system.f_blocks / 10) return ENOSPC;
+  if (system.f_files != 0 && system.f_ffree < system.f_files / 10) return ENOSPC;
+  if (!segment.on_disk && directory.st_size / kTmpfsEntryBytes > kMostEntries) return EDQUOT;
+  return 0;
+}
+
+// Growing a file past RLIMIT_FSIZE raises SIGXFSZ, which kills; so the limit is asked first.
+bool within_file_size_limit(std::uint64_t bytes) noexcept {
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_FSIZE, &limit) != 0) return true;
+  return limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
+}
+
+bool map_file(int fd, std::uint64_t bytes, Segment& segment) noexcept {
+  void* const base = mmap(nullptr, bytes, PROT_NONE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (base == MAP_FAILED) return false;
+  segment.memory.adopt(static_cast<std::byte*>(base), bytes, true);
+  if (madvise(base, bytes, MADV_DONTFORK) == 0 && madvise(base, bytes, MADV_DONTDUMP) == 0)
+    return true;
+  segment.memory.release();
+  return false;
+}
+
+// Memory by fallocate while the descriptor is there: it works before MADV_POPULATE_WRITE
+// (Linux 5.14).
+bool commit_first(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
+  const std::uint64_t head =
+      segment.catalogue_offset + round_to_page(plan.committed_catalogue_bytes);
+  const std::uint64_t cells = round_to_page(plan.committed_cells * kCellBytes);
+  if (fallocate(fd, 0, 0, static_cast<off_t>(head)) != 0) return false;
+  if (fallocate(fd, 0, static_cast<off_t>(segment.values_offset), static_cast<off_t>(cells)) != 0) {
+    return false;
+  }
+  std::byte* const base = segment.memory.base();
+  if (mprotect(base, head, PROT_READ | PROT_WRITE) != 0) return false;
+  if (mprotect(base + segment.values_offset, cells, PROT_READ | PROT_WRITE) != 0) return false;
+  segment.catalogue_committed = head - segment.catalogue_offset;
+  segment.cells_committed = cells / kCellBytes;
+  return true;
+}
+
+void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
+  SegmentHeader& header = segment.header();
+  header.major = kMajorVersion;
+  header.minor = kMinorVersion;
+  header.byte_order = kByteOrder;
+  header.header_bytes = kHeaderBytes;
+  header.state = static_cast<std::uint32_t>(State::kLive);
+  header.file_bytes = file_bytes(segment);
+  header.catalogue_offset = segment.catalogue_offset;
+  header.catalogue_capacity = segment.catalogue_capacity;
+  header.values_offset = segment.values_offset;
+  header.column_stride = segment.column_stride;
+  header.column_capacity = segment.column_capacity;
+  header.counting_mode = static_cast<std::uint32_t>(plan.mode);
+  header.cell_capacity = segment.cell_capacity;
+  header.cells_committed = segment.cells_committed;
+  header.exemplar_offset = kHeaderBytes;
+  header.exemplar_slots = kExemplarSlots;
+  header.exemplar_slot_bytes = sizeof(ExemplarSlot);
+  header.column_bitmap[0] = 1;
+  strncpy(header.service, plan.service, kServiceBytes - 1);
+  describe_process(header);
+  publish(header.magic, kMagic);  // [tag: magic] read by SegmentReader::attach
+}
+
+// "<pid>-<16 hex digits>.notch"
+void make_name(std::uint32_t pid, char* name) noexcept {
+  std::uint64_t random = 0;
+  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof random)) {
+    random = reinterpret_cast<std::uintptr_t>(name) * 0x9e3779b97f4a7c15U;
+  }
+  char* end = write_decimal(name, pid);
+  *end++ = '-';
+  for (int shift = 60; shift >= 0; shift -= 4) *end++ = "0123456789abcdef"[(random >> shift) & 15];
+  memcpy(end, ".notch", 7);
+}
+
+// Without O_TMPFILE the file has a name from its birth: a hidden one that readers pass over.
+int open_hidden(int directory_fd, const char* name, char* hidden) noexcept {
+  hidden[0] = '.';
+  strcpy(hidden + 1, name);
+  strcat(hidden, ".new");
+  return openat(directory_fd, hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+int give_name(int directory_fd, int fd, const char* name, const char* hidden) noexcept {
+  if (hidden[0] != '\0') return renameat(directory_fd, hidden, directory_fd, name) == 0 ? 0 : errno;
+  char link[40] = "/proc/self/fd/";
+  *write_decimal(link + strlen(link), static_cast<std::uint64_t>(fd)) = '\0';
+  return linkat(AT_FDCWD, link, directory_fd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
+  if (fchmod(fd, 0640) != 0) return errno;  // whatever the umask
+  if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
+  NOTCH_INJECTION_POINT("segment.locked");
+  std::uint64_t cells = plan.cells;
+  std::uint64_t catalogue_bytes = plan.catalogue_bytes;
+  for (;; cells /= 2, catalogue_bytes /= 2) {
+    if (cells < kLeastCells || catalogue_bytes < kLeastCatalogueBytes) return EFBIG;
+    lay_out(plan, cells, catalogue_bytes, segment);
+    if (!within_file_size_limit(file_bytes(segment))) continue;
+    if (ftruncate(fd, static_cast<off_t>(file_bytes(segment))) != 0) return errno;
+    if (map_file(fd, file_bytes(segment), segment)) break;
+    if (errno != ENOMEM) return errno;
+  }
+  NOTCH_INJECTION_POINT("segment.sized");
+  if (!commit_first(fd, plan, segment)) {
+    const int cause = errno;
+    segment.memory.release();
+    return cause;
+  }
+  NOTCH_INJECTION_POINT("segment.mapped");
+  struct stat file {};
+  if (fstat(fd, &file) == 0) {
+    segment.device = file.st_dev;
+    segment.inode = file.st_ino;
+  }
+  fill_header(plan, segment);
+  return 0;
+}
+
+int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexcept {
+  if (const int cause = refuse_full_directory(directory_fd, segment); cause != 0) return cause;
+  char name[64];
+  char hidden[80] = "";
+  make_name(static_cast<std::uint32_t>(getpid()), name);
+  int opened = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
+  const bool no_tmpfile = opened < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
+  if (no_tmpfile || (opened >= 0 && access("/proc/self/fd", F_OK) != 0)) {
+    if (opened >= 0) ::close(opened);
+    opened = open_hidden(directory_fd, name, hidden);
+  }
+  const Descriptor file(opened);
+  if (file.get() < 0) return errno;
+  int cause = fill_file(file.get(), plan, segment);
+  if (cause == 0) {
+    NOTCH_INJECTION_POINT("segment.filled");
+    cause = give_name(directory_fd, file.get(), name, hidden);
+    if (cause != 0) segment.memory.release();
+  }
+  if (cause != 0 && hidden[0] != '\0') unlinkat(directory_fd, hidden, 0);
+  if (cause != 0) return cause;
+  NOTCH_INJECTION_POINT("segment.named");
+  const std::size_t length = strlen(plan.directory);
+  if (length + 1 + strlen(name) < sizeof segment.path) {
+    memcpy(segment.path, plan.directory, length);
+    segment.path[length] = '/';
+    strcpy(segment.path + length + 1, name);
+  }
+  return 0;
+}
+
+// Before Linux 5.14: open the file again by its name and ask the file system for the memory.
+bool commit_by_name(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  const Descriptor file(::open(segment.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
+  struct stat status {};
+  if (file.get() < 0 || fstat(file.get(), &status) != 0) return false;
+  if (status.st_dev != segment.device || status.st_ino != segment.inode) return false;
+  return fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0;
+}
+
+bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  if (segment.memory.commit(offset, bytes)) return true;
+  return segment.attached && segment.memory.populate_unknown() &&
+         commit_by_name(segment, offset, bytes);
+}
+
+bool in_use(const Segment& segment, std::uint32_t column) noexcept {
+  return (read_alone(segment.header().column_bitmap[column / 64]) >> (column % 64) & 1) != 0;
+}
+
+}  // namespace
+
+bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
+  const int saved_errno = errno;
+  segment = Segment{};
+  const Descriptor directory(::open(plan.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  segment.system_errno = directory.get() < 0 ? errno : create_in(directory.get(), plan, segment);
+  segment.attached = segment.system_errno == 0;
+  errno = saved_errno;
+  return segment.attached;
+}
+
+bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept {
+  const int system_errno = segment.system_errno;
+  segment = Segment{};
+  segment.system_errno = system_errno;
+  for (std::uint64_t cells = plan.cells, catalogue_bytes = plan.catalogue_bytes;;
+       cells /= 2, catalogue_bytes /= 2) {
+    if (cells < kLeastCells || catalogue_bytes < kLeastCatalogueBytes) return false;
+    lay_out(plan, cells, catalogue_bytes, segment);
+    if (segment.memory.reserve(file_bytes(segment))) break;
+  }
+  const std::uint64_t catalogue = round_to_page(plan.committed_catalogue_bytes);
+  const std::uint64_t values = round_to_page(plan.committed_cells * kCellBytes);
+  if (!segment.memory.commit(0, segment.catalogue_offset + catalogue) ||
+      !segment.memory.commit(segment.values_offset, values)) {
+    segment.memory.release();
+    return false;
+  }
+  segment.catalogue_committed = catalogue;
+  segment.cells_committed = values / kCellBytes;
+  fill_header(plan, segment);
+  return true;
+}
+
+bool commit_column(Segment& segment, std::uint32_t index) noexcept {
+  if (index >= segment.column_capacity) return false;
+  const std::uint64_t offset = segment.values_offset + index * segment.column_stride;
+  const int saved_errno = errno;
+  const bool committed = commit_range(segment, offset, segment.cells_committed * kCellBytes);
+  errno = saved_errno;
+  if (!committed) return false;
+  std::uint64_t& word = segment.header().column_bitmap[index / 64];
+  publish(word, read_alone(word) | std::uint64_t{1} << (index % 64));  // [tag: column-bit]
+  return true;
+}
+
+bool commit_cells(Segment& segment, std::uint64_t cells) noexcept {
+  const std::uint64_t wanted = round_to_page(cells * kCellBytes) / kCellBytes;
+  if (wanted <= segment.cells_committed) return true;
+  if (wanted > segment.cell_capacity) return false;
+  const int saved_errno = errno;
+  bool committed = true;
+  for (std::uint32_t column = 0; committed && column < segment.column_capacity; ++column) {
+    if (!in_use(segment, column)) continue;
+    const std::uint64_t start = segment.values_offset + column * segment.column_stride;
+    committed = commit_range(segment, start + segment.cells_committed * kCellBytes,
+                             (wanted - segment.cells_committed) * kCellBytes);
+  }
+  errno = saved_errno;
+  if (!committed) return false;
+  segment.cells_committed = wanted;
+  publish(segment.header().cells_committed, wanted);  // [tag: cells-committed]
+  return true;
+}
+
+bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept {
+  const std::uint64_t wanted = round_to_page(bytes);
+  if (wanted <= segment.catalogue_committed) return true;
+  if (wanted > segment.catalogue_capacity) return false;
+  const int saved_errno = errno;
+  const bool committed =
+      commit_range(segment, segment.catalogue_offset + segment.catalogue_committed,
+                   wanted - segment.catalogue_committed);
+  errno = saved_errno;
+  if (committed) segment.catalogue_committed = wanted;
+  return committed;
+}
+
+void close_segment(Segment& segment) noexcept {
+  if (segment.memory.base() == nullptr) return;
+  publish(segment.header().state, static_cast<std::uint32_t>(State::kClosed));  // [tag: state]
+}
+
+}  // namespace notch::shm

@@ -1,0 +1,80 @@
+// The writer's side of a segment file: its birth, its growth, its end.
+// Called by: client/process, at the first definition, after a fork, and when memory runs out.
+//
+// The birth, in order; what a kill in between leaves is in FORMAT.md:
+//   nameless file -> shared flock -> size -> memory -> map -> header, magic last -> name -> close
+//
+// Invariants
+//   W1  A named segment is whole and its lock is held, for as long as the mapping lives.
+//   W2  No descriptor stays open. No part of the mapping is inherited by fork or seen in a core
+//   dump. W3  Async-signal-safe throughout: no heap, no locks, no stdio; a forked child calls this.
+//   W4  errno is as it was before.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "shm/layout.h"
+#include "shm/reservation.h"
+
+namespace notch::shm {
+
+// What a segment is to be. Sizes are upper bounds of address space, not of memory.
+struct SegmentPlan {
+  const char* directory = nullptr;  // null: private memory that nobody reads
+  const char* service = "";
+  CountingMode mode = CountingMode::kAtomic;
+  std::uint32_t columns = 1;
+  std::uint64_t cells = 0;
+  std::uint64_t catalogue_bytes = 0;
+  std::uint64_t committed_cells = 0;  // with memory from the start, in column 0
+  std::uint64_t committed_catalogue_bytes = 0;
+};
+
+// Where the parts are, and how the birth went.
+struct Segment {
+  Reservation memory;
+  std::uint64_t catalogue_offset = 0;
+  std::uint64_t catalogue_capacity = 0;
+  std::uint64_t catalogue_committed = 0;
+  std::uint64_t values_offset = 0;
+  std::uint64_t column_stride = 0;
+  std::uint64_t cell_capacity = 0;
+  std::uint64_t cells_committed = 0;
+  std::uint32_t column_capacity = 0;
+  std::uint64_t device = 0;
+  std::uint64_t inode = 0;
+  bool attached = false;  // false: private memory
+  bool on_disk = false;   // the directory is not on tmpfs: a store may block on write-back
+  int system_errno = 0;   // why not attached
+  char path[256] = {};
+
+  SegmentHeader& header() const noexcept {
+    return *reinterpret_cast<SegmentHeader*>(memory.base());
+  }
+  std::byte* column(std::uint32_t index) const noexcept {
+    return memory.base() + values_offset + index * column_stride;
+  }
+};
+
+// Makes a segment by the plan; if that fails and address space is the reason, with fewer cells.
+// Returns false, with system_errno set and nothing left behind, if there can be none.
+bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept;
+
+// The same in private memory, for a process that cannot have a file. False only without any memory.
+bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept;
+
+// Gives column `index` memory for the cells that are committed, and makes it count. False if there
+// is none.
+bool commit_column(Segment& segment, std::uint32_t index) noexcept;
+
+// Gives cells [0, cells) memory in every column in use. False, and no cell more than before, if
+// there is none.
+bool commit_cells(Segment& segment, std::uint64_t cells) noexcept;
+
+bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept;
+
+// Says that the process ended in order. The mapping stays: late adds still count.
+void close_segment(Segment& segment) noexcept;
+
+}  // namespace notch::shm
