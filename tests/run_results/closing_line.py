@@ -15,7 +15,7 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-Outcome = collections.namedtuple("Outcome", "where verdict reason")
+Outcome = collections.namedtuple("Outcome", "preset name verdict reason")
 
 # What tests/main.cc prints, and what other programs may: "skipped: NAME: reason".
 SKIP_LINE = re.compile(r"^skip(?:ped)?: (.+)$", re.MULTILINE | re.IGNORECASE)
@@ -25,21 +25,21 @@ NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 def outcome_of(preset, case):
     """One ctest entry's verdict: passed, failed or skipped, with the reason of the latter two."""
-    where = f"{preset}: {case.get('name')}"
+    name = case.get("name")
     status = case.get("status")
     output = case.findtext("system-out") or ""
     if status == "run":
-        return Outcome(where, "passed", "")
+        return Outcome(preset, name, "passed", "")
     if status == "disabled":
-        return Outcome(where, "skipped", "disabled")
+        return Outcome(preset, name, "skipped", "disabled")
     refusal = case.find("skipped")
     message = refusal.get("message", "") if refusal is not None else ""
     if status == "notrun" and message.startswith("SKIP_"):
         told = SKIP_LINE.findall(output) or output.strip().splitlines()[-1:]
         if told:
-            return Outcome(where, "skipped", "; ".join(told))
-        return Outcome(where, "failed", "skipped without saying why")
-    return Outcome(where, "failed", message)
+            return Outcome(preset, name, "skipped", "; ".join(told))
+        return Outcome(preset, name, "failed", "skipped without saying why")
+    return Outcome(preset, name, "failed", message)
 
 
 def read_results(preset, path):
@@ -52,36 +52,40 @@ def read_results(preset, path):
         outcomes.append(outcome)
         if outcome.verdict == "passed":
             for reason in SKIP_LINE.findall(case.findtext("system-out") or ""):
-                inside.append(Outcome(outcome.where, "skipped", reason))
+                inside.append(Outcome(preset, outcome.name, "skipped", reason))
     return outcomes, inside
 
 
 def print_list(title, outcomes):
-    if outcomes:
+    """One line per test and reason, with the presets it holds for."""
+    presets = {}
+    for outcome in outcomes:
+        presets.setdefault((outcome.name, outcome.reason), []).append(outcome.preset)
+    if presets:
         print(title)
-        for outcome in outcomes:
-            print(f"  {outcome.where}" + (f": {outcome.reason}" if outcome.reason else ""))
+    for (name, reason), where in presets.items():
+        print(f"  {name} ({', '.join(dict.fromkeys(where))})" + (f": {reason}" if reason else ""))
 
 
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", action="append", default=[], metavar="PRESET=FILE")
-    parser.add_argument("--passed", action="append", default=[], metavar="STEP")
-    parser.add_argument("--failed", action="append", default=[], metavar="STEP")
+    parser.add_argument("--passed", action="append", default=[], metavar="PRESET: STEP")
+    parser.add_argument("--failed", action="append", default=[], metavar="PRESET: STEP")
     return parser.parse_args(argv)
 
 
 def main(argv):
     given = arguments(argv)
-    outcomes = [Outcome(step, "passed", "") for step in given.passed]
-    outcomes += [Outcome(step, "failed", "") for step in given.failed]
+    outcomes = [Outcome(*step.split(": ", 1), "passed", "") for step in given.passed]
+    outcomes += [Outcome(*step.split(": ", 1), "failed", "") for step in given.failed]
     inside = []
     for results in given.results:
         preset, _, path = results.partition("=")
         try:
             found, skipped_inside = read_results(preset, path)
         except (OSError, ElementTree.ParseError) as error:
-            found, skipped_inside = [Outcome(preset, "failed", f"no results: {error}")], []
+            found, skipped_inside = [Outcome(preset, "ctest", "failed", f"no results: {error}")], []
         outcomes += found
         inside += skipped_inside
 

@@ -41,7 +41,7 @@ class ClosingLine(unittest.TestCase):
     def test_one_failure_fails_the_run(self):
         code, lines = self.run_on(PASSED.format(""), FAILED)
         self.assertEqual((code, lines[-1]), (1, "1 passed, 1 failed, 0 skipped"))
-        self.assertIn("  release: t", lines)
+        self.assertIn("  t (release)", lines)
 
     def test_no_test_fails_the_run(self):
         code, lines = self.run_on()
@@ -53,7 +53,7 @@ class ClosingLine(unittest.TestCase):
 
     def test_a_skip_shows_its_reason(self):
         _, lines = self.run_on(PASSED.format(""), SKIPPED.format("skipped: A.b: no kernel support"))
-        self.assertIn("  release: t: A.b: no kernel support", lines)
+        self.assertIn("  t (release): A.b: no kernel support", lines)
 
     def test_a_skip_without_a_word_is_a_failure(self):
         code, lines = self.run_on(PASSED.format(""), SKIPPED.format(""))
@@ -62,7 +62,7 @@ class ClosingLine(unittest.TestCase):
     def test_a_program_with_some_skips_is_passed_and_they_are_listed(self):
         code, lines = self.run_on(PASSED.format("[ OK ]\nskipped: A.b: needs root\n"))
         self.assertEqual((code, lines[-1]), (0, "1 passed, 0 failed, 0 skipped"))
-        self.assertIn("  release: t: A.b: needs root", lines)
+        self.assertIn("  t (release): A.b: needs root", lines)
 
     def test_a_program_that_is_not_there_is_a_failure(self):
         code, lines = self.run_on(PASSED.format(""), NOT_FOUND)
@@ -70,11 +70,12 @@ class ClosingLine(unittest.TestCase):
 
     def test_a_disabled_test_is_skipped_by_that_name(self):
         _, lines = self.run_on(PASSED.format(""), DISABLED)
-        self.assertIn("  release: t: disabled", lines)
+        self.assertIn("  t (release): disabled", lines)
 
     def test_a_failed_step_counts(self):
         code, lines = self.run_on(PASSED.format(""), extra=("--failed", "debug: build"))
         self.assertEqual((code, lines[-1]), (1, "1 passed, 1 failed, 0 skipped"))
+        self.assertIn("  build (debug)", lines)
 
     def test_results_that_are_missing_count_as_a_failure(self):
         code, lines = self.run_with("--results", "tsan=/nonexistent/results.xml")
