@@ -1,0 +1,137 @@
+"""What every file keeps to, besides its includes. Called by: layers_check.
+
+Each rule takes a SourceFile and yields (line number, what is wrong).
+"""
+
+import ast
+import re
+
+import code_text
+
+MAX_FILE_LINES = 600
+MAX_FUNCTION_LINES = 70
+
+# The wrapper of the segment's orders, and the public handle whose add must be inline.
+MEMORY_ORDER_HOMES = ("shm/memory_order.h", "client/include/notch/cell.h")
+
+_MEMORY_ORDER = re.compile(r"\bmemory_order(?:_\w+|\s*::\s*\w+)?\b|\b__ATOMIC_[A-Z]+\b")
+_UNTELLING_NAME = re.compile(r"(?:^|[_\-.])(?:utils?|managers?|helpers?)(?=[_\-.]|$)")
+_GLOB = re.compile(r"\bfile\s*\(\s*GLOB(?:_RECURSE)?\b|\baux_source_directory\s*\(", re.IGNORECASE)
+# Split, so that this file does not hold what it looks for.
+_UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
+_FOREIGN_WORDS = re.compile("|".join((
+    r"(?<![\w.}])/wo" r"rk(?![\w-])",
+    r"\.\./sha" r"red\b",
+    r"\brese" r"arch/\w+\.md\b",
+    r"\b(?:deb|security|ftp)\.deb" r"ian\.org\b",
+    r"\bregistry\.npm" r"js\.org\b",
+    r"\bpypi\." r"org\b|\bpython" r"hosted\.org\b",
+    r"\bcrates\." r"io\b|\bproxy\.gol" r"ang\.org\b|\bdocker\." r"io\b",
+)))
+_DATA = re.compile(r"/(?:golden|corpus|testdata|crashers)/")
+
+
+def _is_prose_or_code(file):
+    return bool(file.is_code or file.is_cmake or file.is_python or file.is_shell)
+
+
+def memory_order(file):
+    if not file.is_code or file.path in MEMORY_ORDER_HOMES or file.path.endswith(".bpf.c"):
+        return
+    for number, line in enumerate(code_text.bare(file.text).split("\n"), 1):
+        # The wrapper's own name in an include is not an order; includes are strings, blanked.
+        match = None if line.lstrip().startswith("#") else _MEMORY_ORDER.search(line)
+        if match:
+            yield number, f"{match.group()}: memory orders are spelled in shm/memory_order.h"
+
+
+def file_length(file):
+    if _is_prose_or_code(file) and len(file.lines) > MAX_FILE_LINES:
+        yield MAX_FILE_LINES + 1, f"{len(file.lines)} lines; a file has at most {MAX_FILE_LINES}"
+
+
+def _python_functions(file):
+    try:
+        tree = ast.parse(file.text)
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield code_text.Function(node.name, node.lineno, node.end_lineno)
+
+
+def _shell_functions(file):
+    begun = None
+    for number, line in enumerate(file.lines, 1):
+        match = re.match(r"(?:function\s+)?([\w-]+)\s*(?:\(\))\s*[{(]\s*$", line)
+        if match:
+            begun = (match.group(1), number)
+        elif begun and re.match(r"[})]", line):
+            yield code_text.Function(*begun, number)
+            begun = None
+
+
+def function_length(file):
+    if file.is_code:
+        functions = code_text.functions_of(file.text)
+    elif file.is_python:
+        functions = _python_functions(file)
+    elif file.is_shell:
+        functions = _shell_functions(file)
+    else:
+        return
+    for function in functions:
+        lines = function.last - function.first + 1
+        if lines > MAX_FUNCTION_LINES:
+            yield function.first, (f"{function.name}() has {lines} lines; "
+                                   f"a function has at most {MAX_FUNCTION_LINES}")
+
+
+def telling_name(file):
+    if _UNTELLING_NAME.search(file.name):
+        yield 1, "a file is named after the noun it defines, not util, manager or helper"
+
+
+def no_globs(file):
+    if file.is_cmake:
+        for number, line in enumerate(file.lines, 1):
+            if _GLOB.search(line.split("#")[0]):
+                yield number, "globs; files are listed"
+
+
+def own_words(file):
+    if file.path == "LICENSE" or _DATA.search("/" + file.path):
+        return
+    for number, line in enumerate(file.lines, 1):
+        match = _FOREIGN_WORDS.search(line)
+        if match:
+            yield number, f"{match.group()}: the project speaks of itself only"
+
+
+def nothing_unfinished(file):
+    if file.path == "LICENSE" or _DATA.search("/" + file.path):
+        return
+    for number, line in enumerate(file.lines, 1):
+        match = _UNFINISHED.search(line)
+        if match:
+            yield number, f"{match.group()}: finish it or leave it out"
+
+
+def head_comment(file):
+    """A file says at its top what it is; an empty one has nothing to say."""
+    if not _is_prose_or_code(file):
+        return
+    lines = [(number, line.strip()) for number, line in enumerate(file.lines, 1) if line.strip()]
+    if lines and lines[0][1].startswith("#!"):
+        lines.pop(0)
+    if not lines:
+        return
+    marks = ("//", "/*") if file.is_code else ("#", '"""', 'r"""')
+    if file.path.endswith(".cc") and lines[0][1] == f'#include "{file.path[:-3]}.h"':
+        return  # its header has said it
+    if not lines[0][1].startswith(marks):
+        yield lines[0][0], "the file does not begin with a comment that says what it is"
+
+
+ALL = (memory_order, file_length, function_length, telling_name, no_globs, own_words,
+       nothing_unfinished, head_comment)

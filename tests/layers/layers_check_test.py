@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""One violation of each kind in a tree of its own: the check must name it. Called by: ctest."""
+
+import os
+import sys
+import tempfile
+import unittest
+
+import code_text
+import layers_check
+
+HEAD = "// What it is.\n"
+
+
+class Tree(unittest.TestCase):
+    """A source tree that lives for one test."""
+
+    def setUp(self):
+        self._folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self._folder.cleanup)
+
+    def write(self, path, text):
+        whole = os.path.join(self._folder.name, path)
+        os.makedirs(os.path.dirname(whole), exist_ok=True)
+        with open(whole, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def found(self):
+        """The violations as "path:line", and all their words."""
+        _, found = layers_check.check(self._folder.name)
+        return [f"{path}:{line}" for path, line, _ in found], " ".join(what for *_, what in found)
+
+    def expect(self, places, words, path, text):
+        self.write(path, text)
+        got, said = self.found()
+        self.assertEqual(got, places)
+        self.assertIn(words, said)
+
+    def expect_clean(self, path, text):
+        self.write(path, text)
+        self.assertEqual(self.found(), ([], ""))
+
+
+class Includes(Tree):
+    def refuse(self, path, header):
+        quoted = header if header[0] == "<" else f'"{header}"'
+        self.expect([f"{path}:2"], header.strip("<>"), path, f"{HEAD}#include {quoted}\n")
+
+    def allow(self, path, header):
+        quoted = header if header[0] == "<" else f'"{header}"'
+        self.expect_clean(path, f"{HEAD}#include {quoted}\n")
+
+    def test_shm_knows_no_client(self):
+        self.refuse("shm/a.h", "client/a.h")
+
+    def test_shm_knows_no_library_but_interprocess(self):
+        self.refuse("shm/a.cc", "<boost/asio.hpp>")
+        self.allow("shm/a.cc", "<boost/interprocess/mapped_region.hpp>")
+
+    def test_shm_knows_libc(self):
+        self.allow("shm/a.cc", "<sys/mman.h>")
+
+    def test_shm_knows_no_slashless_library(self):
+        self.refuse("shm/a.cc", "<libdeflate.h>")
+
+    def test_client_knows_no_agent(self):
+        self.refuse("client/a.cc", "agent/a.h")
+
+    def test_client_knows_shm(self):
+        self.allow("client/a.cc", "shm/layout.h")
+
+    def test_public_header_knows_no_shm(self):
+        self.refuse("client/include/notch/a.h", "shm/layout.h")
+
+    def test_public_header_knows_no_system_folder(self):
+        self.refuse("client/include/notch/a.h", "<linux/rseq.h>")
+
+    def test_public_headers_know_each_other(self):
+        self.allow("client/include/notch/a.h", "notch/b.h")
+
+    def test_example_knows_no_shm(self):
+        self.refuse("client/examples/a.cc", "shm/layout.h")
+
+    def test_agent_knows_no_client(self):
+        self.refuse("agent/a.cc", "client/registry.h")
+
+    def test_agent_knows_no_public_header(self):
+        self.refuse("agent/a.cc", "<notch/counter.h>")
+
+    def test_agent_knows_no_writer(self):
+        self.refuse("agent/a.cc", "shm/catalogue_writer.h")
+
+    def test_agent_knows_the_reader_and_the_loaders(self):
+        self.allow("agent/a.cc", "shm/segment_reader.h")
+        self.allow("agent/a.cc", "ebpf/run_queue_probe.h")
+
+    def test_agent_knows_no_skeleton(self):
+        self.refuse("agent/a.cc", "ebpf/run_queue.skel.h")
+
+    def test_ebpf_loader_knows_no_shm(self):
+        self.refuse("ebpf/a_probe.cc", "shm/layout.h")
+
+    def test_kernel_program_knows_no_libc(self):
+        self.refuse("ebpf/a.bpf.c", "<stdio.h>")
+
+    def test_nothing_knows_tests(self):
+        self.refuse("agent/a.cc", "tests/fake_clock.h")
+
+    def test_nothing_knows_bench(self):
+        self.refuse("shm/a.cc", "bench/bench_harness.h")
+
+    def test_tests_know_everything(self):
+        self.allow("tests/agent/a_test.cc", "client/registry.h")
+
+    def test_no_step_upwards(self):
+        self.refuse("agent/a.cc", "agent/../agent/b.h")
+
+    def test_no_source_outside_the_folders(self):
+        self.refuse("extra/a.cc", "<vector>")
+
+
+class HouseRules(Tree):
+    def test_memory_order(self):
+        self.expect(["agent/a.cc:2"], "memory_order_relaxed", "agent/a.cc",
+                    HEAD + "int f() { return x.load(std::memory_order_relaxed); }\n")
+
+    def test_memory_order_by_its_enum(self):
+        self.expect(["agent/a.cc:2"], "memory_order::relaxed", "agent/a.cc",
+                    HEAD + "auto o = std::memory_order::relaxed;\n")
+
+    def test_memory_order_by_the_compiler(self):
+        self.expect(["client/a.c:2"], "__ATOMIC_RELAXED", "client/a.c",
+                    HEAD + "int f(void) { return __atomic_load_n(&x, __ATOMIC_RELAXED); }\n")
+
+    def test_memory_order_at_home_and_in_words(self):
+        self.expect_clean("shm/memory_order.h", HEAD + "auto o = std::memory_order_relaxed;\n")
+        self.expect_clean("agent/b.cc", HEAD + "// not std::memory_order_relaxed\n")
+
+    def test_file_length(self):
+        self.expect(["shm/a.h:601"], "601 lines", "shm/a.h", HEAD + "\n" * 600)
+        self.expect_clean("shm/a.h", HEAD + "\n" * 599)
+
+    def test_function_length(self):
+        self.expect(["shm/a.cc:2"], "f() has 71 lines", "shm/a.cc",
+                    HEAD + "int f() {\n" + "  g();\n" * 69 + "}\n")
+        self.expect_clean("shm/a.cc", HEAD + "int f() {\n" + "  g();\n" * 68 + "}\n")
+
+    def test_function_length_in_python(self):
+        self.expect(["tests/a.py:2"], "f() has 72 lines", "tests/a.py",
+                    "# What it is.\ndef f():\n" + "    g()\n" * 71)
+
+    def test_function_length_in_shell(self):
+        self.expect(["tests/a.sh:2"], "f() has 72 lines", "tests/a.sh",
+                    "# What it is.\nf() {\n" + "  g\n" * 70 + "}\n")
+
+    def test_untelling_names(self):
+        for name in ("string_util.h", "utils.h", "ledger_manager.h", "test_helpers.h"):
+            self.write(f"agent/{name}", HEAD)
+        self.assertEqual(len(self.found()[0]), 4)
+
+    def test_globs(self):
+        self.expect(["agent/CMakeLists.txt:2"], "files are listed", "agent/CMakeLists.txt",
+                    "# What it is.\nfile(GLOB_RECURSE sources *.cc)\n")
+
+    def test_foreign_words(self):
+        self.expect(["deploy/a.md:1", "deploy/a.md:2", "deploy/a.md:3"], "speaks of itself",
+                    "deploy/a.md", "see /wo" "rk/main\nsee ../sha" "red/x\nfrom deb.deb" "ian.org\n")
+
+    def test_words_that_only_look_foreign(self):
+        self.expect_clean("deploy/a.md", "path/work /worker ../shared_memory debian.org\n")
+
+    def test_unfinished(self):
+        self.expect(["agent/a.h:2"], "finish it", "agent/a.h", HEAD + "// TO" "DO: later\n")
+
+    def test_head_comment(self):
+        self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")
+
+    def test_head_comment_in_a_script(self):
+        self.expect(["tests/run:2"], "what it is", "tests/run", "#!/usr/bin/env bash\nset -e\n")
+
+    def test_body_of_a_header_needs_no_head(self):
+        self.expect_clean("agent/a.cc", '#include "agent/a.h"\n')
+
+    def test_empty_tree_is_no_success(self):
+        self.assertEqual(layers_check.main([self._folder.name]), 2)
+
+
+class Functions(unittest.TestCase):
+    def names(self, code):
+        return [function.name for function in code_text.functions_of(code)]
+
+    def test_shapes_that_are_functions(self):
+        for code in ("int f() {}", "template <class T>\nauto f(T t) -> decltype(t) {}",
+                     "Row::f(int n) : n_{n}, m_(n) { if (n) {} }", "struct Cell f() const {}",
+                     "int f(const char* s = \"{\") { /* } */ return '{'; }",
+                     "#if A\nint f() {\n#else\nint f(int) {\n#endif\n}",
+                     "class A { public: bool f() noexcept override { for (;;) {} } };",
+                     "namespace a { int f() { auto g = [&](int x) { return x; }; } }"):
+            with self.subTest(code=code):
+                self.assertEqual([name.split("::")[-1] for name in self.names(code)], ["f"])
+
+    def test_shapes_that_are_not(self):
+        for code in ("struct alignas(8) Cell { int a; };", "constexpr int k[] = {f(1), {2}};",
+                     "namespace a::b { enum class E : int { kA }; }", "auto s = R\"(f() { )\";"):
+            with self.subTest(code=code):
+                self.assertEqual(self.names(code), [])
+
+    def test_a_body_ends_at_its_own_brace(self):
+        function, = code_text.functions_of("int f()\n{\n  if (x) {\n  }\n}\nint x;\n")
+        self.assertEqual((function.first, function.last), (2, 5))
+
+
+if __name__ == "__main__":
+    sys.exit(unittest.main())
