@@ -1,0 +1,23 @@
+// One client's connection, from its acceptance to its close: TLS, requests one after another,
+// responses, deadlines. Called by: http_server.
+//
+// Invariants
+//   C1  Exactly one asynchronous operation is under way at a time, and it has a deadline; while a
+//       password is checked there is none.
+//   C2  A request is read only after the response to the one before it was written: pipelined
+//       requests wait in the buffer, and a client that does not read gets no further ones answered.
+//   C3  A body sent with a request is never read as a request: the connection ends instead.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+
+#include "agent/http_service.h"
+
+namespace notch::agent {
+
+// Takes over `socket`; the connection keeps itself and the service alive until it ends. Cost: some
+// allocations, and the stat(2) calls of WebSecurityFile::current().
+void serve_connection(std::shared_ptr<HttpService> service, boost::asio::ip::tcp::socket socket);
+
+}  // namespace notch::agent

@@ -1,0 +1,32 @@
+// What the HTTP front has done, as plain numbers. Written on the loop's thread by http_service,
+// http_connection and http_server; read there by the agent's own telemetry.
+#pragma once
+
+#include <cstdint>
+#include <map>
+
+namespace notch::agent {
+
+struct HttpStats {
+  // Now.
+  std::uint64_t connections_open = 0;
+  std::uint64_t requests_in_flight = 0;  // from the header's end to the response's last byte
+
+  // Since the start.
+  std::map<unsigned, std::uint64_t> responses;  // by status code, counted when writing begins
+  std::uint64_t bytes_sent = 0;                 // heads and bodies handed to the socket or to TLS
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_evicted = 0;  // waiting for their client when a newcomer had no room
+  std::uint64_t connections_refused = 0;  // all others were being answered
+  std::uint64_t accept_errors = 0;        // out of descriptors, mostly
+  std::uint64_t requests_rejected = 0;    // 503 at the limit of requests in flight
+  std::uint64_t header_timeouts = 0;      // TLS handshakes included
+  std::uint64_t write_timeouts = 0;
+  std::uint64_t tls_failures = 0;  // handshakes that failed, plain HTTP included
+  std::uint64_t unauthorized = 0;
+  std::uint64_t route_errors = 0;  // a route threw, the client saw 500
+  std::uint64_t config_reloads = 0;
+  std::uint64_t config_reload_failures = 0;
+};
+
+}  // namespace notch::agent
