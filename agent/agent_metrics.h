@@ -1,0 +1,56 @@
+// What the agent says of itself, under notch_agent_*: every one of these metrics is declared here.
+// Called by: daemon, per scrape.
+//
+// Invariants
+//   AM1  Counters come from totals that only grow, so the page's counters do.
+//   AM2  A reason or code that never happened has no series.
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/collect_stats.h"
+#include "agent/http_stats.h"
+
+namespace notch::agent {
+
+// What exposing dropped, over all scrapes.
+struct ExpositionStats {
+  std::map<std::string, std::uint64_t> dropped_families;  // by reason
+  std::uint64_t dropped_rows = 0;
+  std::uint64_t dropped_exemplars = 0;
+  std::uint64_t shared_scrapes = 0;  // answered with a page another scrape had gathered
+};
+
+// The rule's name as used in the `reason` label; never null.
+const char* drop_reason_name(shm::DropReason reason) noexcept;
+
+class AgentMetrics : public prometheus::Collectable {
+ public:
+  struct Sources {
+    std::function<CollectStats()> collect;
+    std::function<HttpStats()> http;
+    std::function<ExpositionStats()> exposition;
+    std::function<std::uint64_t()> ignored_names;
+  };
+  explicit AgentMetrics(Sources sources);
+
+  void observe_scrape(double duration_s) { scrape_duration_.Observe(duration_s); }
+  void observe_collect(double duration_s) { collect_duration_.Observe(duration_s); }
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  Sources sources_;
+  prometheus::Histogram scrape_duration_;
+  prometheus::Histogram collect_duration_;
+};
+
+}  // namespace notch::agent

@@ -1,0 +1,270 @@
+#include "agent/daemon.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <utility>
+
+#include "agent/agent_metrics.h"
+#include "agent/host_figures.h"
+#include "agent/http_server.h"
+#include "agent/landing_page.h"
+#include "agent/prometheus_cpp_families.h"
+#include "agent/scrape.h"
+#include "agent/segment_directory.h"
+#include "agent/truncation_guard.h"
+
+namespace notch::agent {
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr std::chrono::seconds kHostSamplePeriod{15};
+constexpr std::uint64_t kHalfBornCheck_s = 60;
+
+Moment moment_now() {
+  timespec wall{};
+  timespec monotonic{};
+  clock_gettime(CLOCK_REALTIME, &wall);
+  clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return {static_cast<std::uint64_t>(wall.tv_sec),
+          static_cast<std::uint64_t>(monotonic.tv_sec) * 1'000'000'000U +
+              static_cast<std::uint64_t>(monotonic.tv_nsec)};
+}
+
+std::string default_directory() {
+  return access("/run/notch", W_OK) == 0 ||
+                 (access("/run/notch", F_OK) != 0 && access("/run", W_OK) == 0)
+             ? "/run/notch"
+             : "/dev/shm/notch";
+}
+
+// A segment needs a descriptor for its lock.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+CollectOptions with_seed(CollectOptions options) {
+  if (options.tally.hash_seed == 0 &&
+      getrandom(&options.tally.hash_seed, sizeof options.tally.hash_seed, 0) < 0) {
+    options.tally.hash_seed = moment_now().monotonic_ns;
+  }
+  return options;
+}
+
+class Daemon {
+ public:
+  explicit Daemon(const Options& options)
+      : options_(options),
+        signals_(loop_, SIGTERM, SIGINT),
+        sweep_timer_(loop_),
+        host_timer_(loop_),
+        watch_(loop_),
+        collect_(with_seed(options.collect)),
+        metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
+                  [this] { return scrape_.stats(); },
+                  [this] { return directory_.ignored_names(); }}),
+        scrape_({{"segments", [this] { return gather_segments(); }},
+                 {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
+                 {"host", [this] { return convert_families(host_.families()).snapshot; }}}) {
+    scrape_.on_page = [this](double seconds) { metrics_.observe_scrape(seconds); };
+  }
+
+  ExitCode run() {
+    raise_descriptor_limit();
+    install_truncation_handler();
+    std::signal(SIGPIPE, SIG_IGN);
+    if (const ExitCode code = open(); code != ExitCode::kDone) return code;
+    wait_for_signal();
+    wait_for_directory();
+    sweep_after(std::chrono::milliseconds(options_.sweep_ms));
+    sample_host();
+    sd_notify(0, "READY=1");
+    loop_.run();
+    return exit_code_;
+  }
+
+ private:
+  ExitCode open() {
+    const std::string path = options_.directory.empty() ? default_directory() : options_.directory;
+    const DirectoryResult opened = directory_.open(path, true);
+    if (!opened.ok) {
+      spdlog::error("{}", opened.message);
+      return ExitCode::kDirectory;
+    }
+    if (opened.not_tmpfs)
+      spdlog::warn("{} is not on tmpfs: programs can block while the disk is written", path);
+    if (opened.owned_by_other)
+      spdlog::warn("{} belongs to another user, who may remove segments", path);
+    if (opened.not_sticky)
+      spdlog::warn("{} is not sticky: anyone may remove anyone's segments", path);
+    Recovered recovered;
+    if (const LedgerResult result = collect_.open(directory_.fd(), recovered); !result.ok) {
+      spdlog::error("{}", result.message);
+      return ExitCode::kDirectory;
+    }
+    if (recovered.discarded_other_boot)
+      spdlog::info("the ledger was of another boot: totals start at zero");
+    if (recovered.torn_bytes != 0) {
+      spdlog::info("the ledger's last write was cut off ({} bytes): its segments are folded again",
+                   recovered.torn_bytes);
+    }
+    take_changes();
+    return serve();
+  }
+
+  ExitCode serve() {
+    HttpOptions http = options_.http;
+    http.on_warning = [](const std::string& message) { spdlog::warn("{}", message); };
+    server_ = std::make_unique<HttpServer>(loop_, http, routes());
+    if (const std::string error = server_->start(); !error.empty()) {
+      spdlog::error("{}", error);
+      return ExitCode::kListen;
+    }
+    for (const std::string& address : server_->addresses()) {
+      spdlog::info("serving {}://{}{}, segments in {}", server_->uses_tls() ? "https" : "http",
+                   address, options_.metrics_path, directory_.path());
+    }
+    return ExitCode::kDone;
+  }
+
+  std::vector<Route> routes() {
+    const auto page = [this](const Request&) {
+      return landing_page(
+          "Notch", NOTCH_AGENT_VERSION, "The metrics of this host's processes.",
+          {{options_.metrics_path, "Metrics"}, {"/-/healthy", "Healthy"}, {"/-/ready", "Ready"}});
+    };
+    const auto healthy = [](const Request&) { return text_response(200, "notchd is healthy.\n"); };
+    const auto ready = [](const Request&) { return text_response(200, "notchd is ready.\n"); };
+    return {{options_.metrics_path,
+             [this](const Request& request) { return scrape_.respond(request); }, true},
+            {"/", page, false},
+            {"/-/healthy", healthy, false},
+            {"/-/ready", ready, false}};
+  }
+
+  Snapshot gather_segments() {
+    take_changes();
+    const auto start = std::chrono::steady_clock::now();
+    Snapshot snapshot = collect_.gather(moment_now());
+    metrics_.observe_collect(
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    return snapshot;
+  }
+
+  void take_changes() {
+    const DirectoryChanges changes = directory_.poll();
+    if (!changes.removed.empty()) collect_.removed(changes.removed);
+    if (!changes.added.empty()) collect_.add(changes.added, moment_now());
+    if (changes.gone) {
+      spdlog::error("{}", changes.message);
+      exit_code_ = ExitCode::kDirectory;
+      stop();
+    } else if (!changes.message.empty()) {
+      spdlog::warn("{}", changes.message);
+    }
+  }
+
+  void wait_for_directory() {
+    watch_.assign(dup(directory_.watch_fd()));
+    watch_again();
+  }
+
+  void watch_again() {
+    watch_.async_wait(asio::posix::stream_descriptor::wait_read,
+                      [this](const boost::system::error_code& error) {
+                        if (error) return;
+                        take_changes();
+                        if (!stopping_) watch_again();
+                      });
+  }
+
+  void sweep_after(std::chrono::milliseconds delay) {
+    sweep_timer_.expires_after(delay);
+    sweep_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (error) return;
+      take_changes();
+      sweep();
+      if (!stopping_) sweep_after(std::chrono::milliseconds(options_.sweep_ms));
+    });
+  }
+
+  void sweep() {
+    const Moment now = moment_now();
+    collect_.sweep(now);
+    const std::string message = collect_.stats().ledger_message;
+    if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
+    last_ledger_message_ = message;
+    if (now.unix_s < next_half_born_unix_s_) return;
+    next_half_born_unix_s_ = now.unix_s + kHalfBornCheck_s;
+    directory_.remove_half_born(static_cast<std::int64_t>(now.unix_s));
+  }
+
+  void sample_host() {
+    host_.sample();
+    host_timer_.expires_after(kHostSamplePeriod);
+    host_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error && !stopping_) sample_host();
+    });
+  }
+
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      spdlog::info("signal {}: ending", signal);
+      stop();
+    });
+  }
+
+  // Lets the responses in flight finish; then nothing is left for the loop to do, and it ends.
+  void stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    sd_notify(0, "STOPPING=1");
+    signals_.cancel();
+    sweep_timer_.cancel();
+    host_timer_.cancel();
+    boost::system::error_code ignored;
+    watch_.close(ignored);
+    if (server_ != nullptr) server_->stop([] {});
+  }
+
+  const Options& options_;
+  asio::io_context loop_{1};
+  asio::signal_set signals_;
+  asio::steady_timer sweep_timer_;
+  asio::steady_timer host_timer_;
+  asio::posix::stream_descriptor watch_;
+  SegmentDirectory directory_;
+  Collect collect_;
+  HostFigures host_;
+  AgentMetrics metrics_;
+  Scrape scrape_;
+  std::unique_ptr<HttpServer> server_;
+  std::string last_ledger_message_;
+  std::uint64_t next_half_born_unix_s_ = 0;
+  bool stopping_ = false;
+  ExitCode exit_code_ = ExitCode::kDone;
+};
+
+}  // namespace
+
+ExitCode run_daemon(const Options& options) {
+  return Daemon(options).run();
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,115 @@
+#include "agent/scrape.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "agent/merge_families.h"
+#include "agent/page.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr std::chrono::seconds kSharedFor{1};
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text.append(name).push_back('\n');
+  return text;
+}
+
+}  // namespace
+
+Scrape::Scrape(std::vector<Collector> collectors, GzipOptions gzip)
+    : collectors_(std::move(collectors)), gzip_(gzip) {}
+
+Scrape::Selection Scrape::select(const Request& request) const {
+  const std::vector<std::string> only = request.query_values("collect[]");
+  const std::vector<std::string> without = request.query_values("exclude[]");
+  Selection selection;
+  if (!only.empty() && !without.empty()) {
+    selection.error = "collect[] and exclude[] cannot be used together\n";
+    return selection;
+  }
+  selection.collectors.assign(collectors_.size(), only.empty());
+  for (const std::string& name : only.empty() ? without : only) {
+    const auto found =
+        std::find_if(collectors_.begin(), collectors_.end(),
+                     [&](const Collector& collector) { return collector.name == name; });
+    if (found == collectors_.end()) {
+      selection.error = "no such collector: " + name.substr(0, 80) + "; there are:";
+      for (const Collector& collector : collectors_) selection.error += " " + collector.name;
+      selection.error += "\n";
+      return selection;
+    }
+    selection.collectors[static_cast<std::size_t>(found - collectors_.begin())] = !only.empty();
+  }
+  selection.names = request.query_values("name[]");
+  std::sort(selection.names.begin(), selection.names.end());
+  return selection;
+}
+
+Snapshot Scrape::gather(const Selection& selection) {
+  std::vector<Snapshot> sources;
+  for (std::size_t i = 0; i < collectors_.size(); ++i) {
+    if (selection.collectors[i]) sources.push_back(collectors_[i].gather());
+  }
+  Merged merged = merge_families(sources);
+  for (const DroppedFamily& dropped : merged.dropped) {
+    ++stats_.dropped_families[merge_drop_name(dropped.reason)];
+  }
+  if (!selection.names.empty()) {
+    std::erase_if(merged.snapshot.families, [&](const FamilySnapshot& family) {
+      return !std::binary_search(selection.names.begin(), selection.names.end(),
+                                 family.family->name);
+    });
+  }
+  return std::move(merged.snapshot);
+}
+
+std::shared_ptr<const Scrape::SentPage> Scrape::page_for(const Selection& selection,
+                                                         const Negotiated& wanted) {
+  std::string key = std::to_string(static_cast<int>(wanted.format)) + (wanted.gzip ? "z" : "p");
+  for (const bool taken : selection.collectors) key.push_back(taken ? '1' : '0');
+  key += joined(selection.names);
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(shared_, [](const auto& entry) { return entry.second.page.expired(); });
+  if (const auto found = shared_.find(key); found != shared_.end()) {
+    if (const auto page = found->second.page.lock();
+        page && now - found->second.made < kSharedFor) {
+      ++stats_.shared_scrapes;
+      return page;
+    }
+  }
+  auto sent = std::make_shared<SentPage>();
+  Page page = write_page(gather(selection), wanted.format);
+  stats_.dropped_rows += page.counts.dropped_rows;
+  stats_.dropped_exemplars += page.counts.dropped_exemplars;
+  sent->body = std::move(page.body);
+  if (wanted.gzip) {
+    if (std::optional<Body> small = gzip_body(sent->body, gzip_)) {
+      sent->body = std::move(*small);
+      sent->content_encoding = "gzip";
+    }
+  }
+  shared_[key] = {sent, now};
+  if (on_page) {
+    on_page(std::chrono::duration<double>(std::chrono::steady_clock::now() - now).count());
+  }
+  return sent;
+}
+
+Response Scrape::respond(const Request& request) {
+  const Selection selection = select(request);
+  if (!selection.error.empty()) return text_response(400, selection.error);
+  const Negotiated wanted = negotiate(request.accept, request.accept_encoding);
+  const std::shared_ptr<const SentPage> page = page_for(selection, wanted);
+  Response response;
+  response.content_type = content_type(wanted.format, wanted.escaping);
+  response.content_encoding = page->content_encoding;
+  response.headers.emplace_back("Vary", kVary);
+  if (!page->body.empty()) response.body.push_back({page, page->body.bytes()});
+  return response;
+}
+
+}  // namespace notch::agent
