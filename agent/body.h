@@ -1,6 +1,5 @@
-// The bytes of one page. They grow in place: a mapping of our own that the kernel extends by moving
-// page tables, so a page of a million series is never copied, and stays contiguous, as a one-shot
-// gzip wants it.
+// The bytes of one page. They grow in place: memory that the kernel extends by moving page tables,
+// so a page of a million series is never copied, and stays contiguous, as a one-shot gzip wants it.
 // Called by: the exposition writers and gzip_body (BodyWriter), http (Body).
 //
 // Invariants
@@ -11,7 +10,10 @@
 #include <cassert>
 #include <cstddef>
 #include <cstring>
+#include <memory>
 #include <string_view>
+
+#include "agent/page_memory.h"
 
 namespace notch::agent {
 
@@ -22,22 +24,23 @@ class Body {
   Body& operator=(Body&& other) noexcept;
   ~Body();
 
-  std::string_view bytes() const noexcept { return {base_, size_}; }
+  std::string_view bytes() const noexcept { return {memory_.base(), size_}; }
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
 
  private:
   friend class BodyWriter;
-  char* base_ = nullptr;
-  std::size_t mapped_bytes_ = 0;
+  PageMemory memory_;
   std::size_t size_ = 0;
+  std::shared_ptr<SpareMemory> spare_;  // where memory_ goes at the end; may be null
 };
 
 // Fills a Body by a raw cursor: reserve room for the most a line can take, write, commit the end.
 // Throws std::bad_alloc when the address space is exhausted, as a std::string would.
 class BodyWriter {
  public:
-  BodyWriter() = default;
+  // Memory comes from `spare` and goes back there when the body ends; null: from the kernel.
+  explicit BodyWriter(std::shared_ptr<SpareMemory> spare = nullptr);
 
   // Where the next byte goes, with room for `bytes` more. Cost: a compare, but for the growth.
   char* reserve(std::size_t bytes) {
@@ -57,12 +60,14 @@ class BodyWriter {
     commit(to + text.size());
   }
 
-  std::size_t position() const noexcept { return static_cast<std::size_t>(cursor_ - body_.base_); }
+  std::size_t position() const noexcept {
+    return static_cast<std::size_t>(cursor_ - body_.memory_.base());
+  }
 
   // Already committed bytes, to be patched. REQUIRES: position <= position().
-  char* at(std::size_t position) noexcept { return body_.base_ + position; }
+  char* at(std::size_t position) noexcept { return body_.memory_.base() + position; }
 
-  // Gives the pages behind the last byte back and ends the writing.
+  // Ends the writing.
   Body finish() noexcept;
 
  private:

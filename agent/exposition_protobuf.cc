@@ -4,6 +4,7 @@
 #include <limits>
 #include <protozero/pbf_writer.hpp>
 #include <string>
+#include <utility>
 
 #include "agent/classic_buckets.h"
 #include "agent/exemplar_choice.h"
@@ -137,6 +138,8 @@ void add_exemplar(pbf_writer& parent, protozero::pbf_tag_type tag, const Exempla
 
 class ProtobufWriter {
  public:
+  explicit ProtobufWriter(std::shared_ptr<SpareMemory> spare) : out_(std::move(spare)) {}
+
   Page write(const Snapshot& snapshot) {
     for (const FamilySnapshot& family : snapshot.families) {
       if (has_output(family)) write_family(family);
@@ -283,8 +286,8 @@ void ProtobufWriter::write_side(NativeBuckets buckets, protozero::pbf_tag_type s
 
 }  // namespace
 
-Page write_protobuf(const Snapshot& snapshot) {
-  return ProtobufWriter().write(snapshot);
+Page write_protobuf(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare) {
+  return ProtobufWriter(std::move(spare)).write(snapshot);
 }
 
 }  // namespace notch::agent

@@ -10,11 +10,14 @@
 //   P3  Exemplars in field 16 have a time; in classic buckets stand the newest of each.
 #pragma once
 
+#include <memory>
+
 #include "agent/page.h"
 #include "agent/snapshot.h"
 
 namespace notch::agent {
 
-Page write_protobuf(const Snapshot& snapshot);
+// As write_page().
+Page write_protobuf(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare = nullptr);
 
 }  // namespace notch::agent

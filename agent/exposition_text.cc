@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "agent/classic_buckets.h"
@@ -95,7 +96,8 @@ char* put_scalar(char* to, const Family& family, std::uint64_t slot) noexcept {
 
 class TextWriter {
  public:
-  explicit TextWriter(Dialect dialect) : dialect_(dialect) {}
+  TextWriter(Dialect dialect, std::shared_ptr<SpareMemory> spare)
+      : dialect_(dialect), out_(std::move(spare)) {}
 
   Page write(const Snapshot& snapshot) {
     for (const FamilySnapshot& family : snapshot.families) {
@@ -268,12 +270,12 @@ void TextWriter::write_sum_and_count(std::string_view labels) {
 
 }  // namespace
 
-Page write_text(const Snapshot& snapshot) {
-  return TextWriter(Dialect::kPrometheus).write(snapshot);
+Page write_text(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare) {
+  return TextWriter(Dialect::kPrometheus, std::move(spare)).write(snapshot);
 }
 
-Page write_openmetrics(const Snapshot& snapshot) {
-  return TextWriter(Dialect::kOpenMetrics).write(snapshot);
+Page write_openmetrics(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare) {
+  return TextWriter(Dialect::kOpenMetrics, std::move(spare)).write(snapshot);
 }
 
 }  // namespace notch::agent

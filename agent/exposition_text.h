@@ -21,12 +21,15 @@
 // Native histograms become classic ones by the rule in classic_buckets.h.
 #pragma once
 
+#include <memory>
+
 #include "agent/page.h"
 #include "agent/snapshot.h"
 
 namespace notch::agent {
 
-Page write_text(const Snapshot& snapshot);
-Page write_openmetrics(const Snapshot& snapshot);
+// As write_page().
+Page write_text(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare = nullptr);
+Page write_openmetrics(const Snapshot& snapshot, std::shared_ptr<SpareMemory> spare = nullptr);
 
 }  // namespace notch::agent

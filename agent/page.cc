@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 #include "agent/exposition_protobuf.h"
 #include "agent/exposition_text.h"
@@ -23,16 +24,16 @@ bool is_scalar(const Family& family) noexcept {
 
 }  // namespace
 
-Page write_page(const Snapshot& snapshot, Format format) {
+Page write_page(const Snapshot& snapshot, Format format, std::shared_ptr<SpareMemory> spare) {
   switch (format) {
     case Format::kOpenMetrics:
-      return write_openmetrics(snapshot);
+      return write_openmetrics(snapshot, std::move(spare));
     case Format::kProtobuf:
-      return write_protobuf(snapshot);
+      return write_protobuf(snapshot, std::move(spare));
     case Format::kText:
       break;
   }
-  return write_text(snapshot);
+  return write_text(snapshot, std::move(spare));
 }
 
 Presence presence(const Family& family, std::uint64_t slot) noexcept {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 #include "agent/body.h"
@@ -24,8 +25,10 @@ struct Page {
 };
 
 // The whole snapshot in one format. Thread-safe; reads nothing but the snapshot. Cost: no
-// allocation per row. Throws nothing but std::bad_alloc.
-Page write_page(const Snapshot& snapshot, Format format);
+// allocation per row; with `spare` from the scrape before, no page faults. Throws nothing but
+// std::bad_alloc.
+Page write_page(const Snapshot& snapshot, Format format,
+                std::shared_ptr<SpareMemory> spare = nullptr);
 
 // What a scalar row has to say. A gauge that was never set is absent; a counter that is NaN or
 // negative is faulty, as no format may carry it.

@@ -71,6 +71,33 @@ TEST(Body, MovesItsBytesAlong) {
   EXPECT_EQ(to.bytes(), "other");
 }
 
+TEST(Body, EndsAsTheSpareOfTheNext) {
+  const auto spare = std::make_shared<SpareMemory>();
+  const auto write = [&](std::string_view text) {
+    BodyWriter writer(spare);
+    writer.append(text);
+    return writer.finish();
+  };
+  const char* first = nullptr;
+  {
+    const Body page = write(std::string(100'000, 'a'));
+    first = page.bytes().data();
+    EXPECT_NE(write("b").bytes().data(), first) << "the first page is still in use";
+  }
+  const Body next = write("cd");
+  EXPECT_EQ(next.bytes().data(), first);
+  EXPECT_EQ(next.bytes(), "cd");
+}
+
+TEST(SpareMemory, KeepsLittleMoreThanAPageUsed) {
+  SpareMemory spare;
+  PageMemory memory;
+  memory.grow(std::size_t{64} << 20);
+  spare.give_back(std::move(memory), 1000);
+  EXPECT_EQ(spare.take().bytes(), 4096U);
+  EXPECT_EQ(spare.take().bytes(), 0U);
+}
+
 TEST(GzipBody, IsOneMemberHoweverLong) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "metric{i=\"" + std::to_string(i) + "\"} 1\n";
