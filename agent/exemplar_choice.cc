@@ -1,0 +1,58 @@
+#include "agent/exemplar_choice.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace notch::agent {
+
+std::span<const Exemplar> exemplars_of(std::span<const Exemplar> ascending,
+                                       std::uint32_t slot) noexcept {
+  const auto [first, last] = std::ranges::equal_range(ascending, slot, {}, &Exemplar::slot);
+  return {first, last};
+}
+
+const Exemplar* newest(std::span<const Exemplar> exemplars) noexcept {
+  const Exemplar* chosen = nullptr;
+  for (const Exemplar& exemplar : exemplars) {
+    if (!std::isfinite(exemplar.value)) continue;
+    if (chosen == nullptr || exemplar.unix_time_ns >= chosen->unix_time_ns) chosen = &exemplar;
+  }
+  return chosen;
+}
+
+void ExemplarChoice::offer(std::size_t bucket, const Exemplar& exemplar,
+                           const ClassicBuckets& buckets) {
+  const bool above = bucket == 0 || exemplar.value > buckets.bounds[bucket - 1];
+  const bool below = bucket == buckets.bounds.size() || exemplar.value <= buckets.bounds[bucket];
+  if (!std::isfinite(exemplar.value) || !above || !below) {
+    ++misplaced_;
+    return;
+  }
+  const Exemplar*& chosen = chosen_[bucket];
+  if (chosen == nullptr || exemplar.unix_time_ns >= chosen->unix_time_ns) chosen = &exemplar;
+}
+
+void ExemplarChoice::choose_classic(std::span<const Exemplar> ascending, std::uint32_t first_slot,
+                                    const ClassicBuckets& buckets) {
+  chosen_.clear();
+  if (ascending.empty()) return;
+  const std::size_t bucket_count = buckets.bounds.size() + 1;
+  auto next = std::ranges::lower_bound(ascending, first_slot, {}, &Exemplar::slot);
+  for (; next != ascending.end() && next->slot - first_slot < bucket_count; ++next) {
+    chosen_.resize(bucket_count);
+    offer(next->slot - first_slot, *next, buckets);
+  }
+}
+
+void ExemplarChoice::choose_native(std::span<const Exemplar> exemplars,
+                                   const ClassicBuckets& buckets) {
+  chosen_.clear();
+  if (exemplars.empty()) return;
+  chosen_.resize(buckets.bounds.size() + 1);
+  for (const Exemplar& exemplar : exemplars) {
+    const auto bound = std::ranges::lower_bound(buckets.bounds, exemplar.value);
+    offer(static_cast<std::size_t>(bound - buckets.bounds.begin()), exemplar, buckets);
+  }
+}
+
+}  // namespace notch::agent

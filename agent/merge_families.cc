@@ -1,0 +1,61 @@
+#include "agent/merge_families.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "agent/page.h"
+
+namespace notch::agent {
+namespace {
+
+using Names = std::unordered_set<std::string>;
+
+// Every name the family takes up in OpenMetrics, where the rules are strictest.
+std::vector<std::string> taken_names(const Family& family) {
+  const std::string base(base_name(family));
+  switch (family.type) {
+    case MetricType::kCounter:
+      if (lacks_total(family)) break;
+      return {base, base + "_total", base + "_created"};
+    case MetricType::kHistogram:
+    case MetricType::kNativeHistogram:
+      return {base, base + "_bucket", base + "_count", base + "_sum", base + "_created"};
+    case MetricType::kGauge:
+    case MetricType::kUnknown:
+      break;
+  }
+  return {base};
+}
+
+}  // namespace
+
+const char* merge_drop_name(MergeDrop reason) noexcept {
+  return reason == MergeDrop::kDuplicate ? "duplicate" : "clash";
+}
+
+Merged merge_families(std::span<const Snapshot> sources) {
+  Merged merged;
+  Names families;
+  Names taken;
+  for (const Snapshot& source : sources) {
+    merged.snapshot.owners.insert(merged.snapshot.owners.end(), source.owners.begin(),
+                                  source.owners.end());
+    for (const FamilySnapshot& family : source.families) {
+      const std::vector<std::string> names = taken_names(*family.family);
+      if (families.contains(family.family->name)) {
+        merged.dropped.push_back({family.family->name, MergeDrop::kDuplicate});
+      } else if (std::ranges::any_of(names, [&](const auto& n) { return taken.contains(n); })) {
+        merged.dropped.push_back({family.family->name, MergeDrop::kClash});
+      } else {
+        families.insert(family.family->name);
+        taken.insert(names.begin(), names.end());
+        merged.snapshot.families.push_back(family);
+      }
+    }
+  }
+  std::ranges::sort(merged.snapshot.families, {},
+                    [](const FamilySnapshot& f) { return std::string_view(f.family->name); });
+  return merged;
+}
+
+}  // namespace notch::agent

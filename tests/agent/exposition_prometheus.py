@@ -1,0 +1,247 @@
+#!/usr/bin/python3
+"""A real Prometheus scrapes the pages of exposition_page in every format; its query API says what it
+understood.
+
+usage: exposition_prometheus.py EXPOSITION_PAGE with-native|without-native
+
+One job per format, whatever Prometheus asks for, and `negotiated`, which gets what its own Accept and
+Accept-Encoding headers ask for. Without native histograms it refuses protobuf, so that job is left out.
+"""
+import http.server
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+PROTOBUF = (
+    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+)
+ACCEPTS = {
+    "text": "text/plain;version=0.0.4",
+    "openmetrics": "application/openmetrics-text;version=1.0.0",
+    "protobuf": PROTOBUF,
+}
+DEADLINE_S = 60
+
+
+def jobs_of(native):
+    formats = ("text", "openmetrics", "protobuf") if native else ("text", "openmetrics")
+    return (*formats, "negotiated")
+
+
+def rendered(program, accept, accept_encoding):
+    """(content type, content encoding, body)."""
+    out = subprocess.run([program, accept, accept_encoding], stdout=subprocess.PIPE, check=True)
+    content_type, encoding, body = out.stdout.split(b"\n", 2)
+    return content_type.decode(), encoding.decode(), body
+
+
+class Pages(http.server.ThreadingHTTPServer):
+    """Serves /text, /openmetrics, /protobuf and /negotiated."""
+
+    def __init__(self, program):
+        super().__init__(("127.0.0.1", 0), PageHandler)
+        self.program = program
+        self.negotiated_types = set()
+
+
+class PageHandler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        kind = self.path.strip("/")
+        if kind == "negotiated":
+            asked = (self.headers.get("Accept", ""), self.headers.get("Accept-Encoding", ""))
+        else:
+            asked = (ACCEPTS[kind], "identity")
+        content_type, encoding, body = rendered(self.server.program, *asked)
+        if kind == "negotiated":
+            self.server.negotiated_types.add(f"{content_type} {encoding}")
+        self.send_response(200)
+        self.send_header("Content-Type", content_type)
+        if encoding:
+            self.send_header("Content-Encoding", encoding)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_):
+        pass
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Prometheus:
+    """A Prometheus of our own in a folder of its own; ends with the `with` block."""
+
+    def __init__(self, folder, target, native):
+        jobs = "".join(
+            f"- job_name: {kind}\n  metrics_path: /{kind}\n  honor_labels: true\n"
+            f"  static_configs: [{{targets: ['{target}']}}]\n"
+            for kind in jobs_of(native))
+        self.native = native
+        config = os.path.join(folder, "prometheus.yml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n"
+                       f"scrape_configs:\n{jobs}")
+        self.port = free_port()
+        features = "exemplar-storage" + (",native-histograms" if native else "")
+        with open(os.path.join(folder, "log"), "wb") as log:
+            self.process = subprocess.Popen(
+                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
+                 f"--web.listen-address=127.0.0.1:{self.port}", f"--enable-feature={features}"],
+                stdout=log, stderr=log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def get(self, path, **parameters):
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?" + urllib.parse.urlencode(parameters)
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def wait_for_scrapes(self):
+        """Until every target has been scraped without an error."""
+        state = "Prometheus never answered"
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                sys.exit(f"prometheus ended by itself with {self.process.returncode}")
+            try:
+                targets = self.get("targets")["activeTargets"]
+            except OSError:
+                targets = []
+            state = {t["labels"]["job"]: t["lastError"] or t["health"] for t in targets}
+            if len(state) == len(jobs_of(self.native)) and all(health == "up" for health in state.values()):
+                return
+            if any(t["lastError"] for t in targets):
+                break
+            time.sleep(0.2)
+        sys.exit(f"not every scrape went well: {state}")
+
+    def value(self, query):
+        """The one number that `query` gives; None without a result."""
+        result = self.get("query", query=query)["result"]
+        return float(result[0]["value"][1]) if len(result) == 1 else None
+
+
+class Judge:
+    def __init__(self, prometheus):
+        self.prometheus = prometheus
+        self.faults = []
+
+    def expect(self, query, wanted):
+        got = self.prometheus.value(query)
+        if got is None or not math.isclose(got, wanted, rel_tol=1e-9):
+            self.faults.append(f"{query}: got {got}, wanted {wanted}")
+
+
+def check_scalars(judge, job):
+    service = r'service="a\\b \"c\"\nd"'
+    # PromQL takes no literal U+FFFD, so a dot stands for it.
+    judge.expect(f'page_spans_total{{job="{job}",{service},kind=~"\u00e9."}}', 41)
+    judge.expect(f'page_idle_seconds_total{{job="{job}",state=""}}', 0.1 + 0.2)
+    judge.expect(f'count(page_idle_seconds_total{{job="{job}"}})', 1)
+    judge.expect(f'page_odd{{job="{job}"}}', 3)
+    judge.expect(f'page_untyped{{job="{job}"}}', 2.5)
+    judge.expect(f'page_inflight{{job="{job}"}}', -4)
+    judge.expect(f'page_level{{job="{job}",i="negative"}}', -2.5)
+    judge.expect(f'count(page_level{{job="{job}"}})', 4)
+    judge.expect(f'page_build_info{{job="{job}",version="1"}}', 1)
+
+
+def check_classic(judge, job):
+    one = "1" if job == "text" else "1.0"
+    judge.expect(f'page_latency_seconds_bucket{{job="{job}",route="/",le="{one}"}}', 3)
+    judge.expect(f'page_latency_seconds_bucket{{job="{job}",route="/",le="+Inf"}}', 15)
+    judge.expect(f'page_latency_seconds_count{{job="{job}",route="/"}}', 15)
+    judge.expect(f'page_latency_seconds_sum{{job="{job}",route="/"}}', 12.75)
+    judge.expect(f'page_latency_seconds_count{{job="{job}",route="/none"}}', 0)
+    judge.expect(f'page_offset_bucket{{job="{job}",le="+Inf"}}', 10)
+
+
+def check_native(judge, job):
+    selected = f'page_native_seconds{{job="{job}",route="/"}}'
+    judge.expect(f"histogram_count({selected})", 16)
+    judge.expect(f"histogram_sum({selected})", 45.5)
+    judge.expect(f"histogram_fraction(0, 1, {selected})", 6 / 16)
+    # All that lies in (1, 2]: the buckets 1 and 8.
+    judge.expect(f"histogram_fraction(1, 2, {selected})", 9 / 16)
+    judge.expect(f"histogram_fraction(16, 32, {selected})", 1 / 16)
+    judge.expect(f'histogram_count(page_native_seconds{{job="{job}",route="/none"}})', 0)
+    judge.expect(f'histogram_count(page_native_both{{job="{job}"}})', 7)
+    judge.expect(f'histogram_fraction(-8, -4, page_native_both{{job="{job}"}})', 1 / 7)
+
+
+def check_derived(judge, job):
+    two, half = ("2", "0.5") if job == "text" else ("2.0", "0.5")
+    judge.expect(f'page_native_seconds_bucket{{job="{job}",route="/",le="{half}"}}', 2)
+    judge.expect(f'page_native_seconds_bucket{{job="{job}",route="/",le="{two}"}}', 15)
+    judge.expect(f'page_native_seconds_count{{job="{job}",route="/"}}', 16)
+    judge.expect(f'page_native_seconds_count{{job="{job}",route="/none"}}', 0)
+    judge.expect(f'page_native_both_bucket{{job="{job}",le="+Inf"}}', 7)
+
+
+def check_exemplars(judge, prometheus, job, series):
+    now = time.time()
+    found = prometheus.get("query_exemplars", query=f'{series}{{job="{job}"}}', start=0, end=now)
+    traces = {e["labels"].get("trace_id") for s in found for e in s["exemplars"]}
+    if traces != {"ab" * 16}:
+        judge.faults.append(f"exemplars of {series} by {job}: {found}")
+
+
+def check_all(prometheus, pages, native):
+    judge = Judge(prometheus)
+    for job in jobs_of(native):
+        check_scalars(judge, job)
+        check_classic(judge, job)
+        in_protobuf = job == "protobuf" or (job == "negotiated" and native)
+        (check_native if native and in_protobuf else check_derived)(judge, job)
+        if job != "text":
+            check_exemplars(judge, prometheus, job, "page_latency_seconds_bucket")
+            check_exemplars(judge, prometheus, job, "page_spans_total")
+    wanted = {"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+              "encoding=delimited gzip" if native else
+              "application/openmetrics-text; version=1.0.0; charset=utf-8 gzip"}
+    if pages.negotiated_types != wanted:
+        judge.faults.append(f"negotiated {pages.negotiated_types}, wanted {wanted}")
+    return judge.faults
+
+
+def main(program, mode):
+    if shutil.which("prometheus") is None:
+        sys.exit("prometheus is missing: install the Debian package prometheus")
+    native = mode == "with-native"
+    pages = Pages(program)
+    threading.Thread(target=pages.serve_forever, daemon=True).start()
+    target = f"127.0.0.1:{pages.server_address[1]}"
+    with tempfile.TemporaryDirectory() as folder, Prometheus(folder, target, native) as prometheus:
+        prometheus.wait_for_scrapes()
+        faults = check_all(prometheus, pages, native)
+    pages.shutdown()
+    if faults:
+        sys.exit("\n".join(faults))
+    print(f"{mode}: Prometheus understood every page")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
