@@ -13,10 +13,11 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "agent/file_descriptor.h"
+#include "agent/ledger.h"
 
 namespace notch::agent {
 
@@ -56,7 +57,8 @@ class SegmentDirectory {
 
   // Reads what the kernel queued; the first call lists the directory. Never waits. Also to be
   // called now and then without an event: while the agent has the directory open, the kernel does
-  // not tell of its removal. Cost: two system calls if nothing happened.
+  // not tell of its removal. Cost: three system calls if nothing happened,
+  // and one per event.
   DirectoryChanges poll();
 
   // Removes files a writer left half-born (".*.new", lock free, not changed for kHalfBornAge_s).
@@ -76,8 +78,8 @@ class SegmentDirectory {
   DirectoryResult start_watch();
   void list(DirectoryChanges& changes);
   void read_events(DirectoryChanges& changes);
-  void on_appeared(std::string_view name, DirectoryChanges& changes);
-  void on_vanished(std::string_view name, DirectoryChanges& changes);
+  void on_event(std::uint32_t mask, const std::string& name, DirectoryChanges& changes);
+  void refresh(const std::string& name, DirectoryChanges& changes);
 
   // Set by open(), constant after.
   std::string path_;
@@ -86,9 +88,10 @@ class SegmentDirectory {
   FileDescriptor watch_;
 
   // Moved on by poll().
-  std::unordered_set<std::string> known_;
+  std::unordered_map<std::string, SegmentIdentity> known_;  // by name
   std::uint64_t ignored_names_ = 0;
   bool listing_due_ = true;
+  bool listed_before_ = false;
 };
 
 }  // namespace notch::agent

@@ -85,14 +85,13 @@ class CatalogueFollower {
   template <class Record>
   bool read_fixed_part(Record& record) const;
   bool read_item(std::size_t fixed_bytes, std::uint32_t index, std::uint32_t& item) const;
-  bool read_header_of(std::uint32_t offset, RecordKind kind, std::uint64_t& record_bytes) const;
+  bool find_record(std::uint32_t offset, RecordKind kind, std::uint64_t& record_bytes) const;
   bool read_string(std::uint32_t offset, std::uint32_t max_bytes, std::string& text);
-  bool read_required_string(std::uint32_t offset, std::uint32_t max_bytes, std::string& text);
   bool read_bounds(std::uint64_t offset, std::uint64_t record_bytes,
                    std::vector<double>& bounds) const;
-  bool take_cells(std::uint32_t first_cell, std::uint32_t cell_count);
+  Fault take_cells(std::uint32_t first_cell, std::uint32_t cell_count);
   bool starts_record(std::uint64_t offset) const;
-  void remember_start(std::uint64_t offset);
+  void remember_start();
 
   // Set at construction, constant after.
   std::span<const std::byte> catalogue_;

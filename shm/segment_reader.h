@@ -93,7 +93,6 @@ class SegmentReader {
   std::uint32_t series_count() const noexcept { return catalogue_.series_count(); }
 
  private:
-  Fault check_header(std::span<const std::byte> bytes, const ReaderLimits& limits);
   Fault finish(Fault fault) noexcept;
   std::size_t cells_with_memory(std::uint32_t first_cell, std::size_t wanted) const noexcept;
 
@@ -114,6 +113,7 @@ class SegmentReader {
 
   // Set by begin_round().
   std::vector<const std::uint64_t*> columns_;
+  const std::uint64_t* shared_column_ = nullptr;  // null while column 0 is not in force
   std::uint64_t cells_committed_ = 0;
   std::uint64_t claimed_bytes_ = 0;
 
