@@ -88,9 +88,9 @@ FamilySpec native_histogram(std::string name, std::int8_t schema, std::vector<st
 
 SegmentBuilder::SegmentBuilder(const SegmentShape& shape) {
   const std::uint64_t exemplar_offset = kHeaderBytes + shape.catalogue_bytes;
-  const std::uint64_t stride = rounded_up(shape.cells * kCellBytes, kPageBytes);
+  const std::uint64_t stride = rounded_up(shape.cells * kCellBytes, shape.alignment);
   values_offset_ =
-      rounded_up(exemplar_offset + shape.exemplar_slots * sizeof(ExemplarSlot), kPageBytes);
+      rounded_up(exemplar_offset + shape.exemplar_slots * sizeof(ExemplarSlot), shape.alignment);
   file_bytes_ = values_offset_ + shape.columns * stride;
   words_.resize(file_bytes_ / 8);
 

@@ -22,8 +22,9 @@ namespace notch::testing {
 struct SegmentShape {
   std::uint64_t catalogue_bytes = 16384;
   std::uint64_t cells = 512;
-  std::uint32_t columns = 4;         // all of them in force, with memory for all cells
-  std::uint32_t exemplar_slots = 4;  // of sizeof(ExemplarSlot) each
+  std::uint32_t columns = 4;                  // all of them in force, with memory for all cells
+  std::uint32_t exemplar_slots = 4;           // of sizeof(ExemplarSlot) each
+  std::uint64_t alignment = shm::kPageBytes;  // of the columns; 8 makes a short file
   std::uint32_t pid = 4711;
   std::uint32_t uid = 1000;
   std::string service = "checkout";
