@@ -1,11 +1,11 @@
 #include "agent/ledger.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -22,27 +22,6 @@ constexpr std::size_t kKeptPendingBytes = 1U << 22;
 
 std::string with_error(std::string_view what, int error) {
   return std::string(what) + ": " + std::generic_category().message(error);
-}
-
-// False if the kernel does not tell.
-bool read_boot_id(BootId& boot) {
-  const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  char text[64] = {};
-  const ssize_t size = read(fd, text, sizeof text - 1);
-  close(fd);
-  std::size_t digits = 0;
-  boot = {};
-  for (ssize_t i = 0; i < size && digits < 2 * boot.size(); ++i) {
-    const char c = text[i];
-    if (c == '-') continue;
-    const bool digit = c >= '0' && c <= '9';
-    if (!digit && !(c >= 'a' && c <= 'f')) break;
-    const int value = digit ? c - '0' : c - 'a' + 10;
-    boot[digits / 2] = static_cast<std::uint8_t>(boot[digits / 2] * 16 + value);
-    ++digits;
-  }
-  return digits == 2 * boot.size();
 }
 
 // Writes a snapshot in pieces, so that a large one is never whole in memory.
@@ -113,7 +92,9 @@ LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recove
   directory_fd_ = directory_fd;
   file_name_ = file_name;
   recovered = {};
-  if (!read_boot_id(boot_)) return failure("the kernel does not tell its boot id");
+  const std::optional<BootId> boot = read_boot_id();
+  if (!boot) return failure("the kernel does not tell its boot id");
+  boot_ = *boot;
   // Whatever a killed compact() left; if it cannot be removed, the next compact() will say so.
   unlinkat(directory_fd_, (file_name_ + ".new").c_str(), 0);
   std::string why;

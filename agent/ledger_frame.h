@@ -9,7 +9,6 @@
 //   C3  Memory used by decoding is at most proportional to the payload's bytes.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/boot_id.h"
 #include "agent/ledger_values.h"
 
 namespace notch::agent {
@@ -27,8 +27,6 @@ inline constexpr std::uint32_t kLedgerVersion = 1;
 inline constexpr std::size_t kLedgerHeaderBytes = 40;
 inline constexpr std::size_t kFrameHeaderBytes = 12;
 inline constexpr std::uint32_t kMaxPayloadBytes = 1U << 30;
-
-using BootId = std::array<std::uint8_t, 16>;
 
 // Never renumbered. An unknown kind needs a new version.
 enum class FrameKind : std::uint32_t {

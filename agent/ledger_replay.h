@@ -33,7 +33,7 @@ struct Replay {
   std::uint64_t snapshot_bytes = 0;  // what the last compaction wrote
 };
 
-// Cost: one pass; about a gigabyte in a second. Never throws but for lack of memory.
+// Cost: one pass over the bytes. Never throws but for lack of memory.
 Replay replay_ledger(std::span<const std::byte> file, const BootId& this_boot);
 
 }  // namespace notch::agent

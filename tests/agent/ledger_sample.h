@@ -99,4 +99,9 @@ inline SegmentIdentity make_segment(std::uint64_t number) {
   return {1000 + number, 7'000'000 + number, "segment-" + std::to_string(number)};
 }
 
+// The labels of the rows that segment `number` counts in, in the crash test.
+inline std::string labels_of(std::uint64_t number) {
+  return "service=\"s" + std::to_string(number % 3) + "\"";
+}
+
 }  // namespace notch::agent::sample

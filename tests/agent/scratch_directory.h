@@ -9,6 +9,8 @@
 
 #include <cstddef>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 
@@ -40,7 +42,14 @@ class ScratchDirectory {
     EXPECT_EQ(::write(file, bytes.data(), bytes.size()), static_cast<ssize_t>(bytes.size()));
     ::close(file);
   }
-  void touch(const std::string& name) const { write(name, {}); }
+  void write(const std::string& name, const std::string& text) const {
+    write(name, std::as_bytes(std::span(text)));
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream in(path(name), std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  }
+  void touch(const std::string& name) const { write(name, std::span<const std::byte>()); }
   bool has(const std::string& name) const {
     return ::faccessat(fd_, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
   }
