@@ -1,0 +1,302 @@
+#include "agent/ledger.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "agent/ledger_replay.h"
+#include "shm/injection_point.h"
+
+namespace notch::agent {
+
+namespace {
+
+constexpr std::uint64_t kWorthCompactingBytes = 1U << 20;
+constexpr std::size_t kSnapshotChunkBytes = 1U << 20;
+constexpr std::size_t kKeptPendingBytes = 1U << 22;
+
+std::string with_error(std::string_view what, int error) {
+  return std::string(what) + ": " + std::generic_category().message(error);
+}
+
+// False if the kernel does not tell.
+bool read_boot_id(BootId& boot) {
+  const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  char text[64] = {};
+  const ssize_t size = read(fd, text, sizeof text - 1);
+  close(fd);
+  std::size_t digits = 0;
+  boot = {};
+  for (ssize_t i = 0; i < size && digits < 2 * boot.size(); ++i) {
+    const char c = text[i];
+    if (c == '-') continue;
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit && !(c >= 'a' && c <= 'f')) break;
+    const int value = digit ? c - '0' : c - 'a' + 10;
+    boot[digits / 2] = static_cast<std::uint8_t>(boot[digits / 2] * 16 + value);
+    ++digits;
+  }
+  return digits == 2 * boot.size();
+}
+
+// Writes a snapshot in pieces, so that a large one is never whole in memory.
+class SnapshotWriter {
+ public:
+  explicit SnapshotWriter(OwnedFile& file) noexcept : file_(file) {}
+
+  std::string& out() noexcept { return chunk_; }
+
+  void flush_if_full() {
+    if (chunk_.size() >= kSnapshotChunkBytes) flush();
+  }
+
+  // After a failure later calls do nothing.
+  void flush() {
+    if (error_ == 0) error_ = file_.write_at_end(chunk_, written_);
+    if (error_ == 0) written_ += chunk_.size();
+    chunk_.clear();
+  }
+
+  int error() const noexcept { return error_; }
+  std::uint64_t written() const noexcept { return written_; }
+
+ private:
+  OwnedFile& file_;
+  std::string chunk_;
+  std::uint64_t written_ = 0;
+  int error_ = 0;
+};
+
+void write_definitions(std::span<const Family> families, std::span<const RecoveredRow> rows,
+                       SnapshotWriter& writer) {
+  for (std::uint32_t id = 0; id < families.size(); ++id) {
+    encode_family(id, families[id], writer.out());
+    writer.flush_if_full();
+  }
+  RowChange total;
+  for (std::uint32_t id = 0; id < rows.size(); ++id) {
+    encode_row({id, rows[id].family, rows[id].labels}, writer.out());
+    total = rows[id].total;
+    total.row = id;
+    encode_total(total, rows[id].last_seen_unix_s, writer.out());
+    writer.flush_if_full();
+  }
+}
+
+// The rule that would keep a snapshot of these from being read again, or empty.
+std::string snapshot_fault(std::span<const Family> families, std::span<const RecoveredRow> rows) {
+  for (const Family& family : families) {
+    if (const char* fault = family_fault(family)) return "family " + family.name + ": " + fault;
+  }
+  for (const RecoveredRow& row : rows) {
+    if (row.family >= families.size()) return "row {" + row.labels + "}: its family is not given";
+    if (const char* fault = change_fault(families[row.family], row.total)) {
+      return "row " + families[row.family].name + "{" + row.labels + "}: " + fault;
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+LedgerResult Ledger::failure(std::string_view what) const {
+  return {false, "ledger " + file_name_ + ": " + std::string(what)};
+}
+
+LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recovered& recovered) {
+  directory_fd_ = directory_fd;
+  file_name_ = file_name;
+  recovered = {};
+  if (!read_boot_id(boot_)) return failure("the kernel does not tell its boot id");
+  // Whatever a killed compact() left; if it cannot be removed, the next compact() will say so.
+  unlinkat(directory_fd_, (file_name_ + ".new").c_str(), 0);
+  std::string why;
+  OwnedFile file = OwnedFile::open(directory_fd_, file_name_, why);
+  if (!why.empty()) return failure(why);
+  if (!file.is_open()) return replace_file({}, {});
+  return recover(std::move(file), recovered);
+}
+
+LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
+  const std::uint64_t bytes = file.size();
+  Replay replay;
+  {
+    const MappedFile mapped(file);
+    if (!mapped.ok()) return failure(with_error("cannot be mapped", errno));
+    replay = replay_ledger(mapped.bytes(), boot_);
+  }
+  if (replay.outcome == ReplayOutcome::kRefused) return failure(replay.message);
+  if (replay.outcome == ReplayOutcome::kOtherBoot) {
+    recovered.discarded_other_boot = true;
+    return set_aside();
+  }
+  if (replay.whole_bytes != bytes) {
+    NOTCH_INJECTION_POINT("ledger.before_drop_torn");
+    if (const int error = file.cut(replay.whole_bytes)) {
+      return failure(with_error("its torn end cannot be cut", error));
+    }
+    NOTCH_INJECTION_POINT("ledger.after_drop_torn");
+  }
+  recovered = std::move(replay.recovered);
+  file_ = std::move(file);
+  file_bytes_ = replay.whole_bytes;
+  compacted_bytes_ = replay.snapshot_bytes;
+  folded_.insert(recovered.folded.begin(), recovered.folded.end());
+  remember_definitions(recovered.families, recovered.rows);
+  return {};
+}
+
+// By a second link, so that the name always has a whole ledger (J4).
+LedgerResult Ledger::set_aside() {
+  const std::string aside = file_name_ + ".other-boot";
+  unlinkat(directory_fd_, aside.c_str(), 0);
+  if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, aside.c_str(), 0) != 0) {
+    return failure(with_error("of another boot, cannot be set aside", errno));
+  }
+  return replace_file({}, {});
+}
+
+std::uint32_t Ledger::define_family(const Family& family) {
+  const auto id = static_cast<std::uint32_t>(families_.size());
+  if (const char* fault = family_fault(family); fault != nullptr && definition_fault_.empty()) {
+    definition_fault_ = "family " + family.name + ": " + fault;
+  }
+  families_.push_back(family);
+  encode_family(id, family, pending_);
+  return id;
+}
+
+std::uint32_t Ledger::define_row(std::uint32_t family, std::string_view labels) {
+  const auto id = static_cast<std::uint32_t>(row_families_.size());
+  if (family >= families_.size() && definition_fault_.empty()) {
+    definition_fault_ = "row {" + std::string(labels) + "}: its family is not defined";
+  }
+  row_families_.push_back(family);
+  encode_row({id, family, labels}, pending_);
+  return id;
+}
+
+const char* Ledger::fold_fault(const Fold& fold) const noexcept {
+  for (const RowChange& change : fold.rows) {
+    if (change.row >= row_families_.size()) return "its row is not defined";
+    if (const char* fault = change_fault(families_[row_families_[change.row]], change)) {
+      return fault;
+    }
+  }
+  return fold_payload_bytes(fold) <= kMaxPayloadBytes ? nullptr : "too large for one frame";
+}
+
+LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_unix_s) {
+  if (!file_.is_open()) return failure("is not open");
+  if (!definition_fault_.empty()) return failure(definition_fault_);
+  for (const Fold& fold : folds) {
+    if (const char* fault = fold_fault(fold)) {
+      return failure("fold of " + fold.segment.file_name + ": " + fault);
+    }
+  }
+  std::size_t remembered = 0;
+  const auto forget = [&] {
+    for (const Fold& fold : folds.first(remembered)) folded_.erase(fold.segment);
+  };
+  for (const Fold& fold : folds) {
+    if (!folded_.insert(fold.segment).second) {
+      forget();
+      return failure("fold of " + fold.segment.file_name + ": folded already");
+    }
+    ++remembered;
+  }
+
+  const std::size_t told_before = pending_.size();
+  for (const Fold& fold : folds) encode_fold(fold, now_unix_s, pending_);
+  if (pending_.empty()) return {};
+  NOTCH_INJECTION_POINT("ledger.before_append");
+  const int error = file_.write_at_end(pending_, file_bytes_);
+  if (error != 0) {
+    pending_.resize(told_before);
+    forget();
+    return failure(with_error("cannot append", error));
+  }
+  NOTCH_INJECTION_POINT("ledger.after_append");
+  file_bytes_ += pending_.size();
+  pending_.clear();
+  if (pending_.capacity() > kKeptPendingBytes) pending_.shrink_to_fit();
+  return {};
+}
+
+void Ledger::removed(const SegmentIdentity& segment) {
+  NOTCH_INJECTION_POINT("ledger.before_removed");
+  if (folded_.erase(segment) == 1) encode_segment(FrameKind::kRemoved, segment, pending_);
+  NOTCH_INJECTION_POINT("ledger.after_removed");
+}
+
+LedgerResult Ledger::compact(std::span<const Family> families, std::span<const RecoveredRow> rows) {
+  if (!file_.is_open()) return failure("is not open");
+  const std::string fault = snapshot_fault(families, rows);
+  if (!fault.empty()) return failure("cannot be compacted: " + fault);
+  const LedgerResult result = replace_file(families, rows);
+  if (result.ok) remember_definitions(families, rows);
+  return result;
+}
+
+LedgerResult Ledger::replace_file(std::span<const Family> families,
+                                  std::span<const RecoveredRow> rows) {
+  const std::string temporary = file_name_ + ".new";
+  unlinkat(directory_fd_, temporary.c_str(), 0);
+  NOTCH_INJECTION_POINT("ledger.compact_begin");
+  std::string why;
+  OwnedFile file = OwnedFile::create(directory_fd_, temporary, why);
+  if (!file.is_open()) return failure(temporary + " " + why);
+  NOTCH_INJECTION_POINT("ledger.compact_created");
+
+  SnapshotWriter writer(file);
+  encode_header(boot_, writer.out());
+  write_definitions(families, rows, writer);
+  writer.flush();
+  NOTCH_INJECTION_POINT("ledger.compact_half_written");
+  for (const SegmentIdentity& segment : folded_) {
+    encode_segment(FrameKind::kAwaiting, segment, writer.out());
+    writer.flush_if_full();
+  }
+  encode_snapshot_end({families.size(), rows.size(), folded_.size()}, writer.out());
+  writer.flush();
+  if (writer.error() != 0) {
+    unlinkat(directory_fd_, temporary.c_str(), 0);
+    return failure(with_error("cannot write " + temporary, writer.error()));
+  }
+  NOTCH_INJECTION_POINT("ledger.compact_written");
+
+  if (renameat(directory_fd_, temporary.c_str(), directory_fd_, file_name_.c_str()) != 0) {
+    const int error = errno;
+    unlinkat(directory_fd_, temporary.c_str(), 0);
+    return failure(with_error("cannot rename " + temporary, error));
+  }
+  NOTCH_INJECTION_POINT("ledger.compact_renamed");
+  file_ = std::move(file);
+  NOTCH_INJECTION_POINT("ledger.compact_closed");
+  file_bytes_ = writer.written();
+  compacted_bytes_ = writer.written();
+  return {};
+}
+
+// From here on the file and these agree, and nothing waits to be written.
+void Ledger::remember_definitions(std::span<const Family> families,
+                                  std::span<const RecoveredRow> rows) {
+  families_.assign(families.begin(), families.end());
+  row_families_.clear();
+  row_families_.reserve(rows.size());
+  for (const RecoveredRow& row : rows) row_families_.push_back(row.family);
+  pending_.clear();
+  definition_fault_.clear();
+}
+
+bool Ledger::wants_compacting() const noexcept {
+  return file_bytes_ - compacted_bytes_ >= std::max(kWorthCompactingBytes, compacted_bytes_);
+}
+
+}  // namespace notch::agent

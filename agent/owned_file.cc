@@ -1,0 +1,143 @@
+#include "agent/owned_file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "shm/injection_point.h"
+
+namespace notch::agent {
+
+namespace {
+
+constexpr mode_t kMode = 0640;
+
+std::string error_text(int error) {
+  return std::generic_category().message(error);
+}
+
+// The rule the open file breaks, or nullptr.
+const char* ownership_fault(int fd) noexcept {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return "cannot be looked at";
+  if (!S_ISREG(status.st_mode)) return "is not a regular file";
+  if (status.st_uid != geteuid()) return "belongs to another user";
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) return "may be written by others";
+  return nullptr;
+}
+
+}  // namespace
+
+OwnedFile::OwnedFile(OwnedFile&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), end_is_torn_(std::exchange(other.end_is_torn_, false)) {}
+
+OwnedFile& OwnedFile::operator=(OwnedFile&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+    end_is_torn_ = std::exchange(other.end_is_torn_, false);
+  }
+  return *this;
+}
+
+OwnedFile::~OwnedFile() {
+  close();
+}
+
+OwnedFile OwnedFile::open(int directory_fd, const std::string& name, std::string& why) {
+  OwnedFile file;
+  // O_NONBLOCK: a FIFO put in our place must not hold us up.
+  file.fd_ = openat(directory_fd, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  why.clear();
+  if (file.fd_ < 0) {
+    if (errno == ELOOP) {
+      why = "is a symbolic link";
+    } else if (errno != ENOENT) {
+      why = "cannot be opened: " + error_text(errno);
+    }
+    return file;
+  }
+  if (const char* fault = ownership_fault(file.fd_)) {
+    why = fault;
+    file.close();
+  }
+  return file;
+}
+
+OwnedFile OwnedFile::create(int directory_fd, const std::string& name, std::string& why) {
+  OwnedFile file;
+  why.clear();
+  file.fd_ =
+      openat(directory_fd, name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, kMode);
+  // fchmod: the umask may have taken bits away.
+  if (file.fd_ < 0 || fchmod(file.fd_, kMode) != 0) {
+    why = "cannot be created: " + error_text(errno);
+    file.close();
+  }
+  return file;
+}
+
+std::uint64_t OwnedFile::size() const noexcept {
+  struct stat status {};
+  if (fstat(fd_, &status) != 0) return 0;
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+int OwnedFile::write_at_end(std::string_view bytes, std::uint64_t end) noexcept {
+  if (end_is_torn_) {
+    if (const int error = cut(end)) return error;
+  }
+  std::size_t written = 0;
+  while (written < bytes.size()) {
+    const ssize_t count = pwrite(fd_, bytes.data() + written, bytes.size() - written,
+                                 static_cast<off_t>(end + written));
+    if (count > 0) {
+      written += static_cast<std::size_t>(count);
+      if (written < bytes.size()) NOTCH_INJECTION_POINT("owned_file.short_write");
+      continue;
+    }
+    if (count < 0 && errno == EINTR) continue;
+    const int error = count == 0 ? ENOSPC : errno;
+    NOTCH_INJECTION_POINT("owned_file.before_cut");
+    if (written != 0) end_is_torn_ = cut(end) != 0;
+    NOTCH_INJECTION_POINT("owned_file.after_cut");
+    return error;
+  }
+  return 0;
+}
+
+int OwnedFile::cut(std::uint64_t bytes) noexcept {
+  while (ftruncate(fd_, static_cast<off_t>(bytes)) != 0) {
+    if (errno != EINTR) return errno;
+  }
+  end_is_torn_ = false;
+  return 0;
+}
+
+void OwnedFile::close() noexcept {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  end_is_torn_ = false;
+}
+
+MappedFile::MappedFile(const OwnedFile& file) noexcept {
+  const std::uint64_t size = file.size();
+  if (size == 0) return;
+  void* start = mmap(nullptr, size, PROT_READ, MAP_SHARED, file.fd_, 0);
+  if (start == MAP_FAILED) {
+    ok_ = false;
+    return;
+  }
+  bytes_ = {static_cast<const std::byte*>(start), static_cast<std::size_t>(size)};
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+}
+
+}  // namespace notch::agent

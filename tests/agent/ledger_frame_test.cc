@@ -1,0 +1,454 @@
+// The ledger's bytes: every value comes back as it went in, every malformed frame is refused or
+// taken for the torn end, by one test per rule of LEDGER.md.
+#include "agent/ledger_frame.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <libdeflate.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "agent/ledger_replay.h"
+#include "tests/agent/ledger_sample.h"
+
+namespace notch::agent {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr BootId kBoot = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+std::span<const std::byte> as_bytes(const std::string& text) {
+  return std::as_bytes(std::span(text));
+}
+
+// A ledger in memory, made frame by frame.
+class LedgerBytes : public ::testing::Test {
+ protected:
+  LedgerBytes() { encode_header(kBoot, file_); }
+
+  void define_all() {
+    for (std::uint32_t id = 0; id < sample::kFamilies; ++id) {
+      encode_family(id, sample::families()[id], file_);
+      encode_row({id, id, "service=\"a\""}, file_);
+    }
+  }
+  void end_snapshot() { encode_snapshot_end({sample::kFamilies, sample::kFamilies, 0}, file_); }
+  void begin_ledger() {
+    define_all();
+    end_snapshot();
+  }
+  void fold(std::uint64_t segment, std::vector<RowChange> changes) {
+    encode_fold({sample::make_segment(segment), std::move(changes)}, 99, file_);
+  }
+  void frame(std::uint32_t kind, std::string payload) {
+    std::string body(8, '\0');
+    const auto size = static_cast<std::uint32_t>(payload.size());
+    std::memcpy(body.data(), &size, 4);
+    std::memcpy(body.data() + 4, &kind, 4);
+    body += payload;
+    const std::uint32_t crc = libdeflate_crc32(0, body.data(), body.size());
+    file_.append(reinterpret_cast<const char*>(&crc), 4);
+    file_ += body;
+  }
+  // The payload of the last frame made by `encode`, to be spoilt and framed again.
+  template <class Encode>
+  static std::string payload_of(Encode encode) {
+    std::string bytes;
+    encode(bytes);
+    return bytes.substr(kFrameHeaderBytes);
+  }
+  static std::string fold_payload(const Fold& fold) {
+    return payload_of([&](std::string& out) { encode_fold(fold, 99, out); });
+  }
+  static std::string family_payload(std::uint32_t id, const Family& family) {
+    return payload_of([&](std::string& out) { encode_family(id, family, out); });
+  }
+
+  Replay replay() const { return replay_ledger(as_bytes(file_), kBoot); }
+
+  void expect_refused(const std::string& rule) const {
+    const Replay result = replay();
+    EXPECT_EQ(result.outcome, ReplayOutcome::kRefused);
+    EXPECT_THAT(result.message, HasSubstr(rule));
+    EXPECT_TRUE(result.recovered.rows.empty());
+  }
+  void expect_torn_from(std::size_t offset) const {
+    const Replay result = replay();
+    EXPECT_EQ(result.outcome, ReplayOutcome::kRead) << result.message;
+    EXPECT_EQ(result.whole_bytes, offset);
+    EXPECT_EQ(result.recovered.torn_bytes, file_.size() - offset);
+  }
+
+  std::string file_;
+};
+
+TEST_F(LedgerBytes, FamiliesComeBackAsTheyWentIn) {
+  begin_ledger();
+  EXPECT_EQ(replay().recovered.families, sample::families());
+}
+
+TEST_F(LedgerBytes, ChangesOfEveryKindComeBackAsTheyWentIn) {
+  begin_ledger();
+  std::vector<RowChange> changes;
+  for (std::uint32_t row = 0; row < sample::kFamilies; ++row) {
+    changes.push_back(sample::make_change(row, row, 5));
+  }
+  fold(1, changes);
+  const Replay result = replay();
+  ASSERT_EQ(result.recovered.rows.size(), sample::kFamilies);
+  for (std::uint32_t row = 0; row < sample::kFamilies; ++row) {
+    EXPECT_EQ(result.recovered.rows[row].total, changes[row]) << row;
+    EXPECT_EQ(result.recovered.rows[row].last_seen_unix_s, 99U);
+  }
+}
+
+TEST_F(LedgerBytes, HeaderIsAsDocumented) {
+  const std::string documented =
+      std::string("NOTCHLDG\x04\x03\x02\x01\x01\0\0\0", 16) +
+      std::string(reinterpret_cast<const char*>(kBoot.data()), kBoot.size()) + std::string(4, '\0');
+  ASSERT_EQ(file_.size(), 40U);
+  EXPECT_EQ(file_.substr(0, 36), documented);
+}
+
+// Every field by hand, as a stranger would write it from LEDGER.md.
+TEST_F(LedgerBytes, FoldIsAsDocumented) {
+  Fold one{{0x0102, 0x0304, "seg"}, {RowChange{}}};
+  one.rows[0].row = 7;
+  one.rows[0].slots = {0x11, 0x22};
+  one.rows[0].positive = {{-2, 3}};
+  one.rows[0].negative = {{4, 5}};
+  const std::string documented(
+      "\x63\0\0\0\0\0\0\0"
+      "\x02\x01\0\0\0\0\0\0\x04\x03\0\0\0\0\0\0\x03\0\0\0seg"
+      "\x01\0\0\0"
+      "\x07\0\0\0\x02\0\0\0\x01\0\0\0\x01\0\0\0"
+      "\x11\0\0\0\0\0\0\0\x22\0\0\0\0\0\0\0"
+      "\xfe\xff\xff\xff\x03\0\0\0\0\0\0\0"
+      "\x04\0\0\0\x05\0\0\0\0\0\0\0",
+      91);
+  EXPECT_EQ(fold_payload(one), documented);
+  EXPECT_EQ(fold_payload_bytes(one), documented.size());
+}
+
+TEST_F(LedgerBytes, RefusesAnotherMagic) {
+  file_[0] = 'X';
+  expect_refused("magic");
+}
+
+TEST_F(LedgerBytes, RefusesAFileShorterThanItsHeader) {
+  file_.resize(kLedgerHeaderBytes - 1);
+  expect_refused("magic");
+  file_.clear();
+  expect_refused("magic");
+}
+
+TEST_F(LedgerBytes, RefusesTheOtherByteOrder) {
+  std::swap(file_[8], file_[11]);
+  std::swap(file_[9], file_[10]);
+  expect_refused("byte order");
+}
+
+TEST_F(LedgerBytes, RefusesANewerVersion) {
+  file_[12] = 2;
+  expect_refused("newer version");
+}
+
+TEST_F(LedgerBytes, RefusesADamagedHeader) {
+  file_[20] = static_cast<char>(file_[20] ^ 1);
+  expect_refused("header's checksum");
+}
+
+TEST_F(LedgerBytes, LedgerOfAnotherBootIsNotRead) {
+  begin_ledger();
+  BootId other = kBoot;
+  other[15] ^= 1;
+  const Replay result = replay_ledger(as_bytes(file_), other);
+  EXPECT_EQ(result.outcome, ReplayOutcome::kOtherBoot);
+  EXPECT_TRUE(result.recovered.families.empty());
+}
+
+TEST_F(LedgerBytes, AWrongChecksumIsTheTornEnd) {
+  begin_ledger();
+  const std::size_t whole = file_.size();
+  fold(1, {sample::make_change(0, 0, 1)});
+  file_[whole + kFrameHeaderBytes + 3] = 'x';
+  fold(2, {sample::make_change(0, 0, 1)});
+  expect_torn_from(whole);
+}
+
+TEST_F(LedgerBytes, ALengthBeyondTheFileIsTheTornEnd) {
+  begin_ledger();
+  const std::size_t whole = file_.size();
+  fold(1, {});
+  file_[whole + 4] = static_cast<char>(file_[whole + 4] + 1);
+  expect_torn_from(whole);
+}
+
+TEST_F(LedgerBytes, AnEnormousLengthIsTheTornEnd) {
+  begin_ledger();
+  const std::size_t whole = file_.size();
+  fold(1, {});
+  file_.replace(whole + 4, 4, "\xff\xff\xff\xff");
+  expect_torn_from(whole);
+}
+
+TEST_F(LedgerBytes, ZeroesAreTheTornEnd) {
+  begin_ledger();
+  const std::size_t whole = file_.size();
+  file_.append(4096, '\0');
+  expect_torn_from(whole);
+}
+
+TEST_F(LedgerBytes, RefusesAnUnknownKind) {
+  begin_ledger();
+  frame(8, "");
+  expect_refused("kind is unknown");
+  EXPECT_THAT(replay().message, HasSubstr("kind 8 at byte"));
+}
+
+TEST_F(LedgerBytes, RefusesASnapshotWithoutItsEnd) {
+  define_all();
+  expect_refused("snapshot is not whole");
+}
+
+TEST_F(LedgerBytes, RefusesASnapshotEndOfOtherCounts) {
+  define_all();
+  encode_snapshot_end({sample::kFamilies, sample::kFamilies + 1, 0}, file_);
+  expect_refused("counts");
+}
+
+TEST_F(LedgerBytes, RefusesASecondSnapshotEnd) {
+  begin_ledger();
+  end_snapshot();
+  expect_refused("second end");
+}
+
+TEST_F(LedgerBytes, RefusesATotalBehindTheSnapshot) {
+  begin_ledger();
+  encode_total(sample::make_change(0, 0, 1), 1, file_);
+  expect_refused("behind the snapshot");
+}
+
+TEST_F(LedgerBytes, RefusesAFoldWithinTheSnapshot) {
+  define_all();
+  fold(1, {});
+  expect_refused("within the snapshot");
+}
+
+TEST_F(LedgerBytes, RefusesAFamilyThatIsNotTheNext) {
+  begin_ledger();
+  encode_family(sample::kFamilies + 1, sample::families()[0], file_);
+  expect_refused("not the next");
+}
+
+TEST_F(LedgerBytes, RefusesARowThatIsNotTheNext) {
+  begin_ledger();
+  encode_row({0, 0, ""}, file_);
+  expect_refused("not the next");
+}
+
+TEST_F(LedgerBytes, RefusesARowOfAnUndefinedFamily) {
+  begin_ledger();
+  encode_row({sample::kFamilies, sample::kFamilies, ""}, file_);
+  expect_refused("family is not defined");
+}
+
+TEST_F(LedgerBytes, RefusesAFoldOfAnUndefinedRow) {
+  begin_ledger();
+  fold(1, {sample::make_change(sample::kFamilies, 0, 1)});
+  expect_refused("row is not defined");
+}
+
+TEST_F(LedgerBytes, RefusesAChangeOfAnotherNumberOfSlots) {
+  begin_ledger();
+  fold(1, {sample::make_change(sample::kCount, sample::kLatency, 1)});
+  expect_refused("number of slots");
+}
+
+TEST_F(LedgerBytes, RefusesBucketsOfWhatIsNotNative) {
+  begin_ledger();
+  RowChange change = sample::make_change(sample::kCount, sample::kCount, 1);
+  change.positive = {{1, 1}};
+  fold(1, {change});
+  expect_refused("not native");
+}
+
+TEST_F(LedgerBytes, RefusesBucketsThatDoNotAscend) {
+  begin_ledger();
+  RowChange change = sample::make_change(sample::kNative, sample::kNative, 1);
+  change.negative = {{1, 1}, {1, 1}};
+  fold(1, {change});
+  expect_refused("not ascending");
+}
+
+TEST_F(LedgerBytes, RefusesASecondFoldOfASegment) {
+  begin_ledger();
+  fold(1, {});
+  fold(1, {});
+  expect_refused("folded before");
+}
+
+TEST_F(LedgerBytes, RefusesTheRemovalOfWhatWasNotFolded) {
+  begin_ledger();
+  encode_segment(FrameKind::kRemoved, sample::make_segment(1), file_);
+  expect_refused("was not folded");
+}
+
+TEST_F(LedgerBytes, RefusesAPayloadWithAByteTooMany) {
+  const std::string start = file_;
+  const std::string payloads[] = {
+      family_payload(0, sample::families()[0]),
+      payload_of([](std::string& out) {
+        encode_snapshot_end({0, 0, 0}, out);
+      }),
+      payload_of([](std::string& out) {
+        encode_segment(FrameKind::kAwaiting, sample::make_segment(1), out);
+      }),
+  };
+  const FrameKind kinds[] = {FrameKind::kFamily, FrameKind::kSnapshotEnd, FrameKind::kAwaiting};
+  for (std::size_t i = 0; i < std::size(payloads); ++i) {
+    file_ = start;
+    frame(static_cast<std::uint32_t>(kinds[i]), payloads[i] + '\0');
+    expect_refused("longer than its fields");
+  }
+}
+
+TEST_F(LedgerBytes, RefusesAFoldCutAtAnyByteAndFramedAgain) {
+  begin_ledger();
+  const std::string start = file_;
+  const std::string whole = fold_payload(
+      {sample::make_segment(1), {sample::make_change(sample::kNative, sample::kNative, 3)}});
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    file_ = start;
+    frame(static_cast<std::uint32_t>(FrameKind::kFold), whole.substr(0, size));
+    expect_refused("shorter than its fields");
+  }
+}
+
+TEST_F(LedgerBytes, RefusesAFamilyCutAtAnyByteAndFramedAgain) {
+  const std::string start = file_;
+  const std::string whole = family_payload(0, sample::families()[sample::kLatency]);
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    file_ = start;
+    frame(static_cast<std::uint32_t>(FrameKind::kFamily), whole.substr(0, size));
+    expect_refused("frame of kind 1");
+  }
+}
+
+TEST_F(LedgerBytes, ACountWithoutItsBytesAsksForNoMemory) {
+  begin_ledger();
+  std::string payload = fold_payload({sample::make_segment(1), {sample::make_change(0, 0, 1)}});
+  payload.replace(payload.size() - 20, 4, "\xff\xff\xff\xff");  // its number of slots
+  frame(static_cast<std::uint32_t>(FrameKind::kFold), payload);
+  expect_refused("shorter than its fields");
+}
+
+struct FamilyRule {
+  const char* words;
+  void (*spoil)(Family& family);
+};
+
+class FamilyRules : public LedgerBytes, public ::testing::WithParamInterface<FamilyRule> {};
+
+TEST_P(FamilyRules, IsKept) {
+  Family family = sample::families()[sample::kLatency];
+  GetParam().spoil(family);
+  encode_family(0, family, file_);
+  expect_refused(GetParam().words);
+  EXPECT_STREQ(family_fault(sample::families()[sample::kLatency]), nullptr);
+}
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+INSTANTIATE_TEST_SUITE_P(
+    All, FamilyRules,
+    ::testing::Values(
+        FamilyRule{"name is empty", [](Family& f) { f.name.clear(); }},
+        FamilyRule{"type is unknown", [](Family& f) { f.type = static_cast<MetricType>(5); }},
+        FamilyRule{"number is unknown", [](Family& f) { f.number = static_cast<Number>(3); }},
+        FamilyRule{"combine is unknown", [](Family& f) { f.combine = static_cast<Combine>(5); }},
+        FamilyRule{"schema", [](Family& f) { f.schema = 9; }},
+        FamilyRule{"schema", [](Family& f) { f.schema = -5; }},
+        FamilyRule{"zero threshold", [](Family& f) { f.zero_threshold = kNan; }},
+        FamilyRule{"zero threshold", [](Family& f) { f.zero_threshold = -1; }},
+        FamilyRule{"zero threshold", [](Family& f) { f.zero_threshold = kInfinity; }},
+        FamilyRule{"bound is not finite", [](Family& f) { f.bounds.back() = kInfinity; }},
+        FamilyRule{"bound is not finite", [](Family& f) { f.bounds[1] = kNan; }},
+        FamilyRule{"do not increase", [](Family& f) { f.bounds[1] = f.bounds[0]; }},
+        FamilyRule{"too many bounds", [](Family& f) { f.bounds.resize(257); }},
+        FamilyRule{"no histogram", [](Family& f) { f.type = MetricType::kCounter; }}));
+
+// What is not a number, or grows beyond all numbers, must not eat what was counted before.
+TEST(LedgerAddition, ADoubleThatIsNotFiniteAddsNothing) {
+  const Family family = sample::families()[sample::kSeconds];
+  for (const double amount : {kNan, kInfinity, -kInfinity, 1.7e308}) {
+    RowChange total = sample::make_change(0, sample::kSeconds, 0);
+    total.slots[0] = sample::bits(1e308);
+    RowChange change = total;
+    change.slots[0] = sample::bits(amount);
+    add_change(family, change, total);
+    EXPECT_EQ(std::bit_cast<double>(total.slots[0]), 1e308) << amount;
+  }
+}
+
+TEST(LedgerAddition, IntegersWrap) {
+  RowChange total = sample::make_change(0, sample::kCount, ~std::uint64_t{0});
+  add_change(sample::families()[sample::kCount], sample::make_change(0, 0, 3), total);
+  EXPECT_EQ(total.slots[0], 2U);
+}
+
+TEST(LedgerAddition, NativeBucketsMergeByIndex) {
+  RowChange total = empty_total(sample::families()[sample::kNative], 0);
+  RowChange change = total;
+  change.positive = {{-1, 1}, {2, 2}};
+  add_change(sample::families()[sample::kNative], change, total);
+  change.positive = {{-5, 7}, {2, 3}, {9, 1}};
+  add_change(sample::families()[sample::kNative], change, total);
+  const decltype(change.positive) merged = {{-5, 7}, {-1, 1}, {2, 5}, {9, 1}};
+  EXPECT_EQ(total.positive, merged);
+}
+
+double gauge_after(Combine combine, double first, double second) {
+  const Family family = sample::make_family("g", MetricType::kGauge, Number::kFloat, combine);
+  RowChange total = empty_total(family, 0);
+  RowChange change = total;
+  for (const double value : {first, second}) {
+    change.slots[0] = sample::gauge_bits(value);
+    add_change(family, change, total);
+  }
+  return std::bit_cast<double>(~total.slots[0]);
+}
+
+TEST(LedgerAddition, GaugesCombineByTheirMode) {
+  EXPECT_EQ(gauge_after(Combine::kSum, 2, -5), -3);
+  EXPECT_EQ(gauge_after(Combine::kMin, 2, -5), -5);
+  EXPECT_EQ(gauge_after(Combine::kMax, 2, -5), 2);
+  EXPECT_EQ(gauge_after(Combine::kEach, 2, -5), -5);
+  EXPECT_EQ(gauge_after(Combine::kSum, 2, kNan), 2);
+}
+
+TEST(LedgerAddition, AGaugeWithoutValueChangesNothing) {
+  for (const Combine combine : {Combine::kSum, Combine::kMin, Combine::kMax, Combine::kEach}) {
+    const Family family = sample::make_family("g", MetricType::kGauge, Number::kFloat, combine);
+    RowChange total = empty_total(family, 0);
+    total.slots[0] = sample::gauge_bits(4);
+    add_change(family, empty_total(family, 0), total);
+    EXPECT_EQ(total.slots[0], sample::gauge_bits(4));
+  }
+}
+
+TEST(LedgerAddition, TheLastGaugeGoesByItsTimeNotByItsOrder) {
+  const Family family = sample::families()[sample::kLastGauge];
+  RowChange total = empty_total(family, 0);
+  for (const std::uint64_t n : {5U, 9U, 2U}) {
+    add_change(family, sample::make_change(0, sample::kLastGauge, n), total);
+  }
+  EXPECT_EQ(total, sample::make_change(0, sample::kLastGauge, 9));
+}
+
+}  // namespace
+}  // namespace notch::agent
