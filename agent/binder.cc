@@ -110,8 +110,7 @@ void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
       break;
     }
     default:
-      binding_.add_run(
-          {first_cell, slot_count(family), first_slot, run_kind(bound.type, family)});
+      binding_.add_run({first_cell, slot_count(family), first_slot, run_kind(bound.type, family)});
   }
 }
 

@@ -39,9 +39,10 @@ inline constexpr std::size_t kConflicts = 16;
 // As used in the `reason` label; never null.
 constexpr const char* conflict_name(Conflict conflict) noexcept {
   constexpr const char* kNames[kConflicts] = {
-      "none",   "metric_name", "label_name", "reserved_label", "repeated_label",
-      "definition", "type",    "number",     "gauge_mode",     "schema",
-      "bounds", "family_limit", "series_limit", "cells", "help", "unit"};
+      "none",           "metric_name", "label_name", "reserved_label",
+      "repeated_label", "definition",  "type",       "number",
+      "gauge_mode",     "schema",      "bounds",     "family_limit",
+      "series_limit",   "cells",       "help",       "unit"};
   return kNames[static_cast<std::size_t>(conflict)];
 }
 

@@ -15,8 +15,7 @@ Exemplar exemplar_of(const shm::ExemplarEntry& entry, std::uint32_t offset) {
 
 }  // namespace
 
-void ExemplarStore::keep(std::uint32_t row, std::uint32_t offset,
-                         const shm::ExemplarEntry& entry) {
+void ExemplarStore::keep(std::uint32_t row, std::uint32_t offset, const shm::ExemplarEntry& entry) {
   const std::pair key(row, offset);
   if (of_slots_.size() >= kMaxExemplars && !of_slots_.contains(key)) return;
   of_slots_[key] = exemplar_of(entry, offset);

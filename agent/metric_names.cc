@@ -12,7 +12,9 @@ namespace {
 constexpr bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 // What text 0.0.4 puts behind a counter's name.
 constexpr std::string_view kTotal = "_total";
@@ -49,8 +51,7 @@ bool take_shape(const shm::FamilyEntry& entry, Family& family) {
   switch (entry.type) {
     case shm::FamilyType::kCounter:
       family.type = MetricType::kCounter;
-      family.number =
-          entry.number == shm::NumberKind::kFloat ? Number::kFloat : Number::kUnsigned;
+      family.number = entry.number == shm::NumberKind::kFloat ? Number::kFloat : Number::kUnsigned;
       return entry.number != shm::NumberKind::kSigned;
     case shm::FamilyType::kUpDownCounter:
       family.type = MetricType::kGauge;
@@ -78,9 +79,8 @@ bool take_shape(const shm::FamilyEntry& entry, Family& family) {
 }  // namespace
 
 bool is_metric_name(std::string_view name) noexcept {
-  return !name.empty() && !is_digit(name.front()) && std::ranges::all_of(name, [](char c) {
-    return is_letter(c) || is_digit(c) || c == ':';
-  });
+  return !name.empty() && !is_digit(name.front()) &&
+         std::ranges::all_of(name, [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
 }
 
 bool is_label_name(std::string_view name) noexcept {

@@ -39,8 +39,8 @@ struct JudgedFamily {
   std::vector<LabelColumn> columns;
 };
 
-// The labels the agent itself puts in front are `service`, and `pid` if `with_pid` or if the gauge's
-// mode is each; an application's label of that name becomes exported_service, exported_pid.
+// The labels the agent itself puts in front are `service`, and `pid` if `with_pid` or if the
+// gauge's mode is each; an application's label of that name becomes exported_service, exported_pid.
 JudgedFamily judge_family(const shm::FamilyEntry& entry, bool with_pid);
 
 }  // namespace notch::agent

@@ -13,12 +13,20 @@ namespace {
 
 constexpr std::uint32_t kBlockCells = 256;  // doubles read at a time, on the stack
 
-double as_double(std::uint64_t bits) { return std::bit_cast<double>(bits); }
-std::uint64_t as_bits(double value) { return std::bit_cast<std::uint64_t>(value); }
+double as_double(std::uint64_t bits) {
+  return std::bit_cast<double>(bits);
+}
+std::uint64_t as_bits(double value) {
+  return std::bit_cast<std::uint64_t>(value);
+}
 
 // Gauges' slots hold the complement of the bits; zero means "not set".
-double gauge_value(std::uint64_t slot) { return as_double(slot ^ shm::kGaugeMask); }
-std::uint64_t gauge_slot(double value) { return as_bits(value) ^ shm::kGaugeMask; }
+double gauge_value(std::uint64_t slot) {
+  return as_double(slot ^ shm::kGaugeMask);
+}
+std::uint64_t gauge_slot(double value) {
+  return as_bits(value) ^ shm::kGaugeMask;
+}
 
 double combine(RunKind kind, double a, double b) {
   switch (kind) {
@@ -33,8 +41,7 @@ double combine(RunKind kind, double a, double b) {
 
 // Shows no less than `before`; returns how many slots needed it.
 template <class Less>
-std::uint64_t hold(std::span<std::uint64_t> now, std::span<const std::uint64_t> before,
-                   Less less) {
+std::uint64_t hold(std::span<std::uint64_t> now, std::span<const std::uint64_t> before, Less less) {
   std::uint64_t held = 0;
   for (std::size_t i = 0; i < before.size(); ++i) {
     const bool fell = less(now[i], before[i]);
@@ -121,8 +128,7 @@ void SlotStore::add_gauges(const Run& run, const CellSource& cells) {
     if (cell == 0) continue;
     const double value = gauge_value(cell);
     if (!is_finite(value)) continue;
-    const double combined =
-        slots[i] == 0 ? value : combine(run.kind, gauge_value(slots[i]), value);
+    const double combined = slots[i] == 0 ? value : combine(run.kind, gauge_value(slots[i]), value);
     if (is_finite(combined)) slots[i] = gauge_slot(combined);
   }
 }
@@ -132,8 +138,7 @@ void SlotStore::add_last(const Run& run, const CellSource& cells, std::uint64_t 
   for (std::uint32_t i = 0; i + 1 < run.cells; i += 2) {
     const std::uint64_t value = cells.shared_cell(run.first_cell + i);
     if (value == 0 || !is_finite(gauge_value(value))) continue;
-    const std::uint64_t time_ns =
-        std::min(cells.shared_cell(run.first_cell + i + 1), monotonic_ns);
+    const std::uint64_t time_ns = std::min(cells.shared_cell(run.first_cell + i + 1), monotonic_ns);
     if (slots[i] != 0 && time_ns <= slots[i + 1]) continue;
     slots[i] = value;
     slots[i + 1] = time_ns;
@@ -163,8 +168,7 @@ void SlotStore::fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexce
   if (is_finite(sum)) folded_[slot] = as_bits(sum);
 }
 
-void SlotStore::fold_last(std::uint32_t slot, std::uint64_t value,
-                          std::uint64_t time_ns) noexcept {
+void SlotStore::fold_last(std::uint32_t slot, std::uint64_t value, std::uint64_t time_ns) noexcept {
   if (value == 0 || (folded_[slot] != 0 && time_ns <= folded_[slot + 1])) return;
   folded_[slot] = value;
   folded_[slot + 1] = time_ns;
@@ -187,7 +191,7 @@ std::vector<std::uint32_t> SlotStore::compact(const std::vector<bool>& kept) {
       next.append(run.kind, 1);
       next.folded_.back() = folded_[slot];
       previous->push_back(previous_ != nullptr && slot < previous_->size() ? (*previous_)[slot]
-                                                                          : 0);
+                                                                           : 0);
     }
   }
   folded_ = std::move(next.folded_);

@@ -122,7 +122,9 @@ std::uint32_t Tally::bind_chunk(std::uint32_t row, std::int32_t chunk, bool nega
   return at->first_slot;
 }
 
-void Tally::attach(Binding& binding) { bindings_.push_back(&binding); }
+void Tally::attach(Binding& binding) {
+  bindings_.push_back(&binding);
+}
 
 void Tally::detach(Binding& binding, const Moment& now) {
   for (const BoundSeries& series : binding.series) {

@@ -17,10 +17,10 @@ struct Tally::Layout {
     std::uint32_t rows = 0;
     std::shared_ptr<const Family> definition;
   };
-  std::vector<FamilyRows> families;         // by name
-  std::vector<std::uint32_t> place_of;      // family id to index in `families`
-  std::vector<Row> rows;                    // family by family
-  std::vector<std::uint32_t> native_rows;   // the tally's row ids, as Row::detail counts
+  std::vector<FamilyRows> families;        // by name
+  std::vector<std::uint32_t> place_of;     // family id to index in `families`
+  std::vector<Row> rows;                   // family by family
+  std::vector<std::uint32_t> native_rows;  // the tally's row ids, as Row::detail counts
   std::shared_ptr<const TextArena> text;
 };
 
@@ -114,8 +114,7 @@ Snapshot Tally::finish_gather() {
   return snapshot;
 }
 
-void Tally::take_exemplars(const Binding& binding,
-                           std::span<const shm::ExemplarEntry> entries) {
+void Tally::take_exemplars(const Binding& binding, std::span<const shm::ExemplarEntry> entries) {
   for (const shm::ExemplarEntry& entry : entries) {
     if (!std::isfinite(entry.value)) continue;
     const auto chunk = std::ranges::find_if(binding.chunks, [&entry](const BoundChunk& bound) {
