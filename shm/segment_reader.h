@@ -17,24 +17,12 @@
 #include <string>
 #include <vector>
 
+#include "shm/catalogue_entries.h"
+#include "shm/catalogue_follower.h"
+#include "shm/fault.h"
 #include "shm/layout.h"
 
 namespace notch::shm {
-
-// What stands in the way of reading a segment; the agent counts rejected segments by it.
-enum class Fault : std::uint8_t {
-  kNone = 0,
-  kTooShort,        // shorter than a header: not a segment, or cut off
-  kNotASegment,     // magic differs
-  kOtherByteOrder,  // written by a machine of the other byte order
-  kNewerVersion,    // a major version this reader does not know
-  kBadGeometry,     // offsets, strides or capacities that do not fit the file or the limits
-  kBadRecord,       // a catalogue record that breaks a rule of FORMAT.md
-  kTooMany,         // more families, series or cells than the limits allow
-};
-
-// The rule's name as used in the `reason` label; never null.
-const char* fault_name(Fault fault) noexcept;
 
 // A copy of the header's unchanging part.
 struct SegmentInfo {
@@ -53,46 +41,6 @@ struct SegmentInfo {
   std::string executable;  // valid UTF-8
 };
 
-// Strings are as the writer gave them, limited in length but not yet judged by naming rules.
-struct FamilyEntry {
-  std::uint32_t family = 0;
-  FamilyType type = FamilyType::kCounter;
-  NumberKind number = NumberKind::kUnsigned;
-  GaugeMode gauge_mode = GaugeMode::kNone;
-  std::int8_t schema = 0;
-  double zero_threshold = 0;
-  std::string name;
-  std::string help;
-  std::string unit;
-  std::vector<double> bounds;
-  std::vector<std::string> label_names;
-};
-
-struct SeriesEntry {
-  std::uint32_t series = 0;
-  std::uint32_t family = 0;
-  std::uint32_t first_cell = 0;
-  std::uint32_t cell_count = 0;
-  bool overflow = false;
-  std::vector<std::string> label_values;  // empty if overflow, else as many as the family's labels
-};
-
-struct ChunkEntry {
-  std::uint32_t series = 0;
-  std::int32_t chunk = 0;
-  bool negative = false;
-  std::uint32_t first_cell = 0;
-};
-
-// Takes what follow() finds. `on_*` may not throw.
-class CatalogueSink {
- public:
-  virtual ~CatalogueSink() = default;
-  virtual void on_family(FamilyEntry&& family) = 0;
-  virtual void on_series(SeriesEntry&& series) = 0;
-  virtual void on_chunk(const ChunkEntry& chunk) = 0;
-};
-
 struct ExemplarEntry {
   std::uint32_t cell = 0;
   double value = 0;
@@ -101,18 +49,13 @@ struct ExemplarEntry {
   std::array<std::uint8_t, 8> span_id{};
 };
 
-// Upper limits, beneath those of layout.h, that the agent sets per segment.
-struct ReaderLimits {
-  std::uint32_t families = 10'000;
-  std::uint32_t series = 1'000'000;
-};
-
 class SegmentReader {
  public:
   SegmentReader() = default;
 
   // Checks the header of `bytes` (the whole mapped file) and remembers the span. On kNone, info()
-  // is filled and the other calls may be made for as long as the span stays mapped.
+  // is filled and the other calls may be made for as long as the span stays mapped. Before it, and
+  // after a Fault, they find nothing. REQUIRES: bytes.data() is at a multiple of 8.
   Fault attach(std::span<const std::byte> bytes, const ReaderLimits& limits);
 
   const SegmentInfo& info() const noexcept { return info_; }
@@ -132,50 +75,49 @@ class SegmentReader {
 
   // Reads which columns are in force and how many cells have memory. To be called once before a
   // round of add_*(), so that the round sees one set of columns.
-  void begin_round() noexcept;
+  void begin_round();
 
-  // Exemplars written whole since the ring last wrapped, oldest first. Skipped by a single load
-  // when none was written since the last call.
+  // The memory the writer claimed by the last begin_round(): header, catalogue, exemplars, and the
+  // committed cells of every column in force.
+  std::uint64_t claimed_bytes() const noexcept { return claimed_bytes_; }
+
+  // Makes `out` the exemplars written whole since the ring last wrapped, oldest first. Leaves it as
+  // it is, for the cost of a single load, when none was written since the last call.
   void exemplars(std::vector<ExemplarEntry>& out);
 
   State state() const noexcept;
   std::uint64_t drops(DropReason reason) const noexcept;
 
   // Families, series and cells followed so far.
-  std::uint32_t family_count() const noexcept { return family_count_; }
-  std::uint32_t series_count() const noexcept { return series_count_; }
+  std::uint32_t family_count() const noexcept { return catalogue_.family_count(); }
+  std::uint32_t series_count() const noexcept { return catalogue_.series_count(); }
 
  private:
-  struct FamilyShape {
-    FamilyType type;
-    GaugeMode gauge_mode;
-    std::int8_t schema;
-    std::uint32_t label_count;
-    std::uint32_t bound_count;
-  };
+  Fault finish(Fault fault) noexcept;
+  std::size_t cells_with_memory(std::uint32_t first_cell, std::size_t wanted) const noexcept;
 
-  const SegmentHeader& header() const noexcept;
-
-  // Set by attach(), constant after.
+  // Set by attach(), constant until a Fault clears them.
   std::span<const std::byte> bytes_;
-  std::span<const std::byte> catalogue_;
+  const SegmentHeader* header_ = nullptr;
   SegmentInfo info_;
-  ReaderLimits limits_;
+  std::uint64_t catalogue_capacity_ = 0;
   std::uint64_t values_offset_ = 0;
   std::uint64_t column_stride_ = 0;
+  std::uint64_t exemplar_offset_ = 0;
+  std::uint32_t exemplar_slots_ = 0;
+  std::uint32_t exemplar_slot_bytes_ = 0;
 
   // Moved on by follow().
-  std::uint64_t followed_bytes_ = 0;
-  std::uint32_t family_count_ = 0;
-  std::uint32_t series_count_ = 0;
+  CatalogueFollower catalogue_;
   Fault fault_ = Fault::kNone;
-  std::vector<FamilyShape> families_;
-  std::vector<std::uint32_t> native_series_;  // sorted ids of series that may have chunks
 
   // Set by begin_round().
-  std::vector<const std::byte*> columns_;
+  std::vector<const std::uint64_t*> columns_;
+  const std::uint64_t* shared_column_ = nullptr;  // null while column 0 is not in force
   std::uint64_t cells_committed_ = 0;
+  std::uint64_t claimed_bytes_ = 0;
 
+  // Moved on by exemplars(): writes begun when the ring was last seen with none in progress.
   std::uint64_t exemplars_seen_ = 0;
 };
 

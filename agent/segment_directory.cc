@@ -1,0 +1,270 @@
+#include "agent/segment_directory.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "agent/segment_identity.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr const char* kLockName = "agent.lock";
+constexpr mode_t kDirectoryMode = 03777;
+constexpr mode_t kLockMode = 0640;
+constexpr std::uint32_t kWatched = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
+                                   IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kEnds = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
+
+enum class NameKind { kSegment, kHalfBorn, kOwn, kOther };
+
+// The ledger and what replaces it, and the lock.
+bool is_own(std::string_view name) {
+  return name == kLockName || name.starts_with("agent.") || name == "." || name == "..";
+}
+
+NameKind kind_of(std::string_view name) {
+  if (is_own(name)) return NameKind::kOwn;
+  if (name.starts_with('.')) {
+    return name.ends_with(kHalfBornSuffix) ? NameKind::kHalfBorn : NameKind::kOther;
+  }
+  return name.ends_with(kSegmentSuffix) ? NameKind::kSegment : NameKind::kOther;
+}
+
+DirectoryResult failure(const std::string& what, const std::string& path, int error = 0) {
+  DirectoryResult result;
+  result.ok = false;
+  result.message = what + " " + path;
+  if (error != 0) result.message += std::string(": ") + std::strerror(error);
+  return result;
+}
+
+bool same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+// A listing needs a descriptor of its own: it moves the offset, and closedir() closes it.
+std::vector<std::string> names_in(int directory_fd, int& error) {
+  std::vector<std::string> names;
+  const int fd = ::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR* stream = fd < 0 ? nullptr : ::fdopendir(fd);
+  error = stream == nullptr ? errno : 0;
+  if (stream == nullptr) {
+    if (fd >= 0) ::close(fd);
+    return names;
+  }
+  const std::unique_ptr<DIR, int (*)(DIR*)> closing(stream, &::closedir);
+  errno = 0;
+  while (const dirent* entry = ::readdir(stream)) names.emplace_back(entry->d_name);
+  error = errno;
+  return names;
+}
+
+std::string holder_of(int lock_fd) {
+  std::array<char, 32> text{};
+  const ssize_t bytes = ::pread(lock_fd, text.data(), text.size() - 1, 0);
+  const long pid = bytes > 0 ? std::strtol(text.data(), nullptr, 10) : 0;
+  return pid > 0 ? "process " + std::to_string(pid) : "another process";
+}
+
+bool write_pid(int lock_fd) {
+  const std::string text = std::to_string(::getpid()) + "\n";
+  return ::ftruncate(lock_fd, 0) == 0 &&
+         ::pwrite(lock_fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
+}
+
+}  // namespace
+
+DirectoryResult SegmentDirectory::open(const std::string& path, bool create) {
+  *this = SegmentDirectory();
+  SegmentDirectory opened;
+  opened.path_ = path;
+  DirectoryResult result = opened.open_directory(create);
+  if (result.ok) {
+    const DirectoryResult lock = opened.take_lock();
+    if (!lock.ok) return lock;
+    const DirectoryResult watch = opened.start_watch();
+    if (!watch.ok) return watch;
+    *this = std::move(opened);
+  }
+  return result;
+}
+
+DirectoryResult SegmentDirectory::open_directory(bool create) {
+  const bool made = create && ::mkdir(path_.c_str(), 0700) == 0;
+  if (create && !made && errno != EEXIST) return failure("cannot create", path_, errno);
+  directory_ =
+      FileDescriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory_.valid()) return failure("cannot open the directory", path_, errno);
+  // Not by mkdir's mode, which the umask would narrow.
+  if (made && ::fchmod(directory_.get(), kDirectoryMode) != 0) {
+    return failure("cannot set mode 3777 of", path_, errno);
+  }
+  struct stat status {};
+  struct statfs file_system {};
+  if (::fstat(directory_.get(), &status) != 0 || ::fstatfs(directory_.get(), &file_system) != 0) {
+    return failure("cannot examine", path_, errno);
+  }
+  DirectoryResult result;
+  result.not_tmpfs = file_system.f_type != TMPFS_MAGIC;
+  result.owned_by_other = status.st_uid != ::geteuid();
+  result.not_sticky = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
+  return result;
+}
+
+DirectoryResult SegmentDirectory::take_lock() {
+  const std::string lock_path = path_ + "/" + kLockName;
+  lock_ =
+      FileDescriptor(::openat(directory_.get(), kLockName,
+                              O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kLockMode));
+  if (!lock_.valid()) return failure("cannot open the agent's lock", lock_path, errno);
+  struct stat status {};
+  if (::fstat(lock_.get(), &status) != 0) return failure("cannot examine", lock_path, errno);
+  if (!S_ISREG(status.st_mode)) return failure("the agent's lock is not a file:", lock_path);
+  if (status.st_uid != ::geteuid()) {
+    return failure("the agent's lock belongs to uid " + std::to_string(status.st_uid) + ":",
+                   lock_path);
+  }
+  if (status.st_nlink != 1) return failure("the agent's lock has a second name:", lock_path);
+  if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return failure("cannot lock", lock_path, errno);
+    return failure(holder_of(lock_.get()) + " is the agent of", path_);
+  }
+  // Locked, but perhaps not what has the name by now: then another agent may hold that.
+  struct stat named {};
+  if (::fstatat(directory_.get(), kLockName, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !same_file(status, named)) {
+    return failure("the agent's lock was replaced while it was taken:", lock_path);
+  }
+  if (!write_pid(lock_.get())) return failure("cannot write", lock_path, errno);
+  return {};
+}
+
+DirectoryResult SegmentDirectory::start_watch() {
+  watch_ = FileDescriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!watch_.valid()) return failure("cannot make an inotify instance for", path_, errno);
+  // By the descriptor, so that what is watched is what was opened.
+  const std::string opened = "/proc/self/fd/" + std::to_string(directory_.get());
+  if (::inotify_add_watch(watch_.get(), opened.c_str(), kWatched) < 0) {
+    return failure("cannot watch", path_, errno);
+  }
+  return {};
+}
+
+DirectoryChanges SegmentDirectory::poll() {
+  DirectoryChanges changes;
+  if (!directory_.valid()) return changes;
+  read_events(changes);
+  if (listing_due_) list(changes);
+  struct stat here {};
+  struct stat named {};
+  if (!changes.gone && ::fstat(directory_.get(), &here) == 0 &&
+      (::stat(path_.c_str(), &named) != 0 || !same_file(here, named))) {
+    changes.gone = true;
+  }
+  if (changes.gone) changes.message = "the directory " + path_ + " was removed or replaced";
+  return changes;
+}
+
+void SegmentDirectory::read_events(DirectoryChanges& changes) {
+  alignas(inotify_event) std::array<char, 16384> buffer;
+  for (;;) {
+    const ssize_t bytes = ::read(watch_.get(), buffer.data(), buffer.size());
+    if (bytes <= 0) return;
+    const char* at = buffer.data();
+    while (at < buffer.data() + bytes) {
+      inotify_event event;
+      std::memcpy(&event, at, sizeof(event));
+      const std::string name(at + sizeof(event), strnlen(at + sizeof(event), event.len));
+      if ((event.mask & IN_Q_OVERFLOW) != 0) listing_due_ = true;
+      if ((event.mask & kEnds) != 0) changes.gone = true;
+      if (event.len > 0) on_event(event.mask, name, changes);
+      at += sizeof(event) + event.len;
+    }
+  }
+}
+
+void SegmentDirectory::on_event(std::uint32_t mask, const std::string& name,
+                                DirectoryChanges& changes) {
+  const NameKind kind = kind_of(name);
+  const bool appeared = (mask & (IN_CREATE | IN_MOVED_TO)) != 0;
+  if (kind == NameKind::kOther && appeared) ++ignored_names_;
+  if (kind == NameKind::kSegment) refresh(name, changes);
+}
+
+// What stands under the name now, against what did: an event may tell of what a listing has seen
+// already, or of a file that has been replaced since.
+void SegmentDirectory::refresh(const std::string& name, DirectoryChanges& changes) {
+  struct statx status {};
+  const bool present = ::statx(directory_.get(), name.c_str(), AT_SYMLINK_NOFOLLOW,
+                               kIdentityStatxMask, &status) == 0;
+  const SegmentIdentity now = present ? identity_of(status, name) : SegmentIdentity{};
+  const auto known = known_.find(name);
+  const bool was_known = known != known_.end();
+  if (was_known && present && known->second == now) return;
+  if (was_known) {
+    known_.erase(known);
+    const auto added = std::ranges::find(changes.added, name);
+    if (added == changes.added.end()) {
+      changes.removed.push_back(name);
+    } else {
+      changes.added.erase(added);  // came and went between two polls
+    }
+  }
+  if (present) {
+    known_.emplace(name, now);
+    changes.added.push_back(name);
+  }
+}
+
+void SegmentDirectory::list(DirectoryChanges& changes) {
+  int error = 0;
+  const std::vector<std::string> names = names_in(directory_.get(), error);
+  if (error != 0) {
+    changes.message = "cannot list " + path_ + ": " + std::strerror(error);
+    return;
+  }
+  listing_due_ = false;
+  changes.listed_anew = true;
+  std::vector<std::string> due;
+  for (const auto& [name, identity] : known_) due.push_back(name);
+  for (const std::string& name : names) {
+    if (kind_of(name) == NameKind::kSegment && !known_.contains(name)) due.push_back(name);
+    if (kind_of(name) == NameKind::kOther && !listed_before_) ++ignored_names_;
+  }
+  listed_before_ = true;
+  for (const std::string& name : due) refresh(name, changes);
+}
+
+std::uint64_t SegmentDirectory::remove_half_born(std::int64_t now_unix_s) {
+  if (!directory_.valid()) return 0;
+  std::uint64_t removed = 0;
+  int error = 0;
+  for (const std::string& name : names_in(directory_.get(), error)) {
+    if (kind_of(name) != NameKind::kHalfBorn) continue;
+    const FileDescriptor file(
+        ::openat(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    struct stat status {};
+    if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
+    if (now_unix_s - status.st_ctim.tv_sec <= kHalfBornAge_s) continue;
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
+    if (::unlinkat(directory_.get(), name.c_str(), 0) == 0) ++removed;
+  }
+  return removed;
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,97 @@
+// The directory of segments: makes it, claims it for one agent, and tells which segment files came
+// and went. It looks at names alone; what a file holds is mapped_segment's part.
+// Called by: the agent's event loop, which watches watch_fd() and calls poll().
+//
+// Invariants
+//   N1  A name is yielded as added once per file that bore it: known names are kept, so listing
+//   anew
+//       after lost events yields the differences only.
+//   N2  While an object is open no other agent can open the same directory.
+//   N3  Nothing is removed but half-born files whose writer is gone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/file_descriptor.h"
+#include "agent/ledger.h"
+
+namespace notch::agent {
+
+inline constexpr std::string_view kSegmentSuffix = ".notch";
+inline constexpr std::string_view kHalfBornSuffix = ".new";  // and a name that begins with a dot
+inline constexpr std::int64_t kHalfBornAge_s = 60;
+
+struct DirectoryResult {
+  bool ok = true;
+  std::string message;  // names the path and the rule; empty if ok
+
+  // To be warned about; all false if not ok.
+  bool not_tmpfs = false;       // stores to a disk-backed mapping can block the writers
+  bool owned_by_other = false;  // its owner may remove and replace segments
+  bool not_sticky = false;      // anyone may remove anyone's segments
+};
+
+// What happened since the last poll(). To be taken in this order: removed, then added (a name in
+// both is a new file under an old name).
+struct DirectoryChanges {
+  std::vector<std::string> removed;
+  std::vector<std::string> added;
+  bool listed_anew = false;  // events were lost, or it is the first time
+  bool gone = false;         // the path no longer leads to this directory; nothing more will come
+  std::string message;       // why, if gone or if listing failed
+};
+
+class SegmentDirectory {
+ public:
+  SegmentDirectory() = default;
+  SegmentDirectory(SegmentDirectory&&) = default;
+  SegmentDirectory& operator=(SegmentDirectory&&) = default;
+
+  // Opens `path`, made with mode 3777 if it is missing and `create` is set (its parent must exist),
+  // takes agent.lock in it, and watches it. On failure nothing is held.
+  DirectoryResult open(const std::string& path, bool create);
+
+  // Reads what the kernel queued; the first call lists the directory. Never waits. Also to be
+  // called now and then without an event: while the agent has the directory open, the kernel does
+  // not tell of its removal. Cost: three system calls if nothing happened,
+  // and one per event.
+  DirectoryChanges poll();
+
+  // Removes files a writer left half-born (".*.new", lock free, not changed for kHalfBornAge_s).
+  // Returns how many. Cost: a listing of the directory.
+  std::uint64_t remove_half_born(std::int64_t now_unix_s);
+
+  int fd() const noexcept { return directory_.get(); }
+  int watch_fd() const noexcept { return watch_.get(); }  // readable when poll() has something
+  const std::string& path() const noexcept { return path_; }
+
+  // Names seen that are neither segments nor the agent's own nor half-born.
+  std::uint64_t ignored_names() const noexcept { return ignored_names_; }
+
+ private:
+  DirectoryResult open_directory(bool create);
+  DirectoryResult take_lock();
+  DirectoryResult start_watch();
+  void list(DirectoryChanges& changes);
+  void read_events(DirectoryChanges& changes);
+  void on_event(std::uint32_t mask, const std::string& name, DirectoryChanges& changes);
+  void refresh(const std::string& name, DirectoryChanges& changes);
+
+  // Set by open(), constant after.
+  std::string path_;
+  FileDescriptor directory_;
+  FileDescriptor lock_;
+  FileDescriptor watch_;
+
+  // Moved on by poll().
+  std::unordered_map<std::string, SegmentIdentity> known_;  // by name
+  std::uint64_t ignored_names_ = 0;
+  bool listing_due_ = true;
+  bool listed_before_ = false;
+};
+
+}  // namespace notch::agent

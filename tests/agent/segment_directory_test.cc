@@ -1,0 +1,289 @@
+#include "agent/segment_directory.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <fstream>
+#include <string>
+
+#include "tests/agent/scratch_directory.h"
+
+namespace notch::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class SegmentDirectoryTest : public ::testing::Test {
+ protected:
+  void open() {
+    const DirectoryResult result = directory_.open(scratch_.path(), false);
+    ASSERT_TRUE(result.ok) << result.message;
+  }
+  void open_and_list() {
+    open();
+    directory_.poll();
+  }
+  void remove(const std::string& name) { ::unlinkat(scratch_.fd(), name.c_str(), 0); }
+  void rename(const std::string& from, const std::string& to) {
+    ASSERT_EQ(::renameat(scratch_.fd(), from.c_str(), scratch_.fd(), to.c_str()), 0);
+  }
+  bool readable() const {
+    pollfd watched{directory_.watch_fd(), POLLIN, 0};
+    return ::poll(&watched, 1, 0) == 1;
+  }
+
+  testing::ScratchDirectory scratch_;
+  SegmentDirectory directory_;
+};
+
+// --- open ---
+
+TEST_F(SegmentDirectoryTest, MakesTheDirectoryStickyForEveryone) {
+  const std::string path = scratch_.path("made");
+  const DirectoryResult result = directory_.open(path, true);
+  ASSERT_TRUE(result.ok) << result.message;
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 03777U);
+  EXPECT_FALSE(result.not_sticky);
+  EXPECT_FALSE(result.not_tmpfs);
+  EXPECT_FALSE(result.owned_by_other);
+}
+
+TEST_F(SegmentDirectoryTest, LeavesTheModeOfADirectoryThatIsThere) {
+  ASSERT_EQ(::chmod(scratch_.path().c_str(), 0755), 0);
+  ASSERT_TRUE(directory_.open(scratch_.path(), true).ok);
+  struct stat status {};
+  ASSERT_EQ(::stat(scratch_.path().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 0755U);
+}
+
+TEST_F(SegmentDirectoryTest, NamesAMissingDirectory) {
+  const DirectoryResult result = directory_.open(scratch_.path("missing"), false);
+  EXPECT_FALSE(result.ok);
+  EXPECT_THAT(result.message, HasSubstr(scratch_.path("missing")));
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALinkToADirectory) {
+  ASSERT_EQ(::symlink(scratch_.path().c_str(), scratch_.path("link").c_str()), 0);
+  EXPECT_FALSE(directory_.open(scratch_.path("link"), false).ok);
+}
+
+TEST_F(SegmentDirectoryTest, WarnsOfADirectoryEveryoneMayClear) {
+  ASSERT_EQ(::chmod(scratch_.path().c_str(), 0777), 0);
+  EXPECT_TRUE(directory_.open(scratch_.path(), false).not_sticky);
+}
+
+TEST_F(SegmentDirectoryTest, WarnsOfADirectoryThatIsNotOnTmpfs) {
+  const DirectoryResult result = directory_.open("/proc/self/fd", false);
+  EXPECT_FALSE(result.ok);  // no lock can be made there
+  std::string path = std::string(NOTCH_BINARY_DIR) + "/disk-XXXXXX";
+  ASSERT_NE(::mkdtemp(path.data()), nullptr);
+  EXPECT_TRUE(directory_.open(path, false).not_tmpfs);
+  std::filesystem::remove_all(path);
+}
+
+// --- the one agent ---
+
+TEST_F(SegmentDirectoryTest, RefusesASecondAgentAndNamesTheFirst) {
+  open();
+  SegmentDirectory second;
+  const DirectoryResult result = second.open(scratch_.path(), false);
+  EXPECT_FALSE(result.ok);
+  EXPECT_THAT(result.message, HasSubstr("process " + std::to_string(::getpid())));
+  EXPECT_THAT(result.message, HasSubstr(scratch_.path()));
+  EXPECT_EQ(second.fd(), -1);
+}
+
+TEST_F(SegmentDirectoryTest, LetsTheNextAgentInWhenTheFirstIsGone) {
+  open();
+  directory_ = SegmentDirectory();
+  open();
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALockThatIsALink) {
+  scratch_.touch("elsewhere");
+  ASSERT_EQ(::symlinkat("elsewhere", scratch_.fd(), "agent.lock"), 0);
+  EXPECT_FALSE(directory_.open(scratch_.path(), false).ok);
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALockThatIsAPipe) {
+  ASSERT_EQ(::mkfifoat(scratch_.fd(), "agent.lock", 0600), 0);
+  EXPECT_FALSE(directory_.open(scratch_.path(), false).ok);
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALockOfTwoNames) {
+  scratch_.touch("agent.lock");
+  ASSERT_EQ(::linkat(scratch_.fd(), "agent.lock", scratch_.fd(), "other", 0), 0);
+  EXPECT_THAT(directory_.open(scratch_.path(), false).message, HasSubstr("second name"));
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALockOfAnotherOwner) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  scratch_.touch("agent.lock");
+  ASSERT_EQ(::fchownat(scratch_.fd(), "agent.lock", 65534, 65534, 0), 0);
+  EXPECT_THAT(directory_.open(scratch_.path(), false).message, HasSubstr("65534"));
+}
+
+// --- names ---
+
+TEST_F(SegmentDirectoryTest, ListsWhatIsThereAtFirst) {
+  scratch_.touch("a.notch");
+  scratch_.touch("b.notch");
+  open();
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_TRUE(changes.listed_anew);
+  EXPECT_THAT(changes.added, UnorderedElementsAre("a.notch", "b.notch"));
+  EXPECT_THAT(changes.removed, IsEmpty());
+}
+
+TEST_F(SegmentDirectoryTest, YieldsOnceWhatItBothListedAndWasToldOf) {
+  open();
+  scratch_.touch("a.notch");  // after the watch, before the listing
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_THAT(changes.added, IsEmpty());
+  EXPECT_THAT(changes.removed, IsEmpty());
+}
+
+TEST_F(SegmentDirectoryTest, TellsOfNamesThatComeAndGo) {
+  open_and_list();
+  EXPECT_FALSE(readable());
+  scratch_.touch("a.notch");
+  EXPECT_TRUE(readable());
+  DirectoryChanges changes = directory_.poll();
+  EXPECT_FALSE(changes.listed_anew);
+  EXPECT_THAT(changes.added, ElementsAre("a.notch"));
+  remove("a.notch");
+  changes = directory_.poll();
+  EXPECT_THAT(changes.added, IsEmpty());
+  EXPECT_THAT(changes.removed, ElementsAre("a.notch"));
+}
+
+TEST_F(SegmentDirectoryTest, TellsOfNamesThatAreMoved) {
+  open_and_list();
+  scratch_.touch(".a.new");
+  EXPECT_THAT(directory_.poll().added, IsEmpty());
+  rename(".a.new", "a.notch");
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
+  rename("a.notch", "elsewhere");
+  EXPECT_THAT(directory_.poll().removed, ElementsAre("a.notch"));
+}
+
+TEST_F(SegmentDirectoryTest, TellsOfANewFileUnderAnOldName) {
+  scratch_.touch("a.notch");
+  open_and_list();
+  scratch_.touch("b");
+  rename("b", "a.notch");
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_THAT(changes.removed, ElementsAre("a.notch"));
+  EXPECT_THAT(changes.added, ElementsAre("a.notch"));
+}
+
+TEST_F(SegmentDirectoryTest, SaysNothingOfWhatCameAndWentBetweenPolls) {
+  open_and_list();
+  scratch_.touch("a.notch");
+  remove("a.notch");
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_THAT(changes.added, IsEmpty());
+  EXPECT_THAT(changes.removed, IsEmpty());
+}
+
+TEST_F(SegmentDirectoryTest, IgnoresAndCountsOtherNames) {
+  scratch_.touch("README");
+  scratch_.touch(".hidden.notch");
+  scratch_.touch(".born.new");
+  scratch_.touch("agent.ledger");
+  open();
+  EXPECT_THAT(directory_.poll().added, IsEmpty());
+  EXPECT_EQ(directory_.ignored_names(), 2U);
+  scratch_.touch("notes.txt");
+  EXPECT_THAT(directory_.poll().added, IsEmpty());
+  EXPECT_EQ(directory_.ignored_names(), 3U);
+}
+
+TEST_F(SegmentDirectoryTest, ListsAnewWhenEventsWereLost) {
+  std::ifstream limit("/proc/sys/fs/inotify/max_queued_events");
+  int queued = 0;
+  limit >> queued;
+  if (queued <= 0 || queued > 100'000) GTEST_SKIP() << "max_queued_events is " << queued;
+  scratch_.touch("old.notch");
+  open_and_list();
+  remove("old.notch");
+  // Equal events in a row are queued as one: two names in turn.
+  for (int i = 0; i <= queued; ++i) {
+    const std::string name = i % 2 == 0 ? "x" : "y";
+    const int file = ::openat(scratch_.fd(), name.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+    ::close(file);
+    remove(name);
+  }
+  scratch_.touch("new.notch");
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_TRUE(changes.listed_anew);
+  EXPECT_THAT(changes.added, ElementsAre("new.notch"));
+  EXPECT_THAT(changes.removed, ElementsAre("old.notch"));
+}
+
+TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsRemoved) {
+  const std::string path = scratch_.path("doomed");
+  ASSERT_TRUE(directory_.open(path, true).ok);
+  EXPECT_FALSE(directory_.poll().gone);
+  std::filesystem::remove_all(path);
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_TRUE(changes.gone);
+  EXPECT_THAT(changes.message, HasSubstr(path));
+}
+
+TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsMovedAndReplaced) {
+  const std::string path = scratch_.path("doomed");
+  ASSERT_TRUE(directory_.open(path, true).ok);
+  ASSERT_EQ(::rename(path.c_str(), scratch_.path("away").c_str()), 0);
+  ASSERT_EQ(::mkdir(path.c_str(), 0755), 0);
+  EXPECT_TRUE(readable());
+  EXPECT_TRUE(directory_.poll().gone);
+}
+
+// --- half-born files ---
+
+TEST_F(SegmentDirectoryTest, RemovesHalfBornFilesOfDeadWritersWhenTheyAreOld) {
+  scratch_.touch(".a.new");
+  open_and_list();
+  const std::int64_t now = std::time(nullptr);
+  EXPECT_EQ(directory_.remove_half_born(now + kHalfBornAge_s - 5), 0U);
+  EXPECT_TRUE(scratch_.has(".a.new"));
+  EXPECT_EQ(directory_.remove_half_born(now + kHalfBornAge_s + 5), 1U);
+  EXPECT_FALSE(scratch_.has(".a.new"));
+}
+
+TEST_F(SegmentDirectoryTest, LeavesHalfBornFilesOfLivingWriters) {
+  scratch_.touch(".a.new");
+  open_and_list();
+  const int writer = ::openat(scratch_.fd(), ".a.new", O_RDWR | O_CLOEXEC);
+  ASSERT_EQ(::flock(writer, LOCK_SH), 0);
+  EXPECT_EQ(directory_.remove_half_born(std::time(nullptr) + 1000), 0U);
+  EXPECT_TRUE(scratch_.has(".a.new"));
+  ::close(writer);
+}
+
+TEST_F(SegmentDirectoryTest, LeavesFilesThatOnlyLookHalfBorn) {
+  scratch_.touch("a.new");
+  scratch_.touch(".a");
+  ASSERT_EQ(::symlinkat("a.new", scratch_.fd(), ".b.new"), 0);
+  open_and_list();
+  EXPECT_EQ(directory_.remove_half_born(std::time(nullptr) + 1000), 0U);
+  EXPECT_TRUE(scratch_.has("a.new"));
+  EXPECT_TRUE(scratch_.has(".b.new"));
+}
+
+}  // namespace
+}  // namespace notch::agent
