@@ -10,6 +10,7 @@
 
 #include "agent/collect.h"
 #include "agent/process_end.h"
+#include "agent/segment_identity.h"
 #include "shm/injection_point.h"
 
 namespace notch::agent {
@@ -24,18 +25,13 @@ constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 constexpr std::size_t kMaxServices = 1000;
 constexpr const char* kOtherServices = "(others)";
 
-// As MappedSegment tells it. False if there is no such file.
+// False if there is no such file.
 bool identity_of(int directory_fd, const std::string& name, SegmentIdentity& identity) {
   struct statx status {};
-  constexpr unsigned kWanted = STATX_INO | STATX_BTIME;
-  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW, kWanted, &status) != 0) {
+  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW, kIdentityStatxMask, &status) != 0) {
     return false;
   }
-  identity = {status.stx_ino, 0, name};
-  if ((status.stx_mask & STATX_BTIME) != 0) {
-    identity.birth_ns = static_cast<std::uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 +
-                        status.stx_btime.tv_nsec;
-  }
+  identity = agent::identity_of(status, name);
   return true;
 }
 
