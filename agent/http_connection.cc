@@ -235,7 +235,8 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
     buffers_.assign(1, asio::buffer(head_));
     if (is_head_) return;
     for (const BodyBlock& block : response_.body) {
-      if (!block->empty()) buffers_.push_back(asio::buffer(*block));
+      if (!block.bytes.empty())
+        buffers_.push_back(asio::buffer(block.bytes.data(), block.bytes.size()));
     }
   }
 

@@ -45,7 +45,11 @@ struct Request {
 };
 
 using HeaderLine = std::pair<std::string, std::string>;
-using BodyBlock = std::shared_ptr<const std::string>;
+// Bytes, and what keeps them alive.
+struct BodyBlock {
+  std::shared_ptr<const void> owner;
+  std::string_view bytes;
+};
 
 // Content-Length, Connection and Date are the server's to set. REQUIRES: no CR or LF in a header.
 struct Response {
@@ -53,11 +57,11 @@ struct Response {
   std::string content_type = "text/plain; charset=utf-8";
   std::string content_encoding;  // empty: none
   std::vector<HeaderLine> headers;
-  std::vector<BodyBlock> body;  // no null
+  std::vector<BodyBlock> body;
 
   std::size_t body_bytes() const {
     std::size_t bytes = 0;
-    for (const BodyBlock& block : body) bytes += block->size();
+    for (const BodyBlock& block : body) bytes += block.bytes.size();
     return bytes;
   }
 };
@@ -65,7 +69,8 @@ struct Response {
 inline Response text_response(unsigned status, std::string text) {
   Response response;
   response.status = status;
-  response.body.push_back(std::make_shared<const std::string>(std::move(text)));
+  const auto owned = std::make_shared<const std::string>(std::move(text));
+  response.body.push_back({owned, *owned});
   return response;
 }
 

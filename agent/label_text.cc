@@ -1,20 +1,11 @@
 #include "agent/label_text.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "shm/utf8.h"
 
 namespace notch::agent {
 namespace {
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-}
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 
 void append_escaped(std::string& text, std::string_view value) {
   for (const char c : value) {
@@ -30,20 +21,11 @@ void append_escaped(std::string& text, std::string_view value) {
 }  // namespace
 
 void append_label(std::string& text, std::string_view name, std::string_view value) {
+  if (value.empty()) return;
   if (!text.empty()) text += ',';
   text.append(name).append("=\"");
   append_escaped(text, shm::valid_utf8(value));
   text += '"';
-}
-
-bool is_metric_name(std::string_view name) noexcept {
-  if (name.empty() || is_digit(name.front())) return false;
-  return std::all_of(name.begin(), name.end(),
-                     [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
-}
-
-bool is_label_name(std::string_view name) noexcept {
-  return is_metric_name(name) && name.find(':') == std::string_view::npos;
 }
 
 bool LabelReader::fail() noexcept {

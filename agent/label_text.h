@@ -1,8 +1,9 @@
 // A row's labels as one piece of text, `a="x",b="y"`, the form both text formats print unchanged.
-// Called by: prometheus_cpp_families (append_label), exposition_protobuf (LabelReader).
+// Called by: binder, tally, prometheus_cpp_families (append_label), exposition_protobuf (LabelReader).
 //
 // Invariants
 //   T1  What append_label() wrote, LabelReader reads back as the same names and values.
+//   T2  An empty value writes nothing: to Prometheus an empty label is no label.
 #pragma once
 
 #include <string>
@@ -13,10 +14,6 @@ namespace notch::agent {
 // Appends one label, after a comma if `text` is not empty. Escapes \ " and LF; replaces invalid
 // UTF-8.
 void append_label(std::string& text, std::string_view name, std::string_view value);
-
-// True if `name` matches [a-zA-Z_:][a-zA-Z0-9_:]*; label names have no colon.
-bool is_metric_name(std::string_view name) noexcept;
-bool is_label_name(std::string_view name) noexcept;
 
 // Walks the labels of a row's text.
 class LabelReader {

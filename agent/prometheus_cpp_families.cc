@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/label_text.h"
+#include "agent/metric_names.h"
 #include "shm/utf8.h"
 
 namespace notch::agent {

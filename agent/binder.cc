@@ -1,0 +1,130 @@
+#include "agent/binder.h"
+
+#include <utility>
+
+#include "agent/label_text.h"
+#include "agent/metric_names.h"
+
+namespace notch::agent {
+namespace {
+
+// Doubles reach no bucket past this, at any schema; more would overflow a bucket's number.
+constexpr std::int32_t kFarthestChunk = 1 << 14;
+
+RunKind run_kind(shm::FamilyType type, const Family& family) {
+  if (family.number == Number::kSigned) return RunKind::kInteger;
+  if (type == shm::FamilyType::kUpDownCounter) return RunKind::kUpDownFloat;
+  switch (family.combine) {
+    case Combine::kMin:
+      return RunKind::kMin;
+    case Combine::kMax:
+      return RunKind::kMax;
+    case Combine::kLast:
+      return RunKind::kLast;
+    default:
+      return RunKind::kSum;
+  }
+}
+
+}  // namespace
+
+Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left,
+               ConflictCounts& conflicts)
+    : tally_(tally),
+      binding_(binding),
+      per_process_(per_process),
+      series_left_(series_left),
+      conflicts_(conflicts) {}
+
+void Binder::on_family(shm::FamilyEntry&& entry) {
+  BoundFamily bound;
+  bound.type = entry.type;
+  JudgedFamily judged = judge_family(entry, per_process_);
+  if (judged.fault != Conflict::kNone) {
+    count(judged.fault);
+  } else {
+    const Admission admission = tally_.admit(judged.family);
+    if (admission.conflict != Conflict::kNone) count(admission.conflict);
+    bound.family = admission.family;
+    bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
+    bound.columns = std::move(judged.columns);
+    binding_.contested = binding_.contested || (admission.family == kNoFamily &&
+                                                admission.conflict != Conflict::kFamilyLimit);
+  }
+  binding_.families.push_back(std::move(bound));
+}
+
+bool Binder::take_cells(std::uint64_t cells) {
+  if (binding_.cells + cells > binding_.cell_capacity) {
+    count(Conflict::kCells);
+    return false;
+  }
+  binding_.cells += cells;
+  return true;
+}
+
+const std::string& Binder::labels_of(const BoundFamily& family, const shm::SeriesEntry& entry) {
+  labels_.clear();
+  append_label(labels_, "service", binding_.service);
+  if (family.with_pid) append_label(labels_, "pid", std::to_string(binding_.pid));
+  if (entry.overflow) {
+    append_label(labels_, "overflow", "true");
+    return labels_;
+  }
+  for (const LabelColumn& column : family.columns) {
+    if (column.value >= entry.label_values.size()) continue;
+    append_label(labels_, column.name, entry.label_values[column.value]);
+  }
+  return labels_;
+}
+
+void Binder::on_series(shm::SeriesEntry&& entry) {
+  binding_.series.push_back({kNoRow, entry.first_cell});
+  if (entry.family >= binding_.families.size()) return;
+  const BoundFamily& family = binding_.families[entry.family];
+  if (family.family == kNoFamily) return;
+  if (series_left_ == 0) return count(Conflict::kSeriesLimit);
+  const std::uint32_t cells = slot_count(tally_.definition(family.family));
+  if (entry.cell_count != cells) return count(Conflict::kDefinition);
+  if (!take_cells(cells)) return;
+  --series_left_;
+  ++binding_.bound_series;
+  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry));
+  binding_.series.back().row = row;
+  add_runs(family, entry.first_cell, tally_.row(row).first_slot);
+}
+
+void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
+                      std::uint32_t first_slot) {
+  const Family& family = tally_.definition(bound.family);
+  switch (family.type) {
+    case MetricType::kCounter:
+      binding_.add_run({first_cell, 1, first_slot,
+                        family.number == Number::kFloat ? RunKind::kFloat : RunKind::kInteger});
+      break;
+    case MetricType::kHistogram:
+    case MetricType::kNativeHistogram: {
+      const std::uint32_t integers = slot_count(family) - 1;
+      binding_.add_run({first_cell, integers, first_slot, RunKind::kInteger});
+      binding_.add_run({first_cell + integers, 1, first_slot + integers, RunKind::kFloat});
+      break;
+    }
+    default:
+      binding_.add_run({first_cell, slot_count(family), first_slot, run_kind(bound.type, family)});
+  }
+}
+
+void Binder::on_chunk(const shm::ChunkEntry& entry) {
+  if (entry.series >= binding_.series.size()) return;
+  const std::uint32_t row = binding_.series[entry.series].row;
+  if (row == kNoRow || tally_.row(row).native == kNoNative) return;
+  if (entry.chunk < -kFarthestChunk || entry.chunk >= kFarthestChunk) {
+    return count(Conflict::kDefinition);
+  }
+  if (!take_cells(shm::kChunkBuckets)) return;
+  binding_.chunks.push_back({entry.series, entry.chunk, entry.first_cell, entry.negative});
+  binding_.add_run({entry.first_cell, shm::kChunkBuckets,
+                    tally_.bind_chunk(row, entry.chunk, entry.negative), RunKind::kInteger});
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,98 @@
+// How one segment's cells lead to the tally's slots: made once, when its catalogue is followed, so
+// that a gather only walks runs of neighbours and knows no names.
+// Made by: binder. Called by: tally, collect.
+//
+// Invariants
+//   G1  A run's cells and slots are neighbours: cell first_cell+i adds to slot first_slot+i.
+//   G2  Every slot of a run belongs to a row that counts this segment among its living.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "agent/family.h"
+#include "agent/metric_names.h"
+#include "agent/row_table.h"
+
+namespace notch::agent {
+
+// Where a segment's numbers come from: a SegmentReader in life, anything in tests. As there,
+// add_*() add what they find to `out`.
+class CellSource {
+ public:
+  virtual ~CellSource() = default;
+  virtual void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const = 0;
+  virtual void add_float_cells(std::uint32_t first_cell, std::span<double> out) const = 0;
+  virtual std::uint64_t shared_cell(std::uint32_t cell) const = 0;
+};
+
+// How a run's cells are taken into its slots.
+enum class RunKind : std::uint8_t {
+  kInteger,      // added, wrapping
+  kFloat,        // added as doubles
+  kUpDownFloat,  // doubles into a gauge's slot: added, and the slot counts as set
+  kSum,          // gauges, from column 0
+  kMin,
+  kMax,
+  kLast,  // pairs of [value, time]
+};
+
+struct Run {
+  std::uint32_t first_cell = 0;
+  std::uint32_t cells = 0;
+  std::uint32_t first_slot = 0;
+  RunKind kind = RunKind::kInteger;
+};
+
+// A family as one segment uses it.
+struct BoundFamily {
+  std::uint32_t family = kNoFamily;  // of the tally; kNoFamily: left out
+  shm::FamilyType type = shm::FamilyType::kCounter;
+  bool with_pid = false;
+  std::vector<LabelColumn> columns;
+};
+
+struct BoundSeries {
+  std::uint32_t row = kNoRow;  // kNoRow: left out
+  std::uint32_t first_cell = 0;
+};
+
+struct BoundChunk {
+  std::uint32_t series = 0;
+  std::int32_t chunk = 0;
+  std::uint32_t first_cell = 0;
+  bool negative = false;
+};
+
+struct Binding {
+  // Set at the start.
+  std::string service;
+  std::uint32_t pid = 0;
+  std::uint64_t cell_capacity = 0;
+
+  // Moved on by the binder.
+  std::vector<BoundFamily> families;  // index: the segment's family id
+  std::vector<BoundSeries> series;    // index: the segment's series id
+  std::vector<BoundChunk> chunks;
+  std::vector<Run> runs;
+  std::uint64_t cells = 0;         // bound so far
+  std::uint64_t bound_series = 0;  // those not left out
+  bool contested = false;          // left a family out for another's definition
+
+  // Adds to the last run if it goes on there.
+  void add_run(const Run& run) {
+    if (!runs.empty()) {
+      Run& last = runs.back();
+      if (last.kind == run.kind && last.first_cell + last.cells == run.first_cell &&
+          last.first_slot + last.cells == run.first_slot) {
+        last.cells += run.cells;
+        return;
+      }
+    }
+    runs.push_back(run);
+  }
+};
+
+}  // namespace notch::agent

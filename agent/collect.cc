@@ -1,0 +1,247 @@
+// Taking, following and gathering. What happens to the dead is in collect_dead.cc.
+#include "agent/collect.h"
+
+#include <algorithm>
+#include <chrono>
+#include <tuple>
+#include <utility>
+
+#include "agent/process_end.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr std::uint32_t kSeriesWorthForgetting = 1024;
+
+}  // namespace
+
+Collect::Collect(const CollectOptions& options)
+    : options_(options),
+      pid_namespace_(own_pid_namespace()),
+      tally_(options.tally),
+      quota_(options.limits) {}
+
+LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
+  directory_fd_ = directory_fd;
+  recovered = {};
+  if (options_.tally.per_process) return {};
+  const LedgerResult result = ledger_.open(directory_fd, options_.ledger_name, recovered);
+  if (!result.ok) return result;
+  tally_.restore(recovered);
+  recovered.families = {};
+  recovered.rows = {};
+  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment);
+  return result;
+}
+
+void Collect::add(std::span<const std::string> names, const Moment& now) {
+  Segments opened;
+  for (const std::string& name : names) {
+    if (by_name_.contains(name)) continue;
+    rejected_.forget(name);
+    if (auto segment = open_segment(name, now)) opened.push_back(std::move(segment));
+  }
+  std::ranges::sort(opened, {}, [](const auto& segment) {
+    return std::tuple(segment->file.identity().birth_ns, segment->reader.info().created_unix_ns);
+  });
+  for (auto& segment : opened) take(std::move(segment), now);
+  drop_let_go();
+}
+
+std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
+  auto segment = std::make_unique<LiveSegment>();
+  const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
+  if (reject == Reject::kGone) return nullptr;
+  const char* reason = nullptr;
+  bool for_want_of_room = false;
+  if (reject != Reject::kNone) {
+    reason = reject_name(reject);
+    for_want_of_room = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
+  } else if (is_unremoved(segment->file.identity())) {
+    return nullptr;
+  } else if (const shm::Fault fault =
+                 segment->reader.attach(segment->file.bytes(), options_.reader_limits);
+             fault != shm::Fault::kNone) {
+    reason = shm::fault_name(fault);
+  } else {
+    reason = read_claims(*segment);
+  }
+  const std::uint32_t uid = segment->file.owner_uid();
+  const std::uint64_t bytes = segment->reader.claimed_bytes();
+  if (reason == nullptr) {
+    while ((reason = quota_.refusal(uid, bytes)) != nullptr && end_oldest_lingering(now)) {
+    }
+    for_want_of_room = reason != nullptr;
+  }
+  if (reason != nullptr) {
+    rejected_.add(directory_fd_, name, reason, for_want_of_room);
+    return nullptr;
+  }
+  const SegmentUsage usage = {1, bytes, 0, 0};
+  quota_.change(uid, {}, usage);
+  segment->usage = usage;
+  return segment;
+}
+
+const char* Collect::read_claims(LiveSegment& segment) {
+  segment.reader.begin_round();
+  const Reject reject = segment.file.check_claims(segment.reader);
+  if (reject != Reject::kNone) return reject_name(reject);
+  return segment.file.truncated() ? reject_name(Reject::kTruncated) : nullptr;
+}
+
+std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const {
+  auto binding = std::make_unique<Binding>();
+  const shm::SegmentInfo& info = segment.reader.info();
+  binding->service = info.service.empty() ? "unknown_service" : info.service;
+  binding->pid = info.pid;
+  return binding;
+}
+
+void Collect::take(std::unique_ptr<LiveSegment> segment, const Moment& now) {
+  LiveSegment& taken = *segment;
+  taken.binding = new_binding(taken);
+  tally_.attach(*taken.binding);
+  by_name_[taken.file.identity().file_name] = &taken;
+  segments_.push_back(std::move(segment));
+  const shm::Fault fault = follow(taken);
+  if (fault != shm::Fault::kNone) eject(taken, shm::fault_name(fault), now);
+}
+
+shm::Fault Collect::follow(LiveSegment& segment) {
+  const std::uint32_t uid = segment.file.owner_uid();
+  Binding& binding = *segment.binding;
+  binding.cell_capacity =
+      std::min(segment.reader.info().cell_capacity, binding.cells + quota_.cells_left(uid));
+  Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid),
+                stats_.conflicts);
+  const std::uint32_t series_before = segment.reader.series_count();
+  const shm::Fault fault = segment.reader.follow(binder);
+  if (segment.reader.series_count() - series_before >= kSeriesWorthForgetting) {
+    segment.forget_pages();
+  }
+  update_usage(segment);
+  return fault;
+}
+
+void Collect::update_usage(LiveSegment& segment) {
+  const Binding& binding = *segment.binding;
+  const SegmentUsage after = {1, segment.reader.claimed_bytes(), binding.bound_series,
+                              binding.cells};
+  if (after == segment.usage) return;
+  quota_.change(segment.file.owner_uid(), segment.usage, after);
+  segment.usage = after;
+}
+
+void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now) {
+  tally_.detach(*segment.binding, now);
+  const std::string& name = segment.file.identity().file_name;
+  if (!segment.nameless) rejected_.add(directory_fd_, name, reason, false);
+  let_go(segment);
+}
+
+void Collect::let_go(LiveSegment& segment) {
+  for (std::size_t i = 0; i < segment.drops.size(); ++i) stats_.drops[i] += segment.drops[i];
+  quota_.change(segment.file.owner_uid(), segment.usage, {});
+  room_came_ = true;
+  if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
+  for (auto& owned : segments_) {
+    if (owned.get() == &segment) owned = nullptr;
+  }
+}
+
+void Collect::drop_let_go() {
+  std::erase(segments_, nullptr);
+}
+
+void Collect::removed(std::span<const std::string> names) {
+  for (const std::string& name : names) {
+    rejected_.forget(name);
+    const auto found = by_name_.find(name);
+    if (found == by_name_.end()) continue;
+    found->second->nameless = true;
+    by_name_.erase(found);
+  }
+}
+
+Snapshot Collect::gather(const Moment& now) {
+  const auto begin = std::chrono::steady_clock::now();
+  // All catalogues first: a round's slots must all be there when it begins.
+  for (auto& segment : segments_) {
+    const char* reason = read_claims(*segment);
+    if (reason == nullptr) {
+      const shm::Fault fault = follow(*segment);
+      if (fault != shm::Fault::kNone) reason = shm::fault_name(fault);
+    }
+    if (reason != nullptr) eject(*segment, reason, now);
+  }
+  drop_let_go();
+  tally_.begin_gather();
+  for (auto& segment : segments_) {
+    tally_.add(*segment->binding, ReaderCells(segment->reader), now);
+    segment->read_drops();
+    exemplars_.clear();
+    segment->reader.exemplars(exemplars_);
+    if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
+  }
+  Snapshot snapshot = tally_.finish_gather();
+  for (auto& segment : segments_) {
+    if (segment->file.truncated()) eject(*segment, reject_name(Reject::kTruncated), now);
+  }
+  drop_let_go();
+  ++stats_.gathers;
+  stats_.gather_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  return snapshot;
+}
+
+void Collect::make_contested_anew(const Moment& now) {
+  if (!tally_.yield_contested()) return;
+  ConflictCounts counted_before{};  // what is left out still was counted when it was taken
+  for (auto& segment : segments_) {
+    if (!segment->binding->contested) continue;
+    // The new binding before the old one goes: no row loses its last part in between.
+    auto binding = new_binding(*segment);
+    binding->cell_capacity = segment->binding->cell_capacity;
+    shm::SegmentReader reader;
+    tally_.attach(*binding);
+    Binder binder(tally_, *binding, options_.tally.per_process,
+                  quota_.series_left(segment->file.owner_uid()) + segment->usage.series,
+                  counted_before);
+    shm::Fault fault = reader.attach(segment->file.bytes(), options_.reader_limits);
+    if (fault == shm::Fault::kNone) {
+      reader.begin_round();
+      fault = reader.follow(binder);
+    }
+    tally_.detach(*segment->binding, now);
+    segment->binding = std::move(binding);
+    segment->reader = std::move(reader);
+    update_usage(*segment);
+    if (fault != shm::Fault::kNone) eject(*segment, shm::fault_name(fault), now);
+  }
+  drop_let_go();
+}
+
+CollectStats Collect::stats() const {
+  CollectStats stats = stats_;
+  for (const auto& segment : segments_) {
+    ++(segment->dead ? stats.dead_segments : stats.live_segments);
+    if (segment->nameless) ++stats.nameless_segments;
+    stats.mapped_bytes += segment->file.bytes().size();
+    for (std::size_t i = 0; i < stats.drops.size(); ++i) stats.drops[i] += segment->drops[i];
+  }
+  stats.rejected_segments = rejected_.count();
+  stats.rejected = rejected_.by_reason();
+  stats.unremoved_segments = unremoved_.size();
+  stats.series = quota_.total().series;
+  stats.claimed_bytes = quota_.total().bytes;
+  stats.rows = tally_.rows();
+  stats.slots = tally_.slots();
+  stats.ledger_rows = tally_.ledger_rows();
+  stats.ledger_bytes = ledger_.file_bytes();
+  stats.overflowed_rows = tally_.overflowed_rows();
+  stats.not_finite = tally_.not_finite();
+  stats.held_back = tally_.held_back();
+  return stats;
+}
+
+}  // namespace notch::agent

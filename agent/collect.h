@@ -1,0 +1,138 @@
+// All segments of the directory, from a file's name to the snapshot: takes them, follows them,
+// gathers their numbers, folds the dead into the ledger. The caller brings the names, the time and
+// the loop.
+// Called by: the agent's event loop, one thread: removed() and add() when the directory changed,
+// gather() for a scrape, sweep() about once a second and whenever deaths are likely.
+//
+// Invariants
+//   C1  A segment's numbers are in the sums exactly once from its taking on: as a living segment's
+//       until its fold is in the ledger, as the dead's after. While the ledger cannot be written,
+//       the dead stay as they are, and are summed as if they lived.
+//   C2  A segment's file is removed only after its fold is in the ledger, and only if the name
+//   still
+//       leads to that file. A file whose fold is in the ledger is never read again.
+//   C3  A file that breaks a rule is counted and let go; it never fails a gather. What it had
+//   counted
+//       stands still in the sums until the others have made up for it (V2 of slot_store.h).
+//   C4  Segments found together are bound in the order of their birth, so the definitions in force
+//       after a restart are those that were in force before.
+//
+// With `per_process` every row has a pid label, and nothing is folded: a row that ended and the
+// same row inside a total would count twice in every sum and rate over both. The file stays
+// linger_s instead, so that the last numbers are scraped, then it is removed, and the numbers with
+// it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/binder.h"
+#include "agent/collect_stats.h"
+#include "agent/ledger.h"
+#include "agent/live_segment.h"
+#include "agent/mapped_segment.h"
+#include "agent/rejected_files.h"
+#include "agent/segment_quota.h"
+#include "agent/snapshot.h"
+#include "agent/tally.h"
+
+namespace notch::agent {
+
+struct CollectOptions {
+  TallyOptions tally;
+  SegmentLimits limits;
+  MapLimits map_limits;
+  shm::ReaderLimits reader_limits;
+  std::uint64_t retention_s = 7 * 24 * 3600;  // of rows nobody living has a part in; 0: for ever
+  std::uint64_t linger_s = 300;               // of dead segments' files, with tally.per_process
+  std::string ledger_name = "agent.ledger";
+};
+
+class Collect {
+ public:
+  explicit Collect(const CollectOptions& options);
+  Collect(const Collect&) = delete;
+  Collect& operator=(const Collect&) = delete;
+
+  // Recovers the ledger, and removes the files of segments it has folded. `directory_fd` must stay
+  // open. A failure names the rule; nothing else may be called then. `recovered` receives what the
+  // ledger said of itself, without families and rows.
+  LedgerResult open(int directory_fd, Recovered& recovered);
+
+  // New names. Those that are no segments are counted by reason, and remembered until they change.
+  // Cost: about 20 system calls, one map and one pass over the catalogue per name.
+  void add(std::span<const std::string> names, const Moment& now);
+
+  // Names that are gone. A living process's segment is read on until its lock is free.
+  void removed(std::span<const std::string> names);
+
+  // Follows what is new and adds everything up. Cost: proportional to the cells; no name is looked
+  // at unless a catalogue grew.
+  Snapshot gather(const Moment& now);
+
+  // Finds the dead and folds them, drops what is past its retention, looks again at rejected files.
+  // Cost: one flock per living segment, one write per batch of dead ones, one unlink each.
+  void sweep(const Moment& now);
+
+  CollectStats stats() const;
+
+ private:
+  using Segments = std::vector<std::unique_ptr<LiveSegment>>;
+
+  // Taking.
+  std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
+  void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
+  const char* read_claims(LiveSegment& segment);
+  std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
+  shm::Fault follow(LiveSegment& segment);
+  void update_usage(LiveSegment& segment);
+  void eject(LiveSegment& segment, const char* reason, const Moment& now);
+  void let_go(LiveSegment& segment);
+  void drop_let_go();
+  void make_contested_anew(const Moment& now);
+
+  // The dead (collect_dead.cc).
+  void find_dead(const Moment& now);
+  void fold_dead(const Moment& now);
+  bool fold_batch(std::span<LiveSegment* const> batch, const Moment& now);
+  const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
+  void end_lingering(const Moment& now);
+  bool end_oldest_lingering(const Moment& now);
+  bool remove_file(const SegmentIdentity& segment) const;
+  void remove_folded(SegmentIdentity segment);
+  bool is_unremoved(const SegmentIdentity& segment) const;
+  void retry_unremoved();
+  void count_end(const LiveSegment& segment);
+  void compact_ledger(const Moment& now);
+
+  // Set by open(), constant after.
+  const CollectOptions options_;
+  const std::uint64_t pid_namespace_;
+  int directory_fd_ = -1;
+
+  Tally tally_;
+  Ledger ledger_;
+  SegmentQuota quota_;
+  RejectedFiles rejected_;
+  Segments segments_;  // null: let go in this call
+  std::unordered_map<std::string, LiveSegment*> by_name_;
+  std::vector<SegmentIdentity> unremoved_;  // folded; their files could not be removed
+  std::vector<shm::ExemplarEntry> exemplars_;
+
+  // Moved on by sweep().
+  std::uint64_t next_retention_unix_s_ = 0;
+  std::uint64_t next_look_unix_s_ = 0;
+  std::uint64_t next_fold_unix_s_ = 0;
+  std::uint64_t next_compaction_unix_s_ = 0;
+  bool one_by_one_ = false;  // the last append failed: one bad fold must not hold up the others
+  bool room_came_ = false;
+
+  CollectStats stats_;  // totals
+};
+
+}  // namespace notch::agent

@@ -1,0 +1,222 @@
+// What happens to the dead: found by their free locks, read a last time, folded into the ledger in
+// batches, their files removed.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "agent/collect.h"
+#include "agent/process_end.h"
+#include "agent/segment_identity.h"
+#include "shm/injection_point.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr std::size_t kBatchSegments = 256;
+constexpr std::size_t kBatchSeries = 50'000;
+constexpr std::uint64_t kFoldRetry_s = 1;
+constexpr std::uint64_t kLook_s = 10;
+constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
+constexpr std::uint64_t kLongestRetentionCheck_s = 600;
+constexpr std::size_t kMaxServices = 1000;
+constexpr const char* kOtherServices = "(others)";
+
+// False if there is no such file.
+bool identity_of(int directory_fd, const std::string& name, SegmentIdentity& identity) {
+  struct statx status {};
+  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW, kIdentityStatxMask, &status) != 0) {
+    return false;
+  }
+  identity = agent::identity_of(status, name);
+  return true;
+}
+
+}  // namespace
+
+void Collect::sweep(const Moment& now) {
+  find_dead(now);
+  if (options_.tally.per_process) {
+    end_lingering(now);
+  } else {
+    fold_dead(now);
+  }
+  make_contested_anew(now);
+  if (options_.retention_s != 0 && now.unix_s >= next_retention_unix_s_) {
+    stats_.retired_rows += tally_.retire(now, options_.retention_s);
+    next_retention_unix_s_ = now.unix_s + std::clamp(options_.retention_s / kRetentionChecks,
+                                                     std::uint64_t{1}, kLongestRetentionCheck_s);
+  }
+  if (now.unix_s >= next_look_unix_s_) {
+    next_look_unix_s_ = now.unix_s + kLook_s;
+    retry_unremoved();
+    add(rejected_.take_changed(directory_fd_, std::exchange(room_came_, false)), now);
+  }
+  if (!options_.tally.per_process) compact_ledger(now);
+  tally_.compact_if_worth();
+}
+
+void Collect::find_dead(const Moment& now) {
+  for (auto& segment : segments_) {
+    if (segment->dead || !segment->file.try_lock_dead()) continue;
+    segment->dead = true;
+    segment->died_unix_s = now.unix_s;
+    count_end(*segment);
+  }
+}
+
+void Collect::count_end(const LiveSegment& segment) {
+  std::string service = segment.binding->service;
+  if (stats_.ends.size() >= kMaxServices && !stats_.ends.contains(service)) {
+    service = kOtherServices;
+  }
+  EndCounts& ends = stats_.ends[service];
+  switch (process_end(segment.reader.state(), segment.reader.info(), pid_namespace_)) {
+    case ProcessEnd::kClosed:
+      ++ends.closed;
+      break;
+    case ProcessEnd::kExec:
+      ++ends.exec;
+      break;
+    case ProcessEnd::kKilled:
+      ++ends.killed;
+      break;
+  }
+}
+
+void Collect::fold_dead(const Moment& now) {
+  if (now.unix_s < next_fold_unix_s_) return;
+  std::vector<LiveSegment*> dead;
+  for (auto& segment : segments_) {
+    if (segment->dead) dead.push_back(segment.get());
+  }
+  bool all_done = true;
+  for (std::size_t first = 0; first < dead.size();) {
+    std::size_t count = 0;
+    std::size_t series = 0;
+    const std::size_t most = one_by_one_ ? 1 : kBatchSegments;
+    do {
+      series += dead[first + count]->binding->series.size();
+      ++count;
+    } while (first + count < dead.size() && count < most && series < kBatchSeries);
+    const bool done = fold_batch(std::span(dead).subspan(first, count), now);
+    all_done = all_done && done;
+    first += count;
+    // A full disk fails the first fold as it fails the last.
+    if (!done && !one_by_one_) break;
+  }
+  one_by_one_ = !all_done;
+  if (!all_done) next_fold_unix_s_ = now.unix_s + kFoldRetry_s;
+  if (all_done) stats_.ledger_message.clear();
+  drop_let_go();
+}
+
+const char* Collect::read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft) {
+  if (const char* reason = read_claims(segment)) return reason;
+  const shm::Fault fault = follow(segment);
+  if (fault != shm::Fault::kNone) return shm::fault_name(fault);
+  segment.read_drops();
+  draft = tally_.draft_fold(*segment.binding, ReaderCells(segment.reader), now);
+  return segment.file.truncated() ? reject_name(Reject::kTruncated) : nullptr;
+}
+
+bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now) {
+  std::vector<LiveSegment*> segments;
+  std::vector<FoldDraft> drafts;
+  std::vector<Fold> folds;
+  for (LiveSegment* segment : batch) {
+    FoldDraft draft;
+    if (const char* reason = read_last(*segment, now, draft)) {
+      eject(*segment, reason, now);
+      continue;
+    }
+    tally_.number_fold(draft, ledger_);
+    folds.push_back({segment->file.identity(), std::move(draft.changes)});
+    segments.push_back(segment);
+    drafts.push_back(std::move(draft));
+  }
+  if (folds.empty()) return true;
+  const LedgerResult result = ledger_.append(folds, now.unix_s);
+  if (!result.ok) {
+    ++stats_.fold_failures;
+    stats_.ledger_message = result.message;
+    return false;
+  }
+  NOTCH_INJECTION_POINT("collect.after_append");
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    drafts[i].changes = std::move(folds[i].rows);
+    tally_.apply_fold(drafts[i], *segments[i]->binding, now);
+    NOTCH_INJECTION_POINT("collect.before_remove");
+    remove_folded(segments[i]->file.identity());
+    NOTCH_INJECTION_POINT("collect.after_remove");
+    let_go(*segments[i]);
+    ++stats_.folds;
+  }
+  return true;
+}
+
+bool Collect::remove_file(const SegmentIdentity& segment) const {
+  SegmentIdentity there;
+  if (!identity_of(directory_fd_, segment.file_name, there) || there != segment) return true;
+  return ::unlinkat(directory_fd_, segment.file_name.c_str(), 0) == 0 || errno == ENOENT;
+}
+
+void Collect::remove_folded(SegmentIdentity segment) {
+  if (remove_file(segment)) {
+    ledger_.removed(segment);
+  } else {
+    unremoved_.push_back(std::move(segment));
+  }
+}
+
+bool Collect::is_unremoved(const SegmentIdentity& segment) const {
+  return std::ranges::find(unremoved_, segment) != unremoved_.end();
+}
+
+void Collect::retry_unremoved() {
+  for (SegmentIdentity& segment : std::exchange(unremoved_, {})) {
+    remove_folded(std::move(segment));
+  }
+}
+
+void Collect::end_lingering(const Moment& now) {
+  for (auto& segment : segments_) {
+    if (!segment->dead || now.unix_s < segment->died_unix_s + options_.linger_s) continue;
+    tally_.detach(*segment->binding, now);
+    remove_file(segment->file.identity());
+    let_go(*segment);
+  }
+  drop_let_go();
+}
+
+bool Collect::end_oldest_lingering(const Moment& now) {
+  if (!options_.tally.per_process) return false;
+  LiveSegment* oldest = nullptr;
+  for (const auto& segment : segments_) {
+    if (segment == nullptr || !segment->dead) continue;
+    if (oldest == nullptr || segment->died_unix_s < oldest->died_unix_s) oldest = segment.get();
+  }
+  if (oldest == nullptr) return false;
+  tally_.detach(*oldest->binding, now);
+  remove_file(oldest->file.identity());
+  let_go(*oldest);
+  return true;
+}
+
+void Collect::compact_ledger(const Moment& now) {
+  if (!ledger_.wants_compacting() && !tally_.ledger_is_stale()) return;
+  if (now.unix_s < next_compaction_unix_s_) return;
+  const DeadRows kept = tally_.dead_rows(now);
+  const LedgerResult result = ledger_.compact(kept.families, kept.rows);
+  if (result.ok) {
+    tally_.renumber(kept);
+  } else {
+    stats_.ledger_message = result.message;
+    next_compaction_unix_s_ = now.unix_s + kLook_s;
+  }
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,50 @@
+#include "agent/exemplar_store.h"
+
+namespace notch::agent {
+namespace {
+
+Exemplar exemplar_of(const shm::ExemplarEntry& entry, std::uint32_t offset) {
+  Exemplar exemplar;
+  exemplar.slot = offset;
+  exemplar.value = entry.value;
+  exemplar.unix_time_ns = entry.unix_time_ns;
+  exemplar.trace_id = entry.trace_id;
+  exemplar.span_id = entry.span_id;
+  return exemplar;
+}
+
+}  // namespace
+
+void ExemplarStore::keep(std::uint32_t row, std::uint32_t offset, const shm::ExemplarEntry& entry) {
+  const std::pair key(row, offset);
+  if (of_slots_.size() >= kMaxExemplars && !of_slots_.contains(key)) return;
+  of_slots_[key] = exemplar_of(entry, offset);
+}
+
+void ExemplarStore::keep_native(std::uint32_t row, const shm::ExemplarEntry& entry) {
+  if (of_natives_.size() >= kMaxExemplars / kNativeExemplars && !of_natives_.contains(row)) return;
+  std::vector<Exemplar>& exemplars = of_natives_[row];
+  if (exemplars.size() >= kNativeExemplars) exemplars.erase(exemplars.begin());
+  exemplars.push_back(exemplar_of(entry, 0));
+}
+
+void ExemplarStore::forget(std::uint32_t row) {
+  of_slots_.erase(of_slots_.lower_bound({row, 0}), of_slots_.lower_bound({row + 1, 0}));
+  of_natives_.erase(row);
+}
+
+void ExemplarStore::renumber(const std::vector<std::uint32_t>& new_rows) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Exemplar> slots;
+  for (auto& [key, exemplar] : of_slots_) slots[{new_rows[key.first], key.second}] = exemplar;
+  of_slots_ = std::move(slots);
+  std::map<std::uint32_t, std::vector<Exemplar>> natives;
+  for (auto& [row, exemplars] : of_natives_) natives[new_rows[row]] = std::move(exemplars);
+  of_natives_ = std::move(natives);
+}
+
+const std::vector<Exemplar>* ExemplarStore::of_native(std::uint32_t row) const {
+  const auto found = of_natives_.find(row);
+  return found == of_natives_.end() ? nullptr : &found->second;
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,71 @@
+// One segment the agent reads, from the moment it is taken until it is folded or let go.
+// Called by: collect.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "agent/binding.h"
+#include "agent/mapped_segment.h"
+#include "agent/segment_quota.h"
+#include "shm/segment_reader.h"
+
+namespace notch::agent {
+
+// A reader as the tally sees it.
+class ReaderCells final : public CellSource {
+ public:
+  explicit ReaderCells(const shm::SegmentReader& reader) : reader_(reader) {}
+  void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const override {
+    reader_.add_cells(first_cell, out);
+  }
+  void add_float_cells(std::uint32_t first_cell, std::span<double> out) const override {
+    reader_.add_float_cells(first_cell, out);
+  }
+  std::uint64_t shared_cell(std::uint32_t cell) const override { return reader_.shared_cell(cell); }
+
+ private:
+  const shm::SegmentReader& reader_;
+};
+
+using DropCounts = std::array<std::uint64_t, shm::kDropReasons>;
+
+struct LiveSegment {
+  // Set when it is taken.
+  MappedSegment file;
+  shm::SegmentReader reader;
+  std::unique_ptr<Binding> binding;
+
+  // Moved on by each gather.
+  SegmentUsage usage;
+  DropCounts drops{};
+
+  // Set once.
+  bool nameless = false;  // its owner removed the file
+  bool dead = false;      // its lock is free, and ours until it is let go
+  std::uint64_t died_unix_s = 0;
+
+  // Gives the pages read so far back: a catalogue is read once, and would stay in the agent's
+  // memory for good. The next gather fetches the pages of cells again.
+  void forget_pages() const {
+    const std::span<const std::byte> bytes = file.bytes();
+    ::madvise(const_cast<std::byte*>(bytes.data()), bytes.size(), MADV_DONTNEED);
+  }
+
+  // A writer that takes drops back is not believed.
+  void read_drops() {
+    std::uint64_t through_null = 0;
+    reader.add_cells(shm::kNullIntegerCell, std::span(&through_null, 1));
+    for (std::size_t i = 0; i < drops.size(); ++i) {
+      const std::uint64_t now = reader.drops(static_cast<shm::DropReason>(i));
+      drops[i] = std::max(drops[i], i == 0 ? now + through_null : now);
+    }
+  }
+};
+
+}  // namespace notch::agent

@@ -1,0 +1,40 @@
+#include "agent/rejected_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+namespace notch::agent {
+
+bool RejectedFiles::look_at(int directory_fd, const std::string& name, Look& look) {
+  struct stat status {};
+  if (::fstatat(directory_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  look.inode = status.st_ino;
+  look.bytes = static_cast<std::uint64_t>(status.st_size);
+  look.changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;
+  return true;
+}
+
+void RejectedFiles::add(int directory_fd, const std::string& name, const char* reason,
+                        bool for_want_of_room) {
+  ++by_reason_[reason];
+  Rejected rejected;
+  rejected.for_want_of_room = for_want_of_room;
+  if (files_.size() < kMaxRemembered && look_at(directory_fd, name, rejected.look)) {
+    files_[name] = rejected;
+  }
+}
+
+std::vector<std::string> RejectedFiles::take_changed(int directory_fd, bool room_came) {
+  std::vector<std::string> changed;
+  for (auto file = files_.begin(); file != files_.end();) {
+    Look look;
+    const bool gone = !look_at(directory_fd, file->first, look);
+    const Rejected& rejected = file->second;
+    const bool again = look != rejected.look || (rejected.for_want_of_room && room_came);
+    if (!gone && again) changed.push_back(file->first);
+    file = gone || again ? files_.erase(file) : std::next(file);
+  }
+  return changed;
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,87 @@
+// The tally's rows and the index that finds one by (family, label text). Sized for millions of
+// rows: text lies in an arena, once; the index holds row ids and no copy of a key. Called by:
+// tally.
+//
+// Invariants
+//   B1  A row's id is the order of its first appearance, and so rises with its first slot.
+//   B2  A text's bytes never move while anyone holds the arena; compact() begins a new one.
+//   B3  An erased row is not found any more; its id and text stay taken until compact().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace notch::agent {
+
+inline constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
+inline constexpr std::uint32_t kNoFamily = 0xFFFFFFFF;
+inline constexpr std::uint32_t kNoLedgerId = 0xFFFFFFFF;
+inline constexpr std::uint32_t kNoNative = 0xFFFFFFFF;
+
+// Text that stays where it is. Only grows.
+class TextArena {
+ public:
+  std::string_view keep(std::string_view text);
+  std::size_t bytes() const noexcept { return bytes_; }
+
+ private:
+  std::vector<std::unique_ptr<char[]>> blocks_;
+  char* next_ = nullptr;
+  std::size_t left_ = 0;
+  std::size_t bytes_ = 0;
+};
+
+struct RowRecord {
+  const char* text = nullptr;
+  std::uint32_t text_bytes = 0;
+  std::uint32_t family = kNoFamily;  // kNoFamily: erased
+  std::uint32_t first_slot = 0;
+  std::uint32_t native = kNoNative;    // which of the tally's native rows
+  std::uint32_t living = 0;            // bound series of living processes
+  std::uint32_t last_seen_unix_s = 0;  // when `living` last became zero
+  std::uint32_t ledger_row = kNoLedgerId;
+
+  std::string_view labels() const noexcept { return {text, text_bytes}; }
+  bool erased() const noexcept { return family == kNoFamily; }
+};
+
+class RowTable {
+ public:
+  // `seed` keeps a writer from choosing labels that collide.
+  explicit RowTable(std::uint64_t seed);
+
+  // kNoRow if there is none. Cost: one hash of the text, about one compare.
+  std::uint32_t find(std::uint32_t family, std::string_view labels) const noexcept;
+
+  // Returns the new id. REQUIRES: find() gave kNoRow.
+  std::uint32_t insert(std::uint32_t family, std::string_view labels, std::uint32_t first_slot);
+
+  void erase(std::uint32_t row) noexcept;
+
+  // Drops erased rows and their text, keeping the order. Returns old id to new, kNoRow if erased.
+  std::vector<std::uint32_t> compact();
+
+  RowRecord& operator[](std::uint32_t row) noexcept { return rows_[row]; }
+  const RowRecord& operator[](std::uint32_t row) const noexcept { return rows_[row]; }
+
+  std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
+  std::uint32_t erased() const noexcept { return erased_; }
+  std::uint32_t present() const noexcept { return size() - erased_; }
+  std::shared_ptr<const TextArena> arena() const noexcept { return arena_; }
+
+ private:
+  std::uint64_t hash(std::uint32_t family, std::string_view labels) const noexcept;
+  void rebuild_index(std::size_t places);
+  void place(std::uint32_t row) noexcept;
+
+  std::uint64_t seed_;
+  std::vector<RowRecord> rows_;
+  std::shared_ptr<TextArena> arena_ = std::make_shared<TextArena>();
+  std::vector<std::uint32_t> index_;  // open addressing, a power of two; kNoRow: free
+  std::uint32_t erased_ = 0;
+};
+
+}  // namespace notch::agent

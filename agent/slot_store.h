@@ -1,0 +1,85 @@
+// The tally's numbers, without names: for every slot what dead processes left (`folded`) and what
+// the round at hand has added up. The hot path of a gather.
+// Called by: tally.
+//
+// Invariants
+//   V1  A round starts from `folded` and ends with a buffer nobody writes to while it is held.
+//   V2  A slot that only grows never shows less than in the round before, whatever the writers do.
+//       Its price is one load and compare per slot, against the buffer of the round before, which
+//       is kept anyway. Its limits: it starts anew with the agent; a sum that fell stands still
+//       until the others have made up for it, and so counts too little; a writer may still
+//       make its own rows too large.
+//   V3  Nothing that is not finite is added; it is counted.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "agent/binding.h"
+
+namespace notch::agent {
+
+class SlotStore {
+ public:
+  using Buffer = std::vector<std::uint64_t>;
+
+  // Returns the first of so many new slots, in this order: integers that only grow, doubles that
+  // only grow, others. All zero.
+  std::uint32_t allocate(std::uint32_t growing_integers, std::uint32_t growing_floats,
+                         std::uint32_t others);
+
+  // --- one round ---
+
+  void begin_round();
+
+  // Cost: that of reading the cells, and about 1 ns per slot of a gauge or a double.
+  // `monotonic_ns` caps the times of gauges of mode last. REQUIRES: begin_round() was called.
+  void add(std::span<const Run> runs, const CellSource& cells, std::uint64_t monotonic_ns);
+
+  // REQUIRES: a buffer handed out is let go by the thread that gathers, or with an ordering of the
+  // caller's own.
+  std::shared_ptr<const Buffer> finish_round();
+
+  // --- what dead processes left ---
+
+  std::uint64_t folded(std::uint32_t slot) const noexcept { return folded_[slot]; }
+  void fold_integer(std::uint32_t slot, std::uint64_t amount) noexcept { folded_[slot] += amount; }
+  void fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexcept;
+  // The pair [value, time] at `slot`, if it is later than the one there.
+  void fold_last(std::uint32_t slot, std::uint64_t value, std::uint64_t time_ns) noexcept;
+
+  // Keeps the slots marked in `kept`, in order. Returns old slot to new.
+  std::vector<std::uint32_t> compact(const std::vector<bool>& kept);
+
+  std::size_t size() const noexcept { return folded_.size(); }
+  std::uint64_t not_finite() const noexcept { return not_finite_; }
+  std::uint64_t held_back() const noexcept { return held_back_; }
+
+ private:
+  enum class Kind : std::uint8_t { kGrowingInteger, kGrowingFloat, kOther };
+  struct KindRun {
+    std::uint32_t first;
+    std::uint32_t slots;
+    Kind kind;
+  };
+
+  void append(Kind kind, std::uint32_t slots);
+  void add_floats(const Run& run, const CellSource& cells);
+  void add_gauges(const Run& run, const CellSource& cells);
+  void add_last(const Run& run, const CellSource& cells, std::uint64_t monotonic_ns);
+  bool is_finite(double value) noexcept;
+
+  std::vector<std::uint64_t> folded_;
+  std::vector<KindRun> kinds_;  // neighbours merged
+  std::shared_ptr<Buffer> now_;
+  std::shared_ptr<Buffer> previous_;  // handed out last; what V2 compares with
+  std::shared_ptr<Buffer> spare_;     // handed out before that; written again once nobody holds it
+
+  std::uint64_t not_finite_ = 0;
+  std::uint64_t held_back_ = 0;  // slots shown higher than they summed to, all rounds together
+};
+
+}  // namespace notch::agent

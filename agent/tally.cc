@@ -1,0 +1,258 @@
+// The tally's structure: definitions, rows, who has a part in them. Its dead are in tally_fold.cc,
+// its snapshots in tally_snapshot.cc.
+#include "agent/tally.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace notch::agent {
+namespace {
+
+// Dropped rows are worth a compaction when they are more than this and a quarter of the present.
+constexpr std::uint32_t kErasedRowsWorthCompacting = 1024;
+
+Conflict difference(const Family& in_force, const Family& other) {
+  if (in_force.type != other.type) return Conflict::kType;
+  if (in_force.number != other.number) return Conflict::kNumber;
+  if (in_force.combine != other.combine) return Conflict::kGaugeMode;
+  if (in_force.schema != other.schema || in_force.zero_threshold != other.zero_threshold) {
+    return Conflict::kSchema;
+  }
+  if (in_force.bounds != other.bounds) return Conflict::kBounds;
+  if (in_force.help != other.help) return Conflict::kHelp;
+  if (in_force.unit != other.unit) return Conflict::kUnit;
+  return Conflict::kNone;
+}
+
+std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
+  switch (family.type) {
+    case MetricType::kCounter:
+      return family.number == Number::kFloat ? slots.allocate(0, 1, 0) : slots.allocate(1, 0, 0);
+    case MetricType::kHistogram:
+      return slots.allocate(static_cast<std::uint32_t>(family.bounds.size()) + 1, 0, 1);
+    case MetricType::kNativeHistogram:
+      return slots.allocate(1, 0, 1);
+    default:
+      return slots.allocate(0, 0, family.combine == Combine::kLast ? 2 : 1);
+  }
+}
+
+}  // namespace
+
+Tally::Tally(const TallyOptions& options) : options_(options), rows_(options.hash_seed) {}
+
+Admission Tally::admit(const Family& definition) {
+  const auto found = family_ids_.find(definition.name);
+  if (found == family_ids_.end()) {
+    if (family_ids_.size() >= options_.max_families) return {kNoFamily, Conflict::kFamilyLimit};
+    const std::uint32_t family = add_family(definition);
+    families_[family].uses = 1;
+    return {family, Conflict::kNone};
+  }
+  FamilyState& state = families_[found->second];
+  Conflict conflict = difference(*state.definition, definition);
+  const bool only_words = conflict == Conflict::kHelp || conflict == Conflict::kUnit;
+  if (conflict != Conflict::kNone && !only_words) {
+    state.contested = true;
+    return {kNoFamily, conflict};
+  }
+  if (only_words && state.uses == 0) {
+    // Only the dead used the old words: those of the living are in force from now on.
+    state.definition = std::make_shared<Family>(definition);
+    layout_ = nullptr;
+    conflict = Conflict::kNone;
+  }
+  ++state.uses;
+  return {found->second, conflict};
+}
+
+std::uint32_t Tally::add_family(const Family& definition) {
+  std::uint32_t family = static_cast<std::uint32_t>(families_.size());
+  if (free_families_.empty()) {
+    families_.emplace_back();
+  } else {
+    family = free_families_.back();
+    free_families_.pop_back();
+  }
+  families_[family] = FamilyState();
+  families_[family].definition = std::make_shared<Family>(definition);
+  family_ids_[definition.name] = family;
+  return family;
+}
+
+void Tally::release_family(std::uint32_t family) {
+  FamilyState& state = families_[family];
+  if (state.definition == nullptr || state.uses != 0 || state.rows != 0) return;
+  yielded_ = yielded_ || state.contested;
+  family_ids_.erase(state.definition->name);
+  state = FamilyState();
+  free_families_.push_back(family);
+}
+
+std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels) {
+  const std::uint32_t row =
+      rows_.insert(family, labels, allocate_row(slots_, *families_[family].definition));
+  if (families_[family].definition->type == MetricType::kNativeHistogram) {
+    rows_[row].native = static_cast<std::uint32_t>(natives_.size());
+    natives_.emplace_back();
+  }
+  ++families_[family].rows;
+  layout_ = nullptr;
+  return row;
+}
+
+std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels) {
+  std::uint32_t row = rows_.find(family, labels);
+  if (row == kNoRow) {
+    row = add_row(family, labels);
+  } else if (rows_[row].living == 0) {
+    --dead_rows_;
+  }
+  ++rows_[row].living;
+  return row;
+}
+
+std::uint32_t Tally::bind_chunk(std::uint32_t row, std::int32_t chunk, bool negative) {
+  NativeRow& native = natives_[rows_[row].native];
+  std::vector<NativeChunk>& chunks = negative ? native.negative : native.positive;
+  auto at = std::ranges::lower_bound(chunks, chunk, {}, &NativeChunk::chunk);
+  if (at == chunks.end() || at->chunk != chunk) {
+    at = chunks.insert(at, {chunk, slots_.allocate(shm::kChunkBuckets, 0, 0)});
+  }
+  return at->first_slot;
+}
+
+void Tally::attach(Binding& binding) {
+  bindings_.push_back(&binding);
+}
+
+void Tally::detach(Binding& binding, const Moment& now) {
+  for (const BoundSeries& series : binding.series) {
+    if (series.row == kNoRow) continue;
+    if (--rows_[series.row].living == 0) lose_last_living(series.row, now);
+  }
+  for (const BoundFamily& bound : binding.families) {
+    if (bound.family == kNoFamily) continue;
+    --families_[bound.family].uses;
+    release_family(bound.family);
+  }
+  binding.series.clear();
+  binding.families.clear();
+  binding.chunks.clear();
+  binding.runs.clear();
+  std::erase(bindings_, &binding);
+}
+
+bool Tally::outlives(const RowRecord& row) const {
+  if (options_.per_process) return false;
+  const Family& family = *families_[row.family].definition;
+  const bool is_gauge = family.type == MetricType::kGauge || family.type == MetricType::kUnknown;
+  return !is_gauge || family.combine == Combine::kLast;
+}
+
+void Tally::lose_last_living(std::uint32_t row, const Moment& now) {
+  const bool nothing_folded = rows_[row].ledger_row == kNoLedgerId;
+  if (!outlives(rows_[row]) || (nothing_folded && dead_rows_ >= options_.max_dead_rows)) {
+    erase_row(row);
+    return;
+  }
+  rows_[row].last_seen_unix_s = static_cast<std::uint32_t>(now.unix_s);
+  ++dead_rows_;
+}
+
+void Tally::erase_row(std::uint32_t row) {
+  RowRecord& record = rows_[row];
+  if (record.ledger_row != kNoLedgerId) {
+    --ledger_rows_;
+    ledger_is_stale_ = true;
+  }
+  if (record.native != kNoNative) natives_[record.native] = NativeRow();
+  exemplars_.forget(row);
+  --families_[record.family].rows;
+  rows_.erase(row);
+  layout_ = nullptr;
+}
+
+void Tally::erase_rows_of(const std::vector<bool>& families) {
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    if (rows_[row].erased() || !families[rows_[row].family]) continue;
+    --dead_rows_;
+    erase_row(row);
+  }
+}
+
+bool Tally::yield_contested() {
+  std::vector<bool> yielding(families_.size());
+  bool any = false;
+  for (std::size_t family = 0; family < families_.size(); ++family) {
+    const FamilyState& state = families_[family];
+    yielding[family] = state.definition != nullptr && state.contested && state.uses == 0;
+    any = any || yielding[family];
+  }
+  if (any) erase_rows_of(yielding);
+  for (std::uint32_t family = 0; family < yielding.size(); ++family) {
+    if (yielding[family]) release_family(family);
+  }
+  return std::exchange(yielded_, false);
+}
+
+std::uint64_t Tally::retire(const Moment& now, std::uint64_t retention_s) {
+  if (retention_s == 0) return 0;
+  std::uint64_t retired = 0;
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    const RowRecord& record = rows_[row];
+    if (record.erased() || record.living != 0) continue;
+    if (record.last_seen_unix_s + retention_s > now.unix_s) continue;
+    const std::uint32_t family = record.family;
+    --dead_rows_;
+    erase_row(row);
+    release_family(family);
+    ++retired;
+  }
+  return retired;
+}
+
+void Tally::compact_if_worth() {
+  if (rows_.erased() < kErasedRowsWorthCompacting || rows_.erased() * 4 < rows_.present()) return;
+  std::vector<bool> kept(slots_.size());
+  const auto keep = [&kept](std::uint32_t first, std::uint32_t slots) {
+    std::fill_n(kept.begin() + first, slots, true);
+  };
+  const std::vector<std::uint32_t> new_rows = rows_.compact();
+  std::vector<NativeRow> natives;
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    RowRecord& record = rows_[row];
+    keep(record.first_slot, slot_count(*families_[record.family].definition));
+    if (record.native == kNoNative) continue;
+    natives.push_back(std::move(natives_[record.native]));
+    record.native = static_cast<std::uint32_t>(natives.size() - 1);
+    for (const auto* chunks : {&natives.back().positive, &natives.back().negative}) {
+      for (const NativeChunk& chunk : *chunks) keep(chunk.first_slot, shm::kChunkBuckets);
+    }
+  }
+  natives_ = std::move(natives);
+  move_slots(slots_.compact(kept), new_rows);
+}
+
+void Tally::move_slots(const std::vector<std::uint32_t>& new_slots,
+                       const std::vector<std::uint32_t>& new_rows) {
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    rows_[row].first_slot = new_slots[rows_[row].first_slot];
+  }
+  for (NativeRow& native : natives_) {
+    for (auto* chunks : {&native.positive, &native.negative}) {
+      for (NativeChunk& chunk : *chunks) chunk.first_slot = new_slots[chunk.first_slot];
+    }
+  }
+  // Slots keep their order and none of a run's is dropped (G2), so a run stays a run.
+  for (Binding* binding : bindings_) {
+    for (Run& run : binding->runs) run.first_slot = new_slots[run.first_slot];
+    for (BoundSeries& series : binding->series) {
+      if (series.row != kNoRow) series.row = new_rows[series.row];
+    }
+  }
+  exemplars_.renumber(new_rows);
+  layout_ = nullptr;
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,199 @@
+// One row per (family, label text) over all processes: what the living count now and what the dead
+// left, reached from each segment by index. Values in, snapshot out; knows neither files nor time.
+// Called by: collect, binder. One thread.
+//
+// Invariants
+//   A1  A definition is in force while a living process uses it, or rows under it remain. The first
+//       in force wins: one that differs in more than its words is left out. It is contested then,
+//       and yields to the other as soon as no living process uses it (yield_contested()).
+//   A2  Rows stand in the order of their first appearance; families are sorted by name.
+//   A3  Counters, histograms and gauges of mode last outlive their processes. All other gauges (and
+//       with `per_process` every row) leave with the last process that has a part in them.
+//   A4  A row that no living process has a part in leaves retention_s after the last one left, and
+//       its total with it. Should its labels come back later, it starts again at zero, as a
+//       restarted process would.
+//   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was the
+//   last
+//       process is folded into its family's row `overflow="true"`, so the family's total is kept.
+//       A row others still have a part in keeps its own fold, up to twice the limit.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "agent/binding.h"
+#include "agent/conflict.h"
+#include "agent/exemplar_store.h"
+#include "agent/family.h"
+#include "agent/ledger.h"
+#include "agent/row_table.h"
+#include "agent/slot_store.h"
+#include "agent/snapshot.h"
+
+namespace notch::agent {
+
+struct TallyOptions {
+  bool per_process = false;  // every row has a pid label
+  std::uint32_t max_families = 20'000;
+  std::uint32_t max_dead_rows = 250'000;
+  std::uint64_t hash_seed = 0;  // to be random: writers choose the labels
+};
+
+// The caller's clocks.
+struct Moment {
+  std::uint64_t unix_s = 0;
+  std::uint64_t monotonic_ns = 0;
+};
+
+struct Admission {
+  std::uint32_t family = kNoFamily;
+  Conflict conflict = Conflict::kNone;  // with a family: merged under other words
+};
+
+// A dead segment's last numbers, on their way to the ledger.
+struct FoldDraft {
+  std::vector<std::uint32_t> rows;  // of the tally, one per change
+  std::vector<RowChange> changes;   // RowChange::row: of the ledger, once number_fold() was called
+  std::vector<std::uint32_t> overflowed;  // rows whose numbers went to another row (A5)
+};
+
+// What compaction of the ledger is to keep, and whose ids become those indices.
+struct DeadRows {
+  std::vector<Family> families;
+  std::vector<RecoveredRow> rows;
+  std::vector<std::uint32_t> family_ids;
+  std::vector<std::uint32_t> row_ids;
+};
+
+class Tally {
+ public:
+  explicit Tally(const TallyOptions& options);
+  Tally(const Tally&) = delete;
+  Tally& operator=(const Tally&) = delete;
+
+  // --- structure; the binder's part ---
+
+  // A binding begins to use a definition; to be given back by detach(). Cost: one hash.
+  Admission admit(const Family& definition);
+
+  // Finds or makes the row and counts one more living part in it. Cost: one hash.
+  std::uint32_t bind_row(std::uint32_t family, std::string_view labels);
+
+  // The first of the 32 slots of a native histogram's chunk, made if missing. REQUIRES: a bound row
+  // of a native histogram.
+  std::uint32_t bind_chunk(std::uint32_t row, std::int32_t chunk, bool negative);
+
+  const RowRecord& row(std::uint32_t row) const noexcept { return rows_[row]; }
+  const Family& definition(std::uint32_t family) const { return *families_[family].definition; }
+
+  // The tally moves the runs of an attached binding when it compacts. `binding` must stay where it
+  // is until detach(), which takes its part out of every row.
+  void attach(Binding& binding);
+  void detach(Binding& binding, const Moment& now);
+
+  // Drops definitions that are contested and that no living process uses, and their rows. True if
+  // contested definitions left since the last call: contested bindings are then worth making anew.
+  bool yield_contested();
+
+  // --- one gather: begin, add every living segment, finish ---
+
+  void begin_gather() { slots_.begin_round(); }
+  void add(const Binding& binding, const CellSource& cells, const Moment& now) {
+    slots_.add(binding.runs, cells, now.monotonic_ns);
+  }
+  // Exemplars read from a bound segment; those that fit no bucket of theirs are passed over.
+  void take_exemplars(const Binding& binding, std::span<const shm::ExemplarEntry> entries);
+  // Cost: one pass over the slots; the list of rows is made anew only if rows came or went.
+  Snapshot finish_gather();
+
+  // --- the dead ---
+
+  // Reads what a dead segment leaves. Rows it added nothing to are not among them.
+  FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now) const;
+  // Gives the changes their ids in the ledger, defining what it does not have.
+  void number_fold(FoldDraft& draft, Ledger& ledger);
+  // Once the fold is in the ledger: adds it to the rows and detaches the binding.
+  void apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now);
+
+  // At the start: what the ledger holds. Of two definitions or rows of one name, the later counts.
+  void restore(const Recovered& recovered);
+  DeadRows dead_rows(const Moment& now) const;
+  void renumber(const DeadRows& kept);
+  // True if rows the ledger still holds were dropped since the last renumber().
+  bool ledger_is_stale() const noexcept { return ledger_is_stale_; }
+
+  // A4. Returns how many rows left. Cost: one pass over the rows.
+  std::uint64_t retire(const Moment& now, std::uint64_t retention_s);
+
+  // Takes the memory of dropped rows back, when it is worth it. Not between begin_gather() and
+  // finish_gather().
+  void compact_if_worth();
+
+  std::uint32_t rows() const noexcept { return rows_.present(); }
+  std::size_t slots() const noexcept { return slots_.size(); }
+  std::uint32_t ledger_rows() const noexcept { return ledger_rows_; }
+  std::uint64_t overflowed_rows() const noexcept { return overflowed_rows_; }
+  std::uint64_t not_finite() const noexcept { return slots_.not_finite(); }
+  std::uint64_t held_back() const noexcept { return slots_.held_back(); }
+
+ private:
+  struct FamilyState {
+    std::shared_ptr<const Family> definition;  // null: this place is free
+    std::uint32_t uses = 0;                    // by living segments
+    std::uint32_t rows = 0;
+    std::uint32_t ledger_family = kNoLedgerId;
+    bool contested = false;
+  };
+  struct NativeChunk {
+    std::int32_t chunk;
+    std::uint32_t first_slot;
+  };
+  struct NativeRow {
+    std::vector<NativeChunk> positive;  // ascending by chunk
+    std::vector<NativeChunk> negative;
+  };
+  struct Layout;
+
+  std::uint32_t add_family(const Family& definition);
+  std::uint32_t add_row(std::uint32_t family, std::string_view labels);
+  void erase_row(std::uint32_t row);
+  void release_family(std::uint32_t family);
+  void erase_rows_of(const std::vector<bool>& families);
+  void lose_last_living(std::uint32_t row, const Moment& now);
+  bool outlives(const RowRecord& row) const;
+  void move_slots(const std::vector<std::uint32_t>& new_slots,
+                  const std::vector<std::uint32_t>& new_rows);
+
+  // kNoRow: the change is lost.
+  std::uint32_t fold_target(std::uint32_t row);
+  std::uint32_t ledger_row(std::uint32_t row, Ledger& ledger);
+  void fold_change(std::uint32_t row, const RowChange& change);
+  RowChange folded_total(const RowRecord& row) const;
+
+  std::shared_ptr<const Layout> make_layout() const;
+  NativeValue native_value(const RowRecord& row, const std::uint64_t* slots) const;
+
+  const TallyOptions options_;
+  std::vector<FamilyState> families_;
+  std::unordered_map<std::string, std::uint32_t> family_ids_;
+  std::vector<std::uint32_t> free_families_;
+  RowTable rows_;
+  SlotStore slots_;
+  std::vector<NativeRow> natives_;
+  ExemplarStore exemplars_;
+  std::vector<Binding*> bindings_;
+
+  std::shared_ptr<const Layout> layout_;  // null: rows came or went since it was made
+  std::uint32_t ledger_rows_ = 0;
+  std::uint32_t dead_rows_ = 0;  // rows without a living part
+  std::uint64_t overflowed_rows_ = 0;
+  bool ledger_is_stale_ = false;
+  bool yielded_ = false;  // a contested definition left
+};
+
+}  // namespace notch::agent

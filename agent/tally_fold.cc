@@ -1,0 +1,274 @@
+// The tally's dead: from a segment's last numbers to changes of rows, to the ledger and back.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <unordered_map>
+
+#include "agent/label_text.h"
+#include "agent/tally.h"
+
+namespace notch::agent {
+namespace {
+
+std::uint64_t float_cell(const CellSource& cells, std::uint32_t cell) {
+  double value = 0;
+  cells.add_float_cells(cell, std::span(&value, 1));
+  return std::bit_cast<std::uint64_t>(value);
+}
+
+// Index of the first slot that is a double to be added; slots before it are integers.
+std::size_t first_float(const Family& family) {
+  if (family.type == MetricType::kCounter) return family.number == Number::kFloat ? 0 : 1;
+  return slot_count(family) - 1;
+}
+
+std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_cell,
+                                      const CellSource& cells, std::uint64_t monotonic_ns) {
+  std::vector<std::uint64_t> slots(slot_count(family));
+  if (family.type == MetricType::kGauge) {
+    slots[0] = cells.shared_cell(first_cell);
+    if (!std::isfinite(std::bit_cast<double>(slots[0] ^ shm::kGaugeMask))) slots[0] = 0;
+    slots[1] = slots[0] == 0 ? 0 : std::min(cells.shared_cell(first_cell + 1), monotonic_ns);
+    return slots;
+  }
+  const std::size_t integers = first_float(family);
+  if (integers > 0) cells.add_cells(first_cell, std::span(slots).first(integers));
+  for (std::size_t i = integers; i < slots.size(); ++i) {
+    slots[i] = float_cell(cells, first_cell + static_cast<std::uint32_t>(i));
+  }
+  return slots;
+}
+
+bool is_nothing(const RowChange& change) {
+  return change.positive.empty() && change.negative.empty() &&
+         std::ranges::all_of(change.slots, [](std::uint64_t slot) { return slot == 0; });
+}
+
+// Ascending, each bucket once, however often a writer published the same chunk.
+void order_buckets(std::vector<std::pair<std::int32_t, std::uint64_t>>& buckets) {
+  std::ranges::sort(buckets);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    if (kept > 0 && buckets[kept - 1].first == buckets[i].first) {
+      buckets[kept - 1].second += buckets[i].second;
+    } else {
+      buckets[kept++] = buckets[i];
+    }
+  }
+  buckets.resize(kept);
+}
+
+}  // namespace
+
+FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
+                            const Moment& now) const {
+  FoldDraft draft;
+  std::unordered_map<std::uint32_t, std::size_t> of_native;  // series to its change
+  for (std::uint32_t i = 0; i < binding.series.size(); ++i) {
+    const BoundSeries& series = binding.series[i];
+    if (series.row == kNoRow || !outlives(rows_[series.row])) continue;
+    const Family& family = *families_[rows_[series.row].family].definition;
+    RowChange change;
+    change.slots = read_slots(family, series.first_cell, cells, now.monotonic_ns);
+    const bool is_native = family.type == MetricType::kNativeHistogram;
+    if (!is_native && is_nothing(change)) continue;
+    if (is_native) of_native[i] = draft.changes.size();
+    draft.rows.push_back(series.row);
+    draft.changes.push_back(std::move(change));
+  }
+  for (const BoundChunk& chunk : binding.chunks) {
+    const auto found = of_native.find(chunk.series);
+    if (found == of_native.end()) continue;
+    RowChange& change = draft.changes[found->second];
+    std::array<std::uint64_t, shm::kChunkBuckets> buckets{};
+    cells.add_cells(chunk.first_cell, buckets);
+    for (std::int32_t i = 0; i < static_cast<std::int32_t>(buckets.size()); ++i) {
+      const std::uint64_t count = buckets[static_cast<std::size_t>(i)];
+      if (count == 0) continue;
+      const std::int32_t bucket = chunk.chunk * static_cast<std::int32_t>(shm::kChunkBuckets) + i;
+      (chunk.negative ? change.negative : change.positive).emplace_back(bucket, count);
+    }
+  }
+  for (RowChange& change : draft.changes) {
+    order_buckets(change.positive);
+    order_buckets(change.negative);
+  }
+  return draft;
+}
+
+std::uint32_t Tally::fold_target(std::uint32_t row) {
+  const RowRecord& record = rows_[row];
+  if (record.ledger_row != kNoLedgerId || ledger_rows_ < options_.max_dead_rows) return row;
+  const bool others_have_a_part = record.living > 1;
+  if (others_have_a_part && ledger_rows_ / 2 < options_.max_dead_rows) return row;
+  // The last value set is no part of a total.
+  if (families_[record.family].definition->combine == Combine::kLast) return kNoRow;
+  std::string labels;
+  append_label(labels, "overflow", "true");
+  const std::uint32_t overflow = rows_.find(record.family, labels);
+  if (overflow != kNoRow) return overflow;
+  ++dead_rows_;
+  return add_row(record.family, labels);
+}
+
+std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
+  if (rows_[row].ledger_row == kNoLedgerId) {
+    FamilyState& state = families_[rows_[row].family];
+    if (state.ledger_family == kNoLedgerId) {
+      state.ledger_family = ledger.define_family(*state.definition);
+    }
+    rows_[row].ledger_row = ledger.define_row(state.ledger_family, rows_[row].labels());
+    ++ledger_rows_;
+  }
+  return rows_[row].ledger_row;
+}
+
+void Tally::number_fold(FoldDraft& draft, Ledger& ledger) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < draft.rows.size(); ++i) {
+    if (is_nothing(draft.changes[i])) continue;
+    const std::uint32_t row = draft.rows[i];
+    const std::uint32_t target = fold_target(row);
+    if (target != row) draft.overflowed.push_back(row);
+    if (target == kNoRow) continue;
+    if (kept != i) draft.changes[kept] = std::move(draft.changes[i]);
+    draft.rows[kept] = target;
+    draft.changes[kept].row = ledger_row(target, ledger);
+    ++kept;
+  }
+  draft.rows.resize(kept);
+  draft.changes.resize(kept);
+}
+
+void Tally::fold_change(std::uint32_t row, const RowChange& change) {
+  const Family& family = *families_[rows_[row].family].definition;
+  const std::uint32_t first = rows_[row].first_slot;
+  if (change.slots.size() != slot_count(family)) return;  // a ledger of other shapes
+  if (family.type == MetricType::kGauge) {
+    if (family.combine == Combine::kLast) {
+      slots_.fold_last(first, change.slots[0], change.slots[1]);
+    }
+    return;
+  }
+  for (std::uint32_t i = 0; i < change.slots.size(); ++i) {
+    if (i < first_float(family)) {
+      slots_.fold_integer(first + i, change.slots[i]);
+    } else {
+      slots_.fold_float(first + i, change.slots[i]);
+    }
+  }
+  if (family.type != MetricType::kNativeHistogram) return;
+  constexpr auto kBuckets = static_cast<std::int32_t>(shm::kChunkBuckets);
+  for (const bool negative : {false, true}) {
+    for (const auto& [bucket, count] : negative ? change.negative : change.positive) {
+      const std::int32_t within = ((bucket % kBuckets) + kBuckets) % kBuckets;
+      const std::uint32_t slots = bind_chunk(row, (bucket - within) / kBuckets, negative);
+      slots_.fold_integer(slots + static_cast<std::uint32_t>(within), count);
+    }
+  }
+}
+
+void Tally::apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now) {
+  for (std::size_t i = 0; i < draft.rows.size(); ++i) {
+    fold_change(draft.rows[i], draft.changes[i]);
+    rows_[draft.rows[i]].last_seen_unix_s = static_cast<std::uint32_t>(now.unix_s);
+  }
+  detach(binding, now);
+  for (const std::uint32_t row : draft.overflowed) {
+    ++overflowed_rows_;
+    // Its numbers stand in the overflow row now: shown under both they would count twice.
+    if (rows_[row].erased() || rows_[row].living != 0) continue;
+    const std::uint32_t family = rows_[row].family;
+    --dead_rows_;
+    erase_row(row);
+    release_family(family);
+  }
+}
+
+void Tally::restore(const Recovered& recovered) {
+  std::vector<std::uint32_t> families;
+  for (std::uint32_t i = 0; i < recovered.families.size(); ++i) {
+    const Family& definition = recovered.families[i];
+    const auto found = family_ids_.find(definition.name);
+    if (found != family_ids_.end()) {
+      std::vector<bool> replaced(families_.size());
+      replaced[found->second] = true;
+      erase_rows_of(replaced);
+      std::ranges::replace(families, found->second, kNoFamily);
+      release_family(found->second);
+    }
+    families.push_back(add_family(definition));
+    families_[families.back()].ledger_family = i;
+  }
+  for (std::uint32_t i = 0; i < recovered.rows.size(); ++i) {
+    const RecoveredRow& old = recovered.rows[i];
+    if (old.family >= families.size() || families[old.family] == kNoFamily) continue;
+    const std::uint32_t family = families[old.family];
+    if (const std::uint32_t earlier = rows_.find(family, old.labels); earlier != kNoRow) {
+      --dead_rows_;
+      erase_row(earlier);
+    }
+    const std::uint32_t row = add_row(family, old.labels);
+    ++dead_rows_;
+    ++ledger_rows_;
+    rows_[row].ledger_row = i;
+    rows_[row].last_seen_unix_s = static_cast<std::uint32_t>(old.last_seen_unix_s);
+    fold_change(row, old.total);
+  }
+}
+
+RowChange Tally::folded_total(const RowRecord& row) const {
+  RowChange total;
+  for (std::uint32_t i = 0; i < slot_count(*families_[row.family].definition); ++i) {
+    total.slots.push_back(slots_.folded(row.first_slot + i));
+  }
+  if (row.native == kNoNative) return total;
+  const NativeRow& native = natives_[row.native];
+  const auto take = [this](const std::vector<NativeChunk>& chunks, auto& buckets) {
+    constexpr auto kBuckets = static_cast<std::int32_t>(shm::kChunkBuckets);
+    for (const NativeChunk& chunk : chunks) {
+      for (std::int32_t i = 0; i < kBuckets; ++i) {
+        const std::uint64_t count = slots_.folded(chunk.first_slot + static_cast<std::uint32_t>(i));
+        if (count != 0) buckets.emplace_back(chunk.chunk * kBuckets + i, count);
+      }
+    }
+  };
+  take(native.positive, total.positive);
+  take(native.negative, total.negative);
+  return total;
+}
+
+DeadRows Tally::dead_rows(const Moment& now) const {
+  DeadRows dead;
+  std::vector<std::uint32_t> index_of(families_.size(), kNoFamily);
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    const RowRecord& record = rows_[row];
+    if (record.erased() || record.ledger_row == kNoLedgerId) continue;
+    if (index_of[record.family] == kNoFamily) {
+      index_of[record.family] = static_cast<std::uint32_t>(dead.families.size());
+      dead.families.push_back(*families_[record.family].definition);
+      dead.family_ids.push_back(record.family);
+    }
+    RecoveredRow kept;
+    kept.family = index_of[record.family];
+    kept.labels = record.labels();
+    kept.last_seen_unix_s = record.living != 0 ? now.unix_s : record.last_seen_unix_s;
+    kept.total = folded_total(record);
+    kept.total.row = static_cast<std::uint32_t>(dead.rows.size());
+    dead.rows.push_back(std::move(kept));
+    dead.row_ids.push_back(row);
+  }
+  return dead;
+}
+
+void Tally::renumber(const DeadRows& kept) {
+  for (FamilyState& state : families_) state.ledger_family = kNoLedgerId;
+  for (std::uint32_t i = 0; i < kept.family_ids.size(); ++i) {
+    families_[kept.family_ids[i]].ledger_family = i;
+  }
+  for (std::uint32_t i = 0; i < kept.row_ids.size(); ++i) rows_[kept.row_ids[i]].ledger_row = i;
+  ledger_is_stale_ = false;
+}
+
+}  // namespace notch::agent
