@@ -94,6 +94,12 @@ inline void add(std::uint64_t offset, double amount) noexcept {
 }
 #endif
 
+// A number that was stored once, and that nothing else is read on the strength of: relaxed is
+// enough.
+inline std::uint32_t read_alone(std::uint32_t& word) noexcept {
+  return std::atomic_ref<std::uint32_t>(word).load(std::memory_order_relaxed);
+}
+
 // A gauge's store: column 0, the complement of the bits, so that zero means "never set".
 inline void set(std::uint64_t offset, double value) noexcept {
   void* const shared = notch_v1_hot.columns[NOTCH_SHARED_COLUMN];
