@@ -1,6 +1,8 @@
 #include "agent/exposition_protobuf.h"
 
+#include <array>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <protozero/pbf_writer.hpp>
 #include <string>
@@ -95,15 +97,34 @@ protozero::pbf_tag_type scalar_tag(MetricType type) noexcept {
   return type == MetricType::kGauge ? metric_field::kGauge : metric_field::kUntyped;
 }
 
+// A field's tag and length. REQUIRES: a tag below 16.
+class FieldHead {
+ public:
+  FieldHead(protozero::pbf_tag_type tag, std::size_t length) noexcept {
+    bytes_[0] = static_cast<char>(tag << 3U | 2U);
+    size_ = 1 + static_cast<std::size_t>(protozero::write_varint(&bytes_[1], length));
+  }
+  std::size_t size() const noexcept { return size_; }
+  protozero::data_view view() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  std::array<char, 1 + protozero::max_varint_length> bytes_;
+  std::size_t size_ = 0;
+};
+
+// Its length known beforehand: labels are most of a page, and a nested writer would move each pair
+// once more.
 void add_label(pbf_writer& parent, std::string_view name, std::string_view value) {
-  pbf_writer label(parent, 1);
-  label.add_string(label_field::kName, name.data(), name.size());
-  label.add_string(label_field::kValue, value.data(), value.size());
+  static_assert(metric_field::kLabel == 1 && exemplar_field::kLabel == 1);
+  const FieldHead name_head(label_field::kName, name.size());
+  const FieldHead value_head(label_field::kValue, value.size());
+  parent.add_bytes_vectored(metric_field::kLabel, name_head.view(),
+                            protozero::data_view(name.data(), name.size()), value_head.view(),
+                            protozero::data_view(value.data(), value.size()));
 }
 
 // False if the text cannot be parsed.
 bool add_labels(pbf_writer& metric, std::string_view text) {
-  static_assert(metric_field::kLabel == 1 && exemplar_field::kLabel == 1);
   LabelReader labels(text);
   while (labels.next()) add_label(metric, labels.name(), labels.value());
   return !labels.failed();
@@ -164,7 +185,6 @@ class ProtobufWriter {
 
   // Refilled row by row; kept for their memory.
   std::string message_;
-  std::string header_;
   ClassicBuckets buckets_;
   ExemplarChoice choice_;
   NativeSpans spans_;
@@ -178,22 +198,24 @@ void ProtobufWriter::write_family(const FamilySnapshot& family) {
   for (const Row& row : family.rows) {
     message_.clear();
     if (!write_row(family, row)) continue;
-    header_.clear();
-    pbf_writer(header_).add_message(family_field::kMetric, message_);
-    out_.append(header_);
+    const FieldHead head(family_field::kMetric, message_.size());
+    char* to = out_.reserve(head.size() + message_.size());
+    std::memcpy(to, head.view().data(), head.size());
+    std::memcpy(to + head.size(), message_.data(), message_.size());
+    out_.commit(to + head.size() + message_.size());
     ++counts_.rows;
   }
   fill_length(out_.at(start), out_.position() - start - kLengthBytes);
 }
 
 void ProtobufWriter::write_metadata(const Family& family) {
-  header_.clear();
-  pbf_writer writer(header_);
+  message_.clear();
+  pbf_writer writer(message_);
   writer.add_string(family_field::kName, family.name);
   if (!family.help.empty()) writer.add_string(family_field::kHelp, shm::valid_utf8(family.help));
   writer.add_enum(family_field::kType, type_code(family.type));
   if (shows_unit(family)) writer.add_string(family_field::kUnit, family.unit);
-  out_.append(header_);
+  out_.append(message_);
 }
 
 // Fills message_ with the row's Metric. False if the row has none.

@@ -98,6 +98,17 @@ TEST(SpareMemory, KeepsLittleMoreThanAPageUsed) {
   EXPECT_EQ(spare.take().bytes(), 0U);
 }
 
+TEST(SpareMemory, KeepsTheTwoLargest) {
+  SpareMemory spare;
+  for (const std::size_t pages : {3U, 2U, 1U}) {
+    PageMemory memory;
+    memory.grow(pages * 4096);
+    spare.give_back(std::move(memory), pages * 4096);
+  }
+  EXPECT_EQ(spare.take().bytes(), 3U * 4096);
+  EXPECT_EQ(spare.take().bytes(), 2U * 4096);
+}
+
 TEST(GzipBody, IsOneMemberHoweverLong) {
   std::string text;
   for (int i = 0; i < 100'000; ++i) text += "metric{i=\"" + std::to_string(i) + "\"} 1\n";

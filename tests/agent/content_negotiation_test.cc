@@ -156,6 +156,10 @@ TEST(ContentNegotiation, NothingThatMatchesIsText) {
   EXPECT_EQ(format_for(";;;,,,=,q=,\"unclosed;q=\x01"), Format::kText);
 }
 
+TEST(ContentNegotiation, WeightsAboveOneAreOne) {
+  EXPECT_EQ(format_for("text/plain;q=1," OM ";q=2"), Format::kText);
+}
+
 TEST(ContentNegotiation, WeightsThatCannotBeReadAreOne) {
   EXPECT_EQ(format_for("text/plain;q=0.9," OM ";q=high"), Format::kOpenMetrics);
   EXPECT_EQ(format_for("text/plain;q=0.9," OM ";q=nan"), Format::kOpenMetrics);

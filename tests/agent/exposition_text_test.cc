@@ -179,10 +179,12 @@ TEST_F(ExpositionText, ExemplarOutsideItsBucketIsDroppedAndCounted) {
   build.row("", {1, 1, 1, bits(5)});
   build.exemplar(0, 1.5);
   build.exemplar(1, 2);
+  build.exemplar(2, 2);
   const Page page = write_openmetrics(build.snapshot());
   EXPECT_THAT(std::string(page.body.bytes()), HasSubstr("h_bucket{le=\"1.0\"} 1\n"));
   EXPECT_THAT(std::string(page.body.bytes()), HasSubstr("h_bucket{le=\"2.0\"} 2 # {"));
-  EXPECT_EQ(page.counts.dropped_exemplars, 1U);
+  EXPECT_THAT(std::string(page.body.bytes()), HasSubstr("h_bucket{le=\"+Inf\"} 3\n"));
+  EXPECT_EQ(page.counts.dropped_exemplars, 2U);
 }
 
 TEST_F(ExpositionText, TheNewestOfABucketsExemplarsStands) {
