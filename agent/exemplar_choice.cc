@@ -7,8 +7,9 @@ namespace notch::agent {
 
 std::span<const Exemplar> exemplars_of(std::span<const Exemplar> ascending,
                                        std::uint32_t slot) noexcept {
-  const auto [first, last] = std::ranges::equal_range(ascending, slot, {}, &Exemplar::slot);
-  return {first, last};
+  // Not equal_range: clang 14 does not take libstdc++'s subrange.
+  const auto first = std::ranges::lower_bound(ascending, slot, {}, &Exemplar::slot);
+  return {first, std::ranges::upper_bound(first, ascending.end(), slot, {}, &Exemplar::slot)};
 }
 
 const Exemplar* newest(std::span<const Exemplar> exemplars) noexcept {
