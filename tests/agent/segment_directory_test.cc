@@ -190,6 +190,16 @@ TEST_F(SegmentDirectoryTest, TellsOfANewFileUnderAnOldName) {
   EXPECT_THAT(changes.added, ElementsAre("a.notch"));
 }
 
+TEST_F(SegmentDirectoryTest, SaysNothingOfAFileMovedAwayAndBack) {
+  scratch_.touch("a.notch");
+  open_and_list();
+  rename("a.notch", "b");
+  rename("b", "a.notch");
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_THAT(changes.added, IsEmpty());
+  EXPECT_THAT(changes.removed, IsEmpty());
+}
+
 TEST_F(SegmentDirectoryTest, SaysNothingOfWhatCameAndWentBetweenPolls) {
   open_and_list();
   scratch_.touch("a.notch");
@@ -218,6 +228,7 @@ TEST_F(SegmentDirectoryTest, ListsAnewWhenEventsWereLost) {
   limit >> queued;
   if (queued <= 0 || queued > 100'000) GTEST_SKIP() << "max_queued_events is " << queued;
   scratch_.touch("old.notch");
+  scratch_.touch("stays.notch");
   open_and_list();
   remove("old.notch");
   // Equal events in a row are queued as one: two names in turn.

@@ -1,6 +1,7 @@
 #include "tests/shm/segment_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <stdexcept>
@@ -257,14 +258,21 @@ void SegmentBuilder::set_gauge(std::uint32_t cell, double value) {
 void SegmentBuilder::new_exemplar(std::uint32_t cell, double value, std::uint64_t unix_time_ns) {
   const std::uint64_t begun = add_alone(header().exemplar_next, std::uint64_t{1});
   ExemplarSlot& slot = exemplar_slot(static_cast<std::uint32_t>(begun % header().exemplar_slots));
-  slot.cell = cell;
-  slot.value_bits = std::bit_cast<std::uint64_t>(value);
-  slot.unix_time_ns = unix_time_ns;
-  for (std::size_t i = 0; i < sizeof(slot.trace_id); ++i) {
-    slot.trace_id[i] = static_cast<std::uint8_t>(begun + 1);
-  }
-  // [tag: exemplar-sequence] The slot is whole.
-  publish(slot.sequence, (slot.sequence | 1) + 1);
+  ExemplarSlot filled{};
+  filled.cell = cell;
+  filled.value_bits = std::bit_cast<std::uint64_t>(value);
+  filled.unix_time_ns = unix_time_ns;
+  std::ranges::fill(filled.trace_id, static_cast<std::uint8_t>(begun + 1));
+  std::array<std::uint64_t, sizeof(ExemplarSlot) / 8> words{};
+  std::memcpy(words.data(), &filled, sizeof(filled));
+
+  // [tag: exemplar-sequence] Odd before any word of the new, each of which carries that along; even
+  // when the slot is whole.
+  const std::uint64_t sequence = slot.sequence + 1;
+  write_alone(slot.sequence, sequence);
+  auto* shared = reinterpret_cast<std::uint64_t*>(&slot);
+  for (std::size_t i = 1; i < words.size(); ++i) publish(shared[i], words[i]);
+  publish(slot.sequence, sequence + 1);
 }
 
 SegmentHeader& SegmentBuilder::header() {

@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <bit>
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -318,32 +319,37 @@ TEST_F(SegmentReaderTest, TellsTheMemoryThatIsClaimed) {
 // Also what TSan judges the pairs of tags by.
 TEST_F(SegmentReaderTest, ReadsWhileAnotherThreadAddsAndDefines) {
   constexpr std::uint64_t kAdds = 20000;
+  constexpr int kRounds = 200;
   const std::uint32_t family = segment_.new_family(testing::counter("a_total", {"n"}));
   const std::uint32_t cell = segment_.first_cell(segment_.new_series(family, {"first"}));
   ASSERT_EQ(attach(), Fault::kNone);
+  std::atomic<int> rounds = 0;
   std::atomic<bool> done = false;
+  std::atomic<std::uint64_t> added = 0;
   std::thread writer([&] {
-    for (std::uint64_t i = 1; i <= kAdds; ++i) {
+    for (std::uint64_t i = 1; i <= kAdds || rounds < kRounds; ++i) {
       segment_.set_cell(1, cell, i);
-      if (i % 200 == 0) segment_.new_series(family, {std::to_string(i)});
-      if (i % 100 == 0) segment_.new_exemplar(cell, static_cast<double>(i), i);
+      if (i % 200 == 0 && i <= kAdds) segment_.new_series(family, {std::to_string(i)});
+      segment_.new_exemplar(cell, static_cast<double>(i), i);
+      added = i;
     }
     done = true;
   });
   testing::CollectingSink sink;
   std::uint64_t last = 0;
   bool writing = true;
-  do {
-    writing = !done;
-    ASSERT_EQ(reader_.follow(sink), Fault::kNone);
+  while (writing) {
+    writing = !done;  // if not: one more round, which finds all
+    EXPECT_EQ(reader_.follow(sink), Fault::kNone);
     reader_.begin_round();
     reader_.exemplars(exemplars_);
     const std::uint64_t now = cells(cell, 1)[0];
     EXPECT_GE(now, last);
     last = now;
-  } while (writing);
+    ++rounds;
+  }
   writer.join();
-  EXPECT_EQ(last, kAdds);
+  EXPECT_EQ(last, added);
   ASSERT_EQ(sink.series.size(), 1 + kAdds / 200);
   EXPECT_EQ(sink.series.back().label_values[0], std::to_string(kAdds));
 }
@@ -382,6 +388,32 @@ TEST_F(SegmentReaderTest, LeavesOutAnExemplarBeingWrittenAndTakesItWhenWhole) {
   segment_.exemplar_slot(1).sequence += 1;
   reader_.exemplars(exemplars_);
   EXPECT_THAT(exemplar_values(), ElementsAre(1, 2));
+}
+
+// One slot, written all the time: value, time and trace id must be of one write.
+TEST_F(SegmentReaderTest, NeverHandsOutATornExemplar) {
+  constexpr int kEnough = 50'000;
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  segment_.header().exemplar_slots = 1;
+  ASSERT_EQ(attach(), Fault::kNone);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (std::uint64_t i = 1; !done; ++i) segment_.new_exemplar(8, static_cast<double>(i), i);
+  });
+  int torn = 0;
+  for (int taken = 0; taken < kEnough && std::chrono::steady_clock::now() < deadline;) {
+    exemplars_.clear();
+    reader_.exemplars(exemplars_);
+    taken += static_cast<int>(exemplars_.size());
+    for (const ExemplarEntry& exemplar : exemplars_) {
+      const auto n = static_cast<std::uint64_t>(exemplar.value);
+      if (exemplar.unix_time_ns != n) ++torn;
+      if (exemplar.trace_id[15] != static_cast<std::uint8_t>(n)) ++torn;
+    }
+  }
+  done = true;
+  writer.join();
+  EXPECT_EQ(torn, 0);
 }
 
 TEST_F(SegmentReaderTest, LeavesOutExemplarsThatSayNothing) {
