@@ -1,3 +1,4 @@
+// Names, label names and label text as a segment may bring them: one rule of judge_family() each.
 #include "agent/metric_names.h"
 
 #include <gtest/gtest.h>

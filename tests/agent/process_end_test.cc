@@ -1,3 +1,4 @@
+// How a segment ended, asked of real processes.
 #include "agent/process_end.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Rows found by their labels, erased, and moved together.
 #include "agent/row_table.h"
 
 #include <gtest/gtest.h>
