@@ -11,7 +11,7 @@
 namespace notch::agent {
 namespace {
 
-constexpr std::uint32_t kSeriesWorthForgetting = 1024;
+constexpr std::uint32_t kSeriesWorthForgetting = 128;
 
 }  // namespace
 

@@ -1,0 +1,267 @@
+// Segments as files: taken or rejected, read while they live, folded when they die.
+#include "agent/collect.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/agent/collect_fixture.h"
+
+namespace notch::testing {
+namespace {
+
+using agent::CollectOptions;
+using agent::CollectStats;
+
+TEST_F(CollectTest, SumsTheLiving) {
+  start_agent();
+  start_process(3);
+  SegmentFile& second = start_process(4);
+  EXPECT_EQ(sum(), 7U);
+  second.count(5);
+  EXPECT_EQ(sum(), 8U);
+  EXPECT_EQ(stats().live_segments, 2U);
+}
+
+TEST_F(CollectTest, FoldsTheDeadOnceAndRemovesTheirFiles) {
+  start_agent();
+  start_process(3);
+  SegmentFile& dying = start_process(4);
+  dying.die();
+  for (int i = 0; i < 3; ++i) {
+    sweep();
+    EXPECT_EQ(sum(), 7U);
+  }
+  EXPECT_FALSE(directory_.has(dying.name()));
+  EXPECT_EQ(stats().folds, 1U);
+  EXPECT_EQ(stats().dead_segments, 0U);
+}
+
+TEST_F(CollectTest, CountsAProcessBornAndDeadBeforeItWasSeen) {
+  SegmentFile& gone = start_process(5);
+  gone.die();
+  start_agent();
+  EXPECT_EQ(sum(), 5U);
+  sweep();
+  EXPECT_EQ(sum(), 5U);
+  EXPECT_FALSE(directory_.has(gone.name()));
+}
+
+TEST_F(CollectTest, FoldsAThousandInOneSweep) {
+  start_agent();
+  for (int i = 0; i < 1000; ++i) start_process(1).die();
+  sweep();
+  EXPECT_EQ(sum(), 1000U);
+  EXPECT_EQ(stats().folds, 1000U);
+}
+
+TEST_F(CollectTest, ReadsWhatWasCountedJustBeforeTheEnd) {
+  start_agent();
+  SegmentFile& dying = start_process(1);
+  EXPECT_EQ(sum(), 1U);
+  dying.count(9);
+  dying.die();
+  sweep();
+  EXPECT_EQ(sum(), 9U);
+}
+
+TEST_F(CollectTest, ReadsOnWhenTheOwnerRemovedTheFile) {
+  start_agent();
+  SegmentFile& hidden = start_process(3);
+  ASSERT_EQ(::unlinkat(directory_.fd(), hidden.name().c_str(), 0), 0);
+  collect_->removed(std::vector{hidden.name()});
+  hidden.count(4);
+  EXPECT_EQ(sum(), 4U);
+  EXPECT_EQ(stats().nameless_segments, 1U);
+  hidden.die();
+  sweep();
+  EXPECT_EQ(sum(), 4U);
+  EXPECT_EQ(stats().live_segments, 0U);
+}
+
+TEST_F(CollectTest, DoesNotRemoveAnotherFileOfTheDeadsName) {
+  start_agent();
+  SegmentFile& old = start_process(3);
+  ASSERT_EQ(::unlinkat(directory_.fd(), old.name().c_str(), 0), 0);
+  SegmentFile young(directory_, old.name(), 10);
+  old.die();
+  sweep();
+  EXPECT_TRUE(directory_.has(young.name()));
+  collect_->removed(std::vector{young.name()});
+  collect_->add(std::vector{young.name()}, now_);
+  EXPECT_EQ(sum(), 13U);
+}
+
+TEST_F(CollectTest, TellsHowProcessesEnded) {
+  start_agent();
+  start_process(1).die();
+  start_process(1).close_in_order();
+  sweep();
+  const agent::EndCounts ends = stats().ends.at("shop");
+  EXPECT_EQ(ends.killed, 1U);
+  EXPECT_EQ(ends.closed, 1U);
+  EXPECT_EQ(ends.exec, 0U);
+}
+
+TEST_F(CollectTest, RejectedFilesAreCountedAndLookedAtAgainWhenTheyChange) {
+  start_agent();
+  directory_.touch("bad.notch");
+  collect_->add(std::vector<std::string>{"bad.notch"}, now_);
+  EXPECT_EQ(stats().rejected.at("too_short"), 1U);
+  pass(60);
+  sweep();
+  EXPECT_EQ(stats().rejected.at("too_short"), 1U) << "it did not change";
+  directory_.write("bad.notch", SegmentFile::builder_with(6).bytes());
+  pass(60);
+  sweep();
+  EXPECT_EQ(stats().rejected_segments, 0U);
+  EXPECT_EQ(sum(), 6U);
+}
+
+TEST_F(CollectTest, ASegmentOfAnotherOwnerIsRejected) {
+  start_agent();
+  SegmentShape shape = shop_shape();
+  shape.uid += 1;
+  start_process(SegmentBuilder(shape));
+  EXPECT_EQ(stats().rejected.at("wrong_owner"), 1U);
+}
+
+TEST_F(CollectTest, ASegmentCutOffIsLetGoAndTheSumDoesNotFall) {
+  start_agent();
+  start_process(3);
+  SegmentFile& broken = start_process(4);
+  EXPECT_EQ(sum(), 7U);
+  broken.cut(4096);
+  EXPECT_EQ(sum(), 7U);
+  EXPECT_EQ(sum(), 7U);
+  EXPECT_EQ(stats().live_segments, 1U);
+  EXPECT_EQ(stats().rejected_segments, 1U);
+}
+
+TEST_F(CollectTest, LimitsPerUserAreKeptAndRoomIsUsedWhenItComes) {
+  CollectOptions options;
+  options.limits.per_uid.segments = 2;
+  start_agent(options);
+  SegmentFile& first = start_process(1);
+  start_process(2);
+  start_process(4);
+  EXPECT_EQ(sum(), 3U);
+  EXPECT_EQ(stats().rejected.at("segments_per_uid"), 1U);
+  first.die();
+  sweep();
+  pass(60);
+  sweep();
+  EXPECT_EQ(sum(), 7U);
+}
+
+TEST_F(CollectTest, BytesAreLimited) {
+  CollectOptions options;
+  options.limits.total.bytes = 100;
+  start_agent(options);
+  start_process(1);
+  EXPECT_EQ(stats().rejected.at("bytes"), 1U);
+}
+
+TEST_F(CollectTest, SeriesAreLimitedOverAllSegments) {
+  CollectOptions options;
+  options.limits.total.series = 1;
+  start_agent(options);
+  start_process(1);
+  start_process(2);
+  EXPECT_EQ(sum(), 1U);
+  EXPECT_EQ(stats().conflicts[static_cast<std::size_t>(agent::Conflict::kSeriesLimit)], 1U);
+}
+
+TEST_F(CollectTest, DropsAreSummedOverTheLivingAndTheDead) {
+  start_agent();
+  for (int i = 0; i < 2; ++i) {
+    SegmentBuilder builder = SegmentFile::builder_with(1);
+    builder.header().drops[static_cast<std::size_t>(shm::DropReason::kNotFinite)] = 5;
+    start_process(std::move(builder));
+  }
+  gather();
+  segments_[0]->die();
+  sweep();
+  EXPECT_EQ(stats().drops[static_cast<std::size_t>(shm::DropReason::kNotFinite)], 10U);
+}
+
+TEST_F(CollectTest, TheOtherDefinitionComesInWhenTheFirstHasDied) {
+  start_agent();
+  const auto with_bounds = [](std::vector<double> bounds, std::uint64_t observed) {
+    SegmentBuilder builder(shop_shape());
+    builder.new_series(builder.new_family(histogram("h", std::move(bounds))));
+    builder.new_series(builder.new_family(counter("b_total")));
+    builder.set_cell(0, builder.first_cell(0), observed);
+    builder.set_cell(0, builder.first_cell(1), 1);
+    return builder;
+  };
+  SegmentFile& old = start_process(with_bounds({1}, 5));
+  start_process(with_bounds({2, 3}, 7));
+  EXPECT_EQ(slot(gather(), "h"), 5U);
+  old.die();
+  sweep();
+  const agent::Snapshot snapshot = gather();
+  EXPECT_EQ(find_family(snapshot, "h")->family->bounds, (std::vector<double>{2, 3}));
+  EXPECT_EQ(slot(snapshot, "h"), 7U);
+  EXPECT_EQ(slot(snapshot, "b_total"), 2U) << "the rest of both counts once";
+}
+
+TEST_F(CollectTest, RowsOfTheDeadLeaveAfterTheRetentionTime) {
+  CollectOptions options;
+  options.retention_s = 1000;
+  start_agent(options);
+  start_process(1).die();
+  sweep();
+  pass(900);
+  sweep();
+  EXPECT_EQ(sum(), 1U);
+  pass(300);
+  sweep();
+  EXPECT_EQ(sum(), std::nullopt);
+  EXPECT_EQ(stats().retired_rows, 1U);
+  start_agent(options);
+  EXPECT_EQ(sum(), std::nullopt) << "nor does the ledger bring them back";
+}
+
+class PerProcessTest : public CollectTest {
+ protected:
+  static CollectOptions options() {
+    CollectOptions options;
+    options.tally.per_process = true;
+    options.linger_s = 300;
+    return options;
+  }
+  static constexpr const char* kRow = "service=\"shop\",pid=\"4711\"";
+};
+
+TEST_F(PerProcessTest, ADeadProcessesRowLingersAndThenLeavesWithItsFile) {
+  start_agent(options());
+  SegmentFile& dying = start_process(3);
+  dying.die();
+  sweep();
+  pass(299);
+  sweep();
+  EXPECT_EQ(sum(kRow), 3U);
+  EXPECT_TRUE(directory_.has(dying.name()));
+  pass(1);
+  sweep();
+  EXPECT_EQ(sum(kRow), std::nullopt);
+  EXPECT_FALSE(directory_.has(dying.name()));
+  EXPECT_EQ(stats().folds, 0U);
+}
+
+TEST_F(PerProcessTest, TheOldestLingeringMakesRoomForTheNew) {
+  CollectOptions limited = options();
+  limited.limits.total.segments = 1;
+  start_agent(limited);
+  SegmentFile& dying = start_process(3);
+  dying.die();
+  sweep();
+  start_process(4);
+  EXPECT_EQ(sum(kRow), 4U);
+  EXPECT_FALSE(directory_.has(dying.name()));
+}
+
+}  // namespace
+}  // namespace notch::testing

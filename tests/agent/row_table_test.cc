@@ -1,0 +1,63 @@
+// Rows found by their labels, erased, and moved together.
+#include "agent/row_table.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace notch::agent {
+namespace {
+
+std::string label(int i) {
+  return "n=\"" + std::to_string(i) + "\"";
+}
+
+TEST(RowTable, FindsEachOfManyRows) {
+  RowTable table(1);
+  for (int i = 0; i < 10'000; ++i) table.insert(i % 3 == 0 ? 0U : 1U, label(i), 0);
+  for (int i = 0; i < 10'000; ++i) {
+    EXPECT_EQ(table.find(i % 3 == 0 ? 0U : 1U, label(i)), static_cast<std::uint32_t>(i));
+    EXPECT_EQ(table.find(2, label(i)), kNoRow);
+  }
+}
+
+TEST(RowTable, TellsFamiliesApart) {
+  RowTable table(1);
+  table.insert(0, "a", 0);
+  EXPECT_EQ(table.find(1, "a"), kNoRow);
+}
+
+TEST(RowTable, HasARowWithoutLabels) {
+  RowTable table(1);
+  const std::uint32_t row = table.insert(0, "", 0);
+  EXPECT_EQ(table.find(0, ""), row);
+}
+
+TEST(RowTable, DoesNotFindAnErasedRow) {
+  RowTable table(1);
+  table.erase(table.insert(0, "a", 0));
+  EXPECT_EQ(table.find(0, "a"), kNoRow);
+  EXPECT_EQ(table.find(0, "a"), kNoRow);
+  EXPECT_EQ(table.insert(0, "a", 0), 1U);
+}
+
+TEST(RowTable, CompactKeepsOrderAndText) {
+  RowTable table(1);
+  for (int i = 0; i < 1'000; ++i) table.insert(0, label(i), static_cast<std::uint32_t>(i));
+  const auto old_text = table.arena();
+  for (std::uint32_t i = 0; i < 1'000; ++i) {
+    if (i % 2 == 0) table.erase(i);
+  }
+  const auto new_ids = table.compact();
+  EXPECT_EQ(new_ids[0], kNoRow);
+  EXPECT_EQ(table.size(), 500U);
+  for (std::uint32_t i = 1; i < 1'000; i += 2) {
+    ASSERT_EQ(new_ids[i], i / 2);
+    EXPECT_EQ(table[i / 2].labels(), label(static_cast<int>(i)));
+    EXPECT_EQ(table.find(0, label(static_cast<int>(i))), i / 2);
+  }
+  EXPECT_NE(table.arena(), old_text);
+}
+
+}  // namespace
+}  // namespace notch::agent

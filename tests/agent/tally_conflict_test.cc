@@ -1,0 +1,128 @@
+// Definitions of one name that differ: the first in force wins, and yields when nobody uses it.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "agent/tally.h"
+#include "tests/agent/fake_segment.h"
+
+namespace notch::agent {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture's verbs
+
+struct Clash {
+  std::string what;
+  shm::FamilyEntry first;
+  shm::FamilyEntry second;
+  Conflict conflict;
+};
+
+std::vector<Clash> clashes() {
+  shm::FamilyEntry float_counter = counter_entry("a_total");
+  float_counter.number = shm::NumberKind::kFloat;
+  shm::FamilyEntry native = family_entry(shm::FamilyType::kNativeHistogram, "h");
+  shm::FamilyEntry finer = native;
+  finer.schema = 3;
+  shm::FamilyEntry wider = native;
+  wider.zero_threshold = 0.5;
+  shm::FamilyEntry up_down = family_entry(shm::FamilyType::kUpDownCounter, "g");
+  up_down.number = shm::NumberKind::kSigned;
+  using enum shm::GaugeMode;
+  return {
+      {"type", counter_entry("a_total"), gauge_entry("a_total", kSum), Conflict::kType},
+      {"number", counter_entry("a_total"), float_counter, Conflict::kNumber},
+      {"up-down and gauge", up_down, gauge_entry("g", kSum), Conflict::kNumber},
+      {"gauge mode", gauge_entry("g", kMin), gauge_entry("g", kMax), Conflict::kGaugeMode},
+      {"bounds", histogram_entry("h", {1}), histogram_entry("h", {1, 2}), Conflict::kBounds},
+      {"histogram kinds", histogram_entry("h", {1}), native, Conflict::kType},
+      {"schema", native, finer, Conflict::kSchema},
+      {"zero threshold", native, wider, Conflict::kSchema},
+  };
+}
+
+TEST(TallyConflict, TheFirstInForceWins) {
+  for (const Clash& clash : clashes()) {
+    Tally tally{TallyOptions{}};
+    ConflictCounts conflicts{};
+    FakeSegment first(tally, conflicts, 1);
+    FakeSegment second(tally, conflicts, 2);
+    first.set_gauge(first.add(clash.first), 1);
+    second.set_gauge(second.add(clash.second), 100);
+    EXPECT_EQ(conflicts[static_cast<std::size_t>(clash.conflict)], 1U) << clash.what;
+    const Snapshot snapshot = gather(tally, {&first, &second});
+    EXPECT_EQ(snapshot.families.size(), 1U) << clash.what;
+    EXPECT_EQ(slot(snapshot, clash.first.name), first.cells[0]) << clash.what;
+    EXPECT_TRUE(second.binding().contested) << clash.what;
+  }
+}
+
+TEST(TallyConflict, OtherWordsMergeUnderTheFirst) {
+  Tally tally{TallyOptions{}};
+  ConflictCounts conflicts{};
+  FakeSegment first(tally, conflicts, 1);
+  FakeSegment second(tally, conflicts, 2);
+  first.cells[first.add(counter_entry("a_total"))] = 1;
+  shm::FamilyEntry other = counter_entry("a_total", {"x"});
+  other.help = "Other words.";
+  const std::uint32_t family = second.define(other);
+  second.cells[second.add_series(family, {""})] = 2;
+  second.add_series(family, {"1"});
+  EXPECT_EQ(conflicts[static_cast<std::size_t>(Conflict::kHelp)], 1U) << "once per segment";
+  const Snapshot snapshot = gather(tally, {&first, &second});
+  EXPECT_EQ(slot(snapshot, "a_total"), 3U);
+  EXPECT_EQ(find_family(snapshot, "a_total")->family->help, "Help.");
+}
+
+TEST(TallyConflict, AContestedDefinitionYieldsOnceNobodyUsesIt) {
+  Tally tally{TallyOptions{}};
+  ConflictCounts conflicts{};
+  FakeSegment first(tally, conflicts, 1);
+  first.add(histogram_entry("h", {1}));
+  FakeSegment second(tally, conflicts, 2);
+  second.add(histogram_entry("h", {2}));
+  EXPECT_FALSE(tally.yield_contested());
+  first.end();
+  EXPECT_TRUE(tally.yield_contested());
+  EXPECT_FALSE(tally.yield_contested());
+  EXPECT_EQ(tally.rows(), 0U);
+  FakeSegment again(tally, conflicts, 2);
+  again.add(histogram_entry("h", {2}));
+  EXPECT_FALSE(again.binding().contested);
+}
+
+TEST(TallyConflict, AContestedGaugeYieldsThoughItsRowsLeaveAtOnce) {
+  Tally tally{TallyOptions{}};
+  ConflictCounts conflicts{};
+  FakeSegment first(tally, conflicts, 1);
+  first.add(gauge_entry("g", shm::GaugeMode::kMin));
+  FakeSegment second(tally, conflicts, 2);
+  second.add(gauge_entry("g", shm::GaugeMode::kMax));
+  first.end();
+  EXPECT_TRUE(tally.yield_contested());
+}
+
+TEST(TallyConflict, ADefinitionOfTheDeadStandsUnlessContested) {
+  Tally tally{TallyOptions{}};
+  ConflictCounts conflicts{};
+  FakeSegment first(tally, conflicts, 1);
+  first.add(counter_entry("a_total"));
+  first.end();
+  EXPECT_FALSE(tally.yield_contested());
+  EXPECT_EQ(tally.rows(), 1U);
+}
+
+TEST(TallyConflict, FamiliesAreLimited) {
+  Tally tally{TallyOptions{.max_families = 2}};
+  ConflictCounts conflicts{};
+  FakeSegment segment(tally, conflicts, 1);
+  for (const char* name : {"a_total", "b_total", "c_total"}) segment.add(counter_entry(name));
+  EXPECT_EQ(tally.rows(), 2U);
+  EXPECT_EQ(conflicts[static_cast<std::size_t>(Conflict::kFamilyLimit)], 1U);
+  segment.end();
+}
+
+}  // namespace
+}  // namespace notch::agent

@@ -1,0 +1,269 @@
+// What the dead leave: folds, retention, the limit, and back from the ledger.
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/ledger.h"
+#include "agent/tally.h"
+#include "tests/agent/fake_segment.h"
+#include "tests/agent/scratch_directory.h"
+
+namespace notch::agent {
+namespace {
+
+using namespace testing;  // NOLINT: the fixture's verbs
+
+class TallyFoldTest : public ::testing::Test {
+ protected:
+  explicit TallyFoldTest(const TallyOptions& options = {}) : tally_(options) {
+    Recovered nothing;
+    const LedgerResult result = ledger_.open(directory_.fd(), "agent.ledger", nothing);
+    EXPECT_TRUE(result.ok) << result.message;
+  }
+
+  std::unique_ptr<FakeSegment> segment() {
+    return std::make_unique<FakeSegment>(tally_, conflicts_, ++pid_);
+  }
+
+  void fold(FakeSegment& segment, const Moment& now = {100, 1'000'000}) {
+    FoldDraft draft = tally_.draft_fold(segment.binding(), segment, now);
+    tally_.number_fold(draft, ledger_);
+    std::vector<Fold> folds(1);
+    folds[0].segment = {++inode_, 1, "s" + std::to_string(inode_)};
+    folds[0].rows = draft.changes;
+    const LedgerResult result = ledger_.append(folds, now.unix_s);
+    ASSERT_TRUE(result.ok) << result.message;
+    tally_.apply_fold(draft, segment.binding(), now);
+  }
+
+  // One process that adds `count` to a_total{x=`x`} and dies.
+  void live_and_die(std::uint64_t count, const std::string& x, const Moment& now = {100, 0}) {
+    const auto one = segment();
+    one->cells[one->add_series(one->define(counter_entry("a_total", {"x"})), {x})] = count;
+    fold(*one, now);
+  }
+
+  static std::string labels(const std::string& x) { return "service=\"shop\",x=\"" + x + "\""; }
+
+  ScratchDirectory directory_;
+  Ledger ledger_;
+  Tally tally_;
+  ConflictCounts conflicts_{};
+  std::uint32_t pid_ = 0;
+  std::uint64_t inode_ = 0;
+};
+
+TEST_F(TallyFoldTest, WhatTheDeadCountedStays) {
+  const auto living = segment();
+  living->cells[living->add(counter_entry("a_total"))] = 1;
+  const auto dying = segment();
+  dying->cells[dying->add(counter_entry("a_total"))] = 2;
+  EXPECT_EQ(slot(gather(tally_, {living.get(), dying.get()}), "a_total"), 3U);
+  fold(*dying);
+  EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total"), 3U);
+}
+
+TEST_F(TallyFoldTest, GaugesLeaveButLastStays) {
+  const auto dying = segment();
+  dying->set_gauge(dying->add(gauge_entry("sum", shm::GaugeMode::kSum)), 1);
+  const std::uint32_t last = dying->add(gauge_entry("last", shm::GaugeMode::kLast));
+  dying->set_gauge(last, 2);
+  dying->cells[last + 1] = 500;
+  fold(*dying);
+  EXPECT_EQ(gauge(gather(tally_, {}), "sum"), std::nullopt);
+  EXPECT_EQ(gauge(gather(tally_, {}), "last"), 2);
+
+  const auto earlier = segment();
+  const std::uint32_t cell = earlier->add(gauge_entry("last", shm::GaugeMode::kLast));
+  earlier->set_gauge(cell, 7);
+  earlier->cells[cell + 1] = 400;
+  EXPECT_EQ(gauge(gather(tally_, {earlier.get()}), "last"), 2) << "set before the dead one's";
+  earlier->cells[cell + 1] = 600;
+  EXPECT_EQ(gauge(gather(tally_, {earlier.get()}), "last"), 7);
+}
+
+TEST_F(TallyFoldTest, NativeHistogramsFoldBucketByBucket) {
+  for (int i = 0; i < 2; ++i) {
+    const auto dying = segment();
+    const std::uint32_t cell = dying->add(family_entry(shm::FamilyType::kNativeHistogram, "n"));
+    dying->cells[cell] = 1;
+    dying->set_float(cell + 1, 2.5);
+    dying->cells[dying->add_chunk(0, -2) + 5] = 3;
+    dying->cells[dying->add_chunk(0, -2) + 5] = 3;  // the same chunk once more
+    fold(*dying);
+  }
+  const Snapshot snapshot = gather(tally_, {});
+  const NativeValue& value = find_family(snapshot, "n")->natives[0];
+  EXPECT_EQ(value.zero_count, 2U);
+  EXPECT_EQ(value.sum, 5);
+  ASSERT_EQ(value.positive.size(), 1U);
+  EXPECT_EQ(value.positive[0], std::pair(-59, std::uint64_t{12}));
+}
+
+TEST_F(TallyFoldTest, TheLedgerGivesTheSameSumsBack) {
+  live_and_die(3, "1");
+  live_and_die(4, "1");
+  const auto dying = segment();
+  const std::uint32_t cell = dying->add(histogram_entry("h", {1}));
+  dying->cells[cell + 1] = 9;
+  dying->set_float(cell + 2, 4.5);
+  const std::uint32_t native = dying->add(family_entry(shm::FamilyType::kNativeHistogram, "n"));
+  dying->cells[native] = 2;
+  dying->cells[dying->add_chunk(1, 1, true)] = 8;
+  fold(*dying);
+
+  Recovered recovered;
+  Ledger reopened;
+  ASSERT_TRUE(reopened.open(directory_.fd(), "agent.ledger", recovered).ok);
+  Tally restored{TallyOptions{}};
+  restored.restore(recovered);
+  const Snapshot snapshot = gather(restored, {});
+  EXPECT_EQ(slot(snapshot, "a_total", labels("1")), 7U);
+  EXPECT_EQ(slot(snapshot, "h", "service=\"shop\"", 1), 9U);
+  EXPECT_EQ(float_slot(snapshot, "h", "service=\"shop\"", 2), 4.5);
+  const NativeValue& value = find_family(snapshot, "n")->natives[0];
+  EXPECT_EQ(value.zero_count, 2U);
+  EXPECT_EQ(value.negative.at(0), std::pair(32, std::uint64_t{8}));
+}
+
+TEST_F(TallyFoldTest, ACompactedLedgerGivesTheSameSumsBack) {
+  for (int i = 0; i < 5; ++i) live_and_die(3, std::to_string(i % 2));
+  const DeadRows kept = tally_.dead_rows({200, 0});
+  ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
+  tally_.renumber(kept);
+  live_and_die(1, "0");
+  Recovered recovered;
+  Ledger reopened;
+  ASSERT_TRUE(reopened.open(directory_.fd(), "agent.ledger", recovered).ok);
+  Tally restored{TallyOptions{}};
+  restored.restore(recovered);
+  EXPECT_EQ(slot(gather(restored, {}), "a_total", labels("0")), 10U);
+  EXPECT_EQ(slot(gather(restored, {}), "a_total", labels("1")), 6U);
+}
+
+TEST_F(TallyFoldTest, OfTwoDefinitionsInTheLedgerTheLaterCounts) {
+  Recovered recovered;
+  recovered.families.resize(2);
+  for (Family& family : recovered.families) {
+    family.name = "h";
+    family.type = MetricType::kHistogram;
+  }
+  recovered.families[0].bounds = {1};
+  recovered.families[1].bounds = {1, 2};
+  recovered.rows.resize(2);
+  recovered.rows[0] = {0, "x=\"1\"", 5, {0, {1, 1, 0}, {}, {}}};
+  recovered.rows[1] = {1, "x=\"2\"", 5, {1, {1, 1, 1, 0}, {}, {}}};
+  tally_.restore(recovered);
+  const Snapshot snapshot = gather(tally_, {});
+  ASSERT_EQ(snapshot.families.size(), 1U);
+  EXPECT_EQ(snapshot.families[0].family->bounds.size(), 2U);
+  EXPECT_EQ(snapshot.families[0].rows.size(), 1U);
+}
+
+TEST_F(TallyFoldTest, RowsOfTheDeadLeaveAfterTheirTime) {
+  live_and_die(3, "old", {100, 0});
+  live_and_die(3, "new", {150, 0});
+  EXPECT_EQ(tally_.retire({199, 0}, 100), 0U);
+  EXPECT_EQ(tally_.retire({200, 0}, 100), 1U);
+  EXPECT_TRUE(tally_.ledger_is_stale());
+  const Snapshot snapshot = gather(tally_, {});
+  EXPECT_EQ(find_row(snapshot, "a_total", labels("old")), nullptr);
+  EXPECT_EQ(slot(snapshot, "a_total", labels("new")), 3U);
+}
+
+TEST_F(TallyFoldTest, RowsWithALivingPartStay) {
+  live_and_die(3, "1", {100, 0});
+  const auto living = segment();
+  living->add_series(living->define(counter_entry("a_total", {"x"})), {"1"});
+  EXPECT_EQ(tally_.retire({1'000'000, 0}, 100), 0U);
+  EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total", labels("1")), 3U);
+}
+
+TEST_F(TallyFoldTest, RetentionOfZeroIsForEver) {
+  live_and_die(3, "1", {100, 0});
+  EXPECT_EQ(tally_.retire({1'000'000'000, 0}, 0), 0U);
+}
+
+TEST_F(TallyFoldTest, CompactionMovesLivingBindingsWithTheirRows) {
+  const auto living = segment();
+  const std::uint32_t family = living->define(counter_entry("a_total", {"x"}));
+  constexpr int kRows = 3000;
+  for (int i = 0; i < kRows; ++i) live_and_die(1, "dead" + std::to_string(i), {100, 0});
+  living->cells[living->add_series(family, {"a"})] = 5;
+  live_and_die(2, "kept", {500, 0});
+  living->cells[living->add_series(family, {"b"})] = 6;
+  const std::uint32_t native = living->add(family_entry(shm::FamilyType::kNativeHistogram, "n"));
+  living->cells[native] = 7;
+  living->cells[living->add_chunk(2, 0)] = 8;
+  gather(tally_, {living.get()});
+  EXPECT_EQ(tally_.retire({500, 0}, 300), static_cast<std::uint64_t>(kRows));
+  const std::size_t slots_before = tally_.slots();
+  tally_.compact_if_worth();
+  EXPECT_EQ(tally_.slots(), slots_before - kRows);
+  const Snapshot snapshot = gather(tally_, {living.get()});
+  EXPECT_EQ(slot(snapshot, "a_total", labels("a")), 5U);
+  EXPECT_EQ(slot(snapshot, "a_total", labels("b")), 6U);
+  EXPECT_EQ(slot(snapshot, "a_total", labels("kept")), 2U);
+  const NativeValue& value = find_family(snapshot, "n")->natives[0];
+  EXPECT_EQ(value.zero_count, 7U);
+  EXPECT_EQ(value.positive.at(0).second, 8U);
+  fold(*living);
+  EXPECT_EQ(slot(gather(tally_, {}), "a_total", labels("a")), 5U);
+}
+
+TEST_F(TallyFoldTest, ASumNeverFallsThroughACompaction) {
+  const auto living = segment();
+  const std::uint32_t cell = living->add(counter_entry("b_total"));
+  for (int i = 0; i < 2000; ++i) live_and_die(1, std::to_string(i), {100, 0});
+  living->cells[cell] = 10;
+  gather(tally_, {living.get()});
+  tally_.retire({1000, 0}, 100);
+  tally_.compact_if_worth();
+  living->cells[cell] = 4;
+  EXPECT_EQ(slot(gather(tally_, {living.get()}), "b_total"), 10U);
+}
+
+class TallyLimitTest : public TallyFoldTest {
+ protected:
+  TallyLimitTest() : TallyFoldTest(TallyOptions{.max_dead_rows = 2}) {}
+
+  std::uint64_t total() {
+    std::uint64_t sum = 0;
+    const Snapshot snapshot = gather(tally_, {});
+    const FamilySnapshot* family = find_family(snapshot, "a_total");
+    for (const Row& row : family->rows) sum += family->slots[row.first_slot];
+    return sum;
+  }
+};
+
+TEST_F(TallyLimitTest, PastItTheDeadGoToTheOverflowRowAndNothingIsLost) {
+  for (int i = 0; i < 10; ++i) live_and_die(1, std::to_string(i));
+  EXPECT_EQ(total(), 10U);
+  EXPECT_EQ(slot(gather(tally_, {}), "a_total", "overflow=\"true\""), 8U);
+  EXPECT_EQ(tally_.overflowed_rows(), 8U);
+  EXPECT_EQ(tally_.rows(), 3U);
+}
+
+TEST_F(TallyLimitTest, KnownRowsKeepTheirOwn) {
+  for (int i = 0; i < 4; ++i) live_and_die(1, std::to_string(i % 2));
+  EXPECT_EQ(slot(gather(tally_, {}), "a_total", labels("1")), 2U);
+  EXPECT_EQ(tally_.overflowed_rows(), 0U);
+}
+
+TEST_F(TallyLimitTest, ARowOthersHaveAPartInKeepsItsOwn) {
+  for (int i = 0; i < 2; ++i) live_and_die(1, std::to_string(i));
+  const auto living = segment();
+  living->cells[living->add_series(living->define(counter_entry("a_total", {"x"})), {"s"})] = 5;
+  live_and_die(6, "s");
+  EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total", labels("s")), 11U);
+}
+
+TEST_F(TallyLimitTest, RowsThatCountedNothingDoNotPileUp) {
+  for (int i = 0; i < 10; ++i) live_and_die(0, std::to_string(i));
+  EXPECT_EQ(tally_.rows(), 2U);
+}
+
+}  // namespace
+}  // namespace notch::agent
