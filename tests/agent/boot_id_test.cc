@@ -1,3 +1,4 @@
+// The boot id: what the kernel says, and the text it says it in.
 #include "agent/boot_id.h"
 
 #include <gtest/gtest.h>

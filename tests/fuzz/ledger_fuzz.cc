@@ -1,7 +1,7 @@
 // Recovery from hostile bytes: whatever the file says, it is read within its bounds, and what comes
 // of it keeps the ledger's rules and can be written and read again.
 // The input is a ledger whose checksums need not be right: they are mended first, or no mutation
-// would ever come past them. Called by: libFuzzer, or the replay program with files.
+// would ever come past them. Called by: libFuzzer, and corpus_replay.
 #include <libdeflate.h>
 
 #include <cstdint>
