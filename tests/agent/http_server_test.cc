@@ -1,3 +1,4 @@
+// The HTTP front without TLS, over real sockets: requests, limits, deadlines, ends.
 #include "agent/http_server.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Addresses to listen on, and sockets passed by systemd.
 #include "agent/listen_socket.h"
 
 #include <fcntl.h>

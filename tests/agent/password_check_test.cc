@@ -1,3 +1,4 @@
+// bcrypt, Basic credentials, and the thread that checks them.
 #include "agent/password_check.h"
 
 #include <crypt.h>

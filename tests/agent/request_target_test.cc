@@ -1,3 +1,4 @@
+// The values around a request: its target, a response's head, the landing page.
 #include "agent/request_target.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// The web configuration file: every key, and every way to get one wrong.
 #include "agent/web_config.h"
 
 #include <gmock/gmock.h>
