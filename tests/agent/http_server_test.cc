@@ -43,7 +43,7 @@ class HttpServerTest : public ::testing::Test {
   LiveServer& serve(HttpOptions options = loopback()) {
     Route big{"/big", [this](const Request&) {
                 Response response;
-                response.body.assign(kBlocks, block_);
+                response.body.assign(kBlocks, {block_, *block_});
                 return response;
               }};
     Route broken{"/broken", [](const Request&) -> Response { throw std::runtime_error("oops"); }};
@@ -62,7 +62,8 @@ class HttpServerTest : public ::testing::Test {
     return client;
   }
 
-  const BodyBlock block_ = std::make_shared<const std::string>(kBlockBytes, 'x');
+  const std::shared_ptr<const std::string> block_ =
+      std::make_shared<const std::string>(kBlockBytes, 'x');
   std::unique_ptr<LiveServer> server_;
 };
 

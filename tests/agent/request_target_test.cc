@@ -84,9 +84,9 @@ TEST(ResponseHead, NamesAnEncodingOnlyIfThereIsOne) {
 TEST(LandingPage, LinksAndEscapes) {
   const Response page = landing_page("notchd", "1.0 <b>", "a & b", {{"/metrics", "Metrics"}});
   EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
-  EXPECT_THAT(*page.body.at(0), HasSubstr("<a href=\"/metrics\">Metrics</a>"));
-  EXPECT_THAT(*page.body.at(0), HasSubstr("1.0 &lt;b&gt;"));
-  EXPECT_THAT(*page.body.at(0), HasSubstr("a &amp; b"));
+  EXPECT_THAT(page.body.at(0).bytes, HasSubstr("<a href=\"/metrics\">Metrics</a>"));
+  EXPECT_THAT(page.body.at(0).bytes, HasSubstr("1.0 &lt;b&gt;"));
+  EXPECT_THAT(page.body.at(0).bytes, HasSubstr("a &amp; b"));
 }
 
 }  // namespace
