@@ -10,6 +10,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <cctype>
+#include <cstdint>
 #include <ctime>
 #include <limits>
 #include <optional>
@@ -195,7 +196,8 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   void read_head() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(service_->options().header_limit_bytes));
-    parser_->body_limit(boost::none);
+    // No limit, as no body is read. Beast 1.74 takes boost::none for a limit of zero.
+    parser_->body_limit(std::numeric_limits<std::uint64_t>::max());
     http::async_read_header(stream_, buffer_, *parser_, on(&Connection::on_head));
   }
 

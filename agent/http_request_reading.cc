@@ -16,6 +16,8 @@ namespace {
 namespace beast = boost::beast;
 namespace http = beast::http;
 
+constexpr const char* kOtherVersion = "HTTP version not supported\n";
+
 std::string_view view(beast::string_view text) {
   return {text.data(), text.size()};
 }
@@ -43,6 +45,7 @@ std::optional<Response> refusal_of(const beast::error_code& failure) {
   if (failure == http::error::header_limit || failure == http::error::buffer_overflow) {
     return text_response(431, "Request header too large\n");
   }
+  if (failure == http::error::bad_version) return text_response(505, kOtherVersion);
   const bool of_http = failure.category() == make_error_code(http::error::bad_method).category();
   if (!of_http || failure == http::error::end_of_stream ||
       failure == http::error::partial_message) {
@@ -54,7 +57,7 @@ std::optional<Response> refusal_of(const beast::error_code& failure) {
 std::optional<Response> read_request(const http::request<http::empty_body>& head,
                                      const HttpOptions& options, Request& request) {
   if (head.version() != 10 && head.version() != 11) {
-    return text_response(505, "HTTP version not supported\n");
+    return text_response(505, kOtherVersion);
   }
   const std::size_t hosts = head.count(http::field::host);
   if (hosts > 1 || (hosts == 0 && head.version() == 11)) {

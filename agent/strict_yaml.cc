@@ -97,7 +97,12 @@ void StrictYaml::finish() const {
 }
 
 void StrictYaml::fail(const std::string& key, const std::string& rule) const {
-  fail_at(empty(node_) ? node_ : node_[key], prefix_ + key, rule);
+  if (!empty(node_)) {
+    for (const auto& entry : node_) {
+      if (entry.first.Scalar() == key) fail_at(entry.first, prefix_ + key, rule);
+    }
+  }
+  fail_at(node_, prefix_ + key, rule);
 }
 
 YAML::Node StrictYaml::take(const std::string& key) {
