@@ -1,0 +1,38 @@
+// The collector process: takes batches over TCP and acknowledges them, except when it is slow, will
+// not take them, hangs up, or dies. Called by: supervisor, in a forked child.
+#pragma once
+
+#include <cstdint>
+
+namespace otlp_demo {
+
+struct CollectorPlan {
+  std::uint16_t port = 0;
+  std::uint64_t seed = 0;
+  bool may_die = true;
+};
+
+// Serves until SIGTERM (returns 0), or kills itself. Returns kCollectorNoPort, with a line on
+// stderr, if it cannot listen. REQUIRES: SIGTERM is blocked.
+int run_collector(const CollectorPlan& plan);
+
+inline constexpr int kCollectorNoPort = 8;
+
+// A TCP port of 127.0.0.1 that stays ours while no collector listens on it: attempts to connect
+// are then refused, as on a host whose collector is down.
+class ReservedPort {
+ public:
+  ReservedPort();
+  ReservedPort(const ReservedPort&) = delete;
+  ReservedPort& operator=(const ReservedPort&) = delete;
+  ~ReservedPort();
+
+  // 0: there was none to be had.
+  std::uint16_t number() const noexcept { return number_; }
+
+ private:
+  int descriptor_ = -1;
+  std::uint16_t number_ = 0;
+};
+
+}  // namespace otlp_demo
