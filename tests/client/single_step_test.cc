@@ -1,0 +1,166 @@
+// Every instruction of an add, a set and an observe, one by one: with a trap at each, and with a
+// fork at each. What a random storm meets once in a million adds is met here each time.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "notch/registry.h"
+#include "tests/client/segment_directory.h"
+
+namespace notch::test {
+namespace {
+
+#if defined(__x86_64__)
+
+constexpr greg_t kTrapFlag = 0x100;
+constexpr int kMostForks = 1500;  // of one operation
+
+// Who forks at a trap: nobody, fork(), or a bare clone, which runs no atfork handler.
+enum class Way { kNoFork, kFork, kRawClone };
+
+struct Steps {
+  Way way = Way::kNoFork;
+  std::atomic<std::uint64_t> traps, children;
+  bool in_child = false;
+};
+
+Steps* steps = nullptr;
+
+void on_trap(int, siginfo_t*, void* context) {
+  auto& flags = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL];
+  steps->traps.fetch_add(1);
+  if (steps->way == Way::kNoFork || steps->traps.load() > kMostForks) return;
+  const pid_t child = steps->way == Way::kFork
+                          ? fork()
+                          : static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+  if (child == 0) {
+    steps->in_child = true;
+    flags &= ~kTrapFlag;
+    return;
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  NOTCH_REQUIRE(status == 0);
+  steps->children.fetch_add(1);
+}
+
+[[gnu::noinline]] void trace(bool on) {
+  if (on) {
+    asm volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+  } else {
+    asm volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+  }
+}
+
+// Runs `operation` with a trap behind each instruction. A child of a trap runs it to its end and
+// exits.
+template <class Operation>
+void step_through(Steps& of, Way way, Operation operation) {
+  steps = new (&of) Steps;
+  steps->way = way;
+  struct sigaction action {};
+  action.sa_sigaction = on_trap;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGTRAP, &action, nullptr);
+  Steps* const private_copy = new Steps;  // a child's mark must not be seen by its parent
+  private_copy->way = way;
+  steps = private_copy;
+  trace(true);
+  operation();
+  trace(false);
+  if (steps->in_child) _exit(0);
+  of.traps = steps->traps.load();
+  of.children = steps->children.load();
+}
+
+class SingleStep : public SegmentDirectory {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer holds signals back until the next call";
+#endif
+  }
+};
+
+// The kernel restarts a section that a signal interrupts, so stepping would never leave it.
+TEST_F(SingleStep, AnAddThatIsAlwaysRestartedEnds) {
+  const Shared<Steps> of;
+  expect_quiet_success([&] {
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    auto half = float_counter({.name = "test_half_total", .help = "Halves."});
+    total.add();
+    step_through(*of, Way::kNoFork, [&] { total.add(); });
+    step_through(*of, Way::kNoFork, [&] { half.add(0.5); });
+  });
+  EXPECT_GT(of->traps.load(), 5U);
+  EXPECT_EQ(count("test_steps_total"), 2U);
+  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5);
+}
+
+// One operation, forked at each instruction: each child finishes it in its own segment or had done
+// so in its parent's, so over all segments it is counted once by the parent and at most once by
+// each child.
+class ForkAtEachInstruction : public SingleStep, public ::testing::WithParamInterface<int> {
+ protected:
+  static Way way() { return GetParam() == 0 ? Way::kFork : Way::kRawClone; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Ways, ForkAtEachInstruction, ::testing::Values(0, 1),
+                         [](const auto& info) {
+                           return std::string(info.param == 0 ? "Fork" : "RawClone");
+                         });
+
+TEST_P(ForkAtEachInstruction, OfAnAdd) {
+  const Shared<Steps> of;
+  expect_quiet_success([&] {
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    total.add();
+    step_through(*of, way(), [&] { total.add(); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+  EXPECT_GE(count("test_steps_total"), 2U);
+  EXPECT_LE(count("test_steps_total"), 2U + of->children.load());
+  for (const SegmentTotals& segment : segments())
+    EXPECT_LE(segment.find("test_steps_total").at(0).integers[0], 2U);
+}
+
+TEST_P(ForkAtEachInstruction, OfASet) {
+  const Shared<Steps> of;
+  expect_quiet_success([&] {
+    auto level = gauge({.name = "test_level", .help = "Level."});
+    auto last = gauge({.name = "test_last", .help = "Last."}, GaugeMode::kLast);
+    level.set(1);
+    step_through(*of, way(), [&] { level.set(2); });
+    step_through(*of, way(), [&] { last.set(2); });
+    step_through(*of, way(), [&] { level.add(2); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+}
+
+TEST_P(ForkAtEachInstruction, OfAnObserve) {
+  const Shared<Steps> of;
+  expect_quiet_success([&] {
+    auto classic = histogram({.name = "test_classic", .help = "C."}, Buckets{1, 2});
+    auto native = native_histogram({.name = "test_native", .help = "N."});
+    classic.observe(1);
+    native.observe(1);
+    step_through(*of, way(), [&] { classic.observe(2); });
+    step_through(*of, way(), [&] { native.observe(1); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+}
+
+#else
+
+TEST(SingleStep, NeedsTheTrapFlag) {
+  GTEST_SKIP() << "single-stepping is written for x86-64";
+}
+
+#endif
+
+}  // namespace
+}  // namespace notch::test
