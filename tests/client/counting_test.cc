@@ -164,7 +164,8 @@ TEST_F(Counting, ShortThreadsLeaveAColumnPerCpuAndNotPerThread) {
               Instruments mine;
               for (int begun = 0; begun < kShortThreads; begun += kAtOnce) {
                 std::array<std::thread, kAtOnce> threads;
-                for (std::thread& thread : threads) thread = std::thread([mine]() mutable {
+                for (std::thread& thread : threads)
+                  thread = std::thread([mine]() mutable {
                     mine.whole.add(3);
                     mine.classic.observe(0.5);
                   });

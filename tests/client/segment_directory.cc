@@ -24,7 +24,8 @@ constexpr int kRequirementFailed = 99;
 std::string read_all(int fd) {
   std::string text;
   char buffer[4096];
-  for (ssize_t n = 0; (n = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0;)
+  for (ssize_t n = 0;
+       (n = ::pread(fd, buffer, sizeof buffer, static_cast<off_t>(text.size()))) > 0;)
     text.append(buffer, static_cast<std::size_t>(n));
   return text;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <thread>
 
 #include "notch/registry.h"
 #include "tests/client/segment_directory.h"
@@ -152,6 +153,35 @@ TEST_F(OutlivedByItsChild, IsFreeWhenTheChildDoesNotCount) {
 
 TEST_F(OutlivedByItsChild, IsFreeWhenTheChildIsARawClone) {
   expect_free(false, raw_clone);
+}
+
+// Another thread is making the segment at that moment, and has its descriptor open.
+TEST_F(OutlivedByItsChild, IsFreeWhenTheChildWasForkedAmidTheBirth) {
+  const Shared<std::atomic<int>> started;
+  for (int round = 0; round < 200; ++round) {
+    *started = 0;
+    stage_->reached = 0;
+    const pid_t parent = start_child([&] {
+      std::thread maker([&] {
+        *started = 1;
+        counter({.name = "test_lives_total", .help = "Lives."}).add();
+      });
+      while (started->load() == 0) {
+      }
+      for (int i = 0; i < round; ++i) asm volatile("pause");
+      if (fork() == 0) {
+        stage_->reach(1);
+        stage_->await_permission(round + 1);
+        _exit(0);
+      }
+      maker.join();
+    });
+    ASSERT_EQ(wait_for(parent), "exit 0");
+    ASSERT_TRUE(stage_->was_reached(1));
+    ASSERT_TRUE(is_lock_free(only_segment())) << "round " << round;
+    std::remove(only_segment().c_str());
+    stage_->allowed = round + 1;
+  }
 }
 
 TEST_F(SegmentLock, TheStateTellsAnOrderlyEndFromAKill) {

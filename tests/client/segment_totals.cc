@@ -30,8 +30,8 @@ class SegmentBytes {
     std::vector<std::byte> out(bytes);
     std::size_t got = 0;
     while (got < bytes) {
-      const ssize_t n = ::pread(fd_, out.data() + got, bytes - got,
-                                static_cast<off_t>(offset + got));
+      const ssize_t n =
+          ::pread(fd_, out.data() + got, bytes - got, static_cast<off_t>(offset + got));
       expect(n > 0, "is shorter than its header says");
       got += static_cast<std::size_t>(n);
     }
@@ -93,7 +93,8 @@ class CatalogueWalk {
   std::vector<SeriesTotals> series() {
     for (std::size_t offset = 0; offset < log_.size();) {
       const auto record = at<shm::RecordHeader>(log_, offset);
-      file_.expect(record.bytes >= 8 && record.bytes % 8 == 0, "a record's size is no multiple of 8");
+      file_.expect(record.bytes >= 8 && record.bytes % 8 == 0,
+                   "a record's size is no multiple of 8");
       file_.expect(record.bytes <= log_.size() - offset, "a record ends behind the catalogue");
       take(static_cast<shm::RecordKind>(record.kind), offset);
       offset += record.bytes;
@@ -213,8 +214,8 @@ SegmentTotals read_segment(const std::string& path) {
     totals.null_reals.push_back(values.real(cell));
     totals.null_column0.push_back(values.columns[0].at(cell));
   }
-  const auto ring = file.read(totals.header.exemplar_offset,
-                              shm::kExemplarSlots * sizeof(shm::ExemplarSlot));
+  const auto ring =
+      file.read(totals.header.exemplar_offset, shm::kExemplarSlots * sizeof(shm::ExemplarSlot));
   totals.exemplars.resize(shm::kExemplarSlots);
   std::memcpy(totals.exemplars.data(), ring.data(), ring.size());
   return totals;
@@ -253,9 +254,8 @@ std::uint64_t observation_total(const std::string& directory, const std::string&
 
 double observed_sum_total(const std::string& directory, const std::string& family,
                           const Labels& values) {
-  return total(directory, family, values, [](const auto& series) {
-    return series.integers.empty() ? 0.0 : series.sum();
-  });
+  return total(directory, family, values,
+               [](const auto& series) { return series.integers.empty() ? 0.0 : series.sum(); });
 }
 
 }  // namespace notch::test

@@ -23,9 +23,9 @@ struct SeriesTotals {
   Labels values;
   bool overflow = false;
   shm::FamilyType type{};
-  std::vector<std::uint64_t> integers;  // by cell: the sum over the columns, as integers
-  std::vector<double> reals;            // the same, as doubles
-  std::vector<std::uint64_t> column0;   // by cell: the bits in column 0
+  std::vector<std::uint64_t> integers;             // by cell: the sum over the columns, as integers
+  std::vector<double> reals;                       // the same, as doubles
+  std::vector<std::uint64_t> column0;              // by cell: the bits in column 0
   std::map<std::int32_t, std::uint64_t> positive;  // native histograms: by bucket, none zero
   std::map<std::int32_t, std::uint64_t> negative;
 
