@@ -82,7 +82,7 @@ std::shared_ptr<const Scrape::SentPage> Scrape::page_for(const Selection& select
     }
   }
   auto sent = std::make_shared<SentPage>();
-  Page page = write_page(gather(selection), wanted.format);
+  Page page = write_page(gather(selection), wanted.format, spare_);
   stats_.dropped_rows += page.counts.dropped_rows;
   stats_.dropped_exemplars += page.counts.dropped_exemplars;
   sent->body = std::move(page.body);

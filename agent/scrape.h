@@ -17,6 +17,7 @@
 #include "agent/content_negotiation.h"
 #include "agent/gzip_body.h"
 #include "agent/http_message.h"
+#include "agent/page_memory.h"
 #include "agent/snapshot.h"
 
 namespace notch::agent {
@@ -61,6 +62,7 @@ class Scrape {
 
   const std::vector<Collector> collectors_;
   const GzipOptions gzip_;
+  const std::shared_ptr<SpareMemory> spare_ = std::make_shared<SpareMemory>();
   std::map<std::string, Shared> shared_;  // by format and selection
   ExpositionStats stats_;
 };

@@ -76,6 +76,7 @@ notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t c
 }
 
 void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
+  client::leave_section();
   std::uint64_t* const word = shared_word(offset);
   if (word == nullptr) return;
   const KeepErrno keep;
@@ -84,6 +85,7 @@ void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
 }
 
 void notch_v1_add_float(uint64_t offset, double amount) {
+  client::leave_section();
   std::uint64_t* const word = shared_word(offset);
   if (word == nullptr) return;
   const KeepErrno keep;
@@ -92,6 +94,7 @@ void notch_v1_add_float(uint64_t offset, double amount) {
 }
 
 void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
+  client::leave_section();
   if (!std::isfinite(value)) return drop(DropReason::kNotFinite);
   std::uint64_t* const word = shared_word(offset);
   if (word == nullptr) return;
@@ -139,6 +142,7 @@ void notch_v1_exemplar(uint64_t offset, double value, const notch_exemplar* exem
 int notch_v1_reserve(size_t cells, size_t label_sets, int seal) {
   const KeepErrno keep;
   if (!client::prepare()) return -1;
+  client::attach();
   const client::RegistryLock lock;
   if (!lock || client::attach_locked() == nullptr) return -1;
   const bool reserved = client::reserve_series(cells, label_sets);
@@ -153,6 +157,7 @@ void notch_v1_health(notch_health* health) {
     health->system_errno = ENOMEM;
     return;
   }
+  client::attach();
   const client::RegistryLock lock;
   const shm::Segment* const segment = lock ? client::attach_locked() : nullptr;
   health->rseq = client::counts_by_rseq() ? 1 : 0;

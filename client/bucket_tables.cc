@@ -50,14 +50,17 @@ Slots choose_slots(std::span<const double> bounds) noexcept {
 
 const BucketTable* make_bucket_table(std::span<const double> bounds,
                                      PrivateMemory& memory) noexcept {
-  const Slots slots = choose_slots(bounds);
   auto* const table = static_cast<BucketTable*>(memory.take(sizeof(BucketTable)));
   auto* const upper = static_cast<double*>(memory.take((bounds.size() + 1) * sizeof(double)));
+  if (table == nullptr || upper == nullptr) return nullptr;
+  // + 0.0 makes a zero of a negative zero, which is the same bound and not the same bits.
+  std::transform(bounds.begin(), bounds.end(), upper, [](double bound) { return bound + 0.0; });
+  bounds = {upper, bounds.size()};
+  upper[bounds.size()] = std::numeric_limits<double>::infinity();
+  const Slots slots = choose_slots(bounds);
   auto* const step = static_cast<std::uint16_t*>(
       memory.take(static_cast<std::uint64_t>(slots.count) * sizeof(std::uint16_t)));
-  if (table == nullptr || upper == nullptr || step == nullptr) return nullptr;
-  std::copy(bounds.begin(), bounds.end(), upper);
-  upper[bounds.size()] = std::numeric_limits<double>::infinity();
+  if (step == nullptr) return nullptr;
   // A slot starts with the bounds whose keys lie below its own; all of its values are above these.
   for (std::int64_t slot = 0; slot < slots.count; ++slot) {
     const auto below = std::partition_point(bounds.begin(), bounds.end(), [&](double bound) {

@@ -5,15 +5,12 @@
 #include <cstring>
 #include <string_view>
 
+#include "client/text_view.h"
 #include "client/utf8.h"
 #include "shm/layout.h"
 
 namespace notch::client {
 namespace {
-
-std::string_view view(notch_text text) noexcept {
-  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
-}
 
 bool is_snake_case(std::string_view name) noexcept {
   if (name.empty() || name[0] < 'a' || name[0] > 'z') return false;

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/catalogue.h"
@@ -31,7 +33,12 @@ namespace {
 constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 1024;
 constexpr std::uint64_t kCommittedCatalogueBytes = 32 * 1024;
-constexpr unsigned long kMmCidEnd = 28;  // offset of mm_cid in struct rseq, and its width
+
+// Offsets in struct rseq, as in cell.h.
+constexpr std::size_t kCpuIdOffset = 4;
+constexpr std::size_t kSectionOffset = 8;
+constexpr std::size_t kMmCidOffset = 24;
+constexpr unsigned long kMmCidEnd = 28;
 
 // What stands in for the thread's struct rseq where there is none; the columns are null then.
 thread_local char no_rseq[32] __attribute__((aligned(32), tls_model("initial-exec")));
@@ -47,8 +54,7 @@ struct State {
   std::uint32_t columns = 1;
   std::uint32_t prepared = 0;  // 0: not tried, 1: in hand, 2: done, 3: no memory
   std::uint32_t sealed = 0;    // goes once from 0 to 1
-  std::uint64_t early_drops[shm::kDropReasons] = {};  // of the time before a segment
-  shm::Segment segment{};                             // under the lock
+  shm::Segment segment{};      // under the lock
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
@@ -64,14 +70,17 @@ std::uintptr_t thread_pointer() noexcept {
   return pointer;
 }
 
+char* thread_rseq() noexcept {
+  return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
+}
+
 // The running thread's concurrency id, or -1 if the kernel keeps none for it.
 std::int32_t concurrency_id() noexcept {
-  const char* const rseq =
-      reinterpret_cast<const char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
+  const char* const rseq = thread_rseq();
   std::int32_t cpu_id = 0;
   std::int32_t mm_cid = 0;
-  memcpy(&cpu_id, rseq + 4, sizeof cpu_id);
-  memcpy(&mm_cid, rseq + 24, sizeof mm_cid);
+  memcpy(&cpu_id, rseq + kCpuIdOffset, sizeof cpu_id);
+  memcpy(&mm_cid, rseq + kMmCidOffset, sizeof mm_cid);
   return cpu_id < 0 ? -1 : mm_cid;
 }
 
@@ -88,11 +97,25 @@ shm::CountingMode find_counting_mode() noexcept {
   return shm::CountingMode::kAtomic;
 }
 
+// Another thread was making the segment while this child was forked: the child has its descriptor,
+// and would keep the parent's lock with it. The number alone is not believed.
+void close_inherited_birth() noexcept {
+  const int fd = state.segment.birth_fd;
+  state.segment.birth_fd = -1;
+  struct stat file {};
+  if (fd < 0 || fstat(fd, &file) != 0) return;
+  if (file.st_dev == state.segment.device && file.st_ino == state.segment.inode) ::close(fd);
+}
+
 // A child may go on with an operation that its parent's thread had begun when a signal handler
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
 // to hit.
 void after_fork_in_child() noexcept {
   const int saved_errno = errno;
+  if (state.segment.birth_fd >= 0) {
+    state.segment.memory.release();  // mapped, and perhaps not yet MADV_DONTFORK
+    close_inherited_birth();
+  }
   if (state.segment.attached && state.segment.memory.base() != nullptr) {
     mmap(state.segment.memory.base(), state.segment.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
@@ -138,8 +161,8 @@ shm::SegmentPlan plan() noexcept {
 }
 
 void make_segment() noexcept {
-  if (!state.settings_read) read_settings(state.settings);
-  state.settings_read = true;
+  close_inherited_birth();
+  read_settings_locked();
   const bool disabled = state.settings.directory[0] == '\0';
   if (!disabled && shm::create_segment(plan(), state.segment)) {
     debug_line("notch: segment ", state.segment.path);
@@ -170,25 +193,22 @@ void commit_running_column(shm::Segment& segment) noexcept {
 
 }  // namespace
 
-RegistryLock::RegistryLock() noexcept : held_(false) {
-  Wiped& wiped = *state.wiped;
-  const std::uintptr_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(wiped.lock); ++spins) {
-    if (shm::read_alone(wiped.lock_owner) == self) return;
+RegistryLock::RegistryLock(Wait wait) noexcept : held_(false) {
+  std::uint64_t& word = state.wiped->lock;
+  const std::uint64_t self = thread_pointer();
+  for (int spins = 0; !shm::take_lock(word, self); ++spins) {
+    if (wait == Wait::kNot || shm::read_alone(word) == self) return;
     if (spins < 4096) {
       shm::pause();
     } else if (!sealed()) {
       sched_yield();
     }
   }
-  shm::write_alone(wiped.lock_owner, self);
   held_ = true;
 }
 
 RegistryLock::~RegistryLock() {
-  if (!held_) return;
-  shm::write_alone(state.wiped->lock_owner, std::uintptr_t{0});
-  shm::publish(state.wiped->lock, std::uint32_t{0});  // [tag: registry-lock]
+  if (held_) shm::publish(state.wiped->lock, std::uint64_t{0});  // [tag: registry-lock]
 }
 
 bool prepare() noexcept {
@@ -207,19 +227,22 @@ bool prepare() noexcept {
 
 shm::Segment* attached_segment() noexcept {
   if (shm::observe(state.prepared) != 2) return nullptr;         // [tag: prepared]
-  if (shm::observe(state.wiped->attached) == 0) return nullptr;  // [tag: attached]
+  if (shm::observe(state.wiped->attached) != 1) return nullptr;  // [tag: attached]
   return &state.segment;
 }
 
 shm::Segment* attach_locked() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) return segment;
-  if (sealed()) return nullptr;
+  if (sealed() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
   make_segment();
   shm::Segment& segment = state.segment;
-  if (segment.memory.base() == nullptr) return nullptr;
+  if (segment.memory.base() == nullptr) {
+    shm::publish(state.wiped->attached, std::uint32_t{2});  // [tag: attached]
+    return nullptr;
+  }
   catalogue().copy_to(segment);
   for (std::size_t i = 0; i < shm::kDropReasons; ++i) {
-    shm::add_alone(segment.header().drops[i], shm::take_all(state.early_drops[i]));
+    shm::add_alone(segment.header().drops[i], shm::take_all(state.wiped->early_drops[i]));
   }
   commit_running_column(segment);
   shm::publish(state.wiped->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
@@ -227,13 +250,30 @@ shm::Segment* attach_locked() noexcept {
   return &segment;
 }
 
+void attach() noexcept {
+  if (shm::observe(state.wiped->attached) != 0 || sealed()) return;  // [tag: attached]
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  {
+    const RegistryLock lock;
+    if (lock) attach_locked();
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void read_settings_locked() noexcept {
+  if (!state.settings_read) read_settings(state.settings);
+  state.settings_read = true;
+}
+
 std::byte* shared_column() noexcept {
   if (shm::observe(state.prepared) != 2) return nullptr;  // [tag: prepared]
   void*& entry = state.wiped->columns[NOTCH_SHARED_COLUMN];
   if (void* const shared = shm::observe(entry); shared != nullptr)
     return static_cast<std::byte*>(shared);
-  const RegistryLock lock;
-  if (lock) attach_locked();
+  attach();
   return static_cast<std::byte*>(shm::observe(entry));
 }
 
@@ -242,24 +282,30 @@ void adopt_column() noexcept {
   const std::int32_t id = concurrency_id();
   if (id < 0 || id >= static_cast<std::int32_t>(state.columns) - 1) return;
   if (shm::read_alone(state.wiped->columns[id]) != nullptr) return;
-  const RegistryLock lock;
-  if (!lock) return;
+  const RegistryLock lock(RegistryLock::Wait::kNot);
+  if (!lock || sealed()) return;
   if (shm::Segment* const segment = attached_segment(); segment != nullptr)
     commit_running_column(*segment);
+}
+
+void leave_section() noexcept {
+  // Relaxed: only the kernel reads it, when it has stopped this thread.
+  shm::write_alone(*reinterpret_cast<std::uint64_t*>(thread_rseq() + kSectionOffset),
+                   std::uint64_t{0});
 }
 
 void drop(shm::DropReason reason, std::uint64_t count) noexcept {
   const auto index = static_cast<std::size_t>(reason);
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) {
     shm::add_alone(segment->header().drops[index], count);
-  } else {
-    shm::add_alone(state.early_drops[index], count);
+  } else if (shm::observe(state.prepared) == 2) {  // [tag: prepared]
+    shm::add_alone(state.wiped->early_drops[index], count);
   }
 }
 
 std::uint64_t dropped() noexcept {
   std::uint64_t total = 0;
-  for (const std::uint64_t& early : state.early_drops) total += shm::read_alone(early);
+  for (const std::uint64_t& early : state.wiped->early_drops) total += shm::read_alone(early);
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) {
     for (const std::uint64_t& reason : segment->header().drops) total += shm::read_alone(reason);
   }

@@ -24,16 +24,18 @@ namespace notch::client {
 // Zero after a fork.
 struct Wiped {
   void* columns[NOTCH_SHARED_COLUMN + 1];
-  std::uint32_t lock;
-  std::uint32_t attached;
-  std::uintptr_t lock_owner;
+  std::uint64_t lock;                            // the holder's thread pointer, 0: free
+  std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
+  std::uint32_t attached;                        // 1: yes; 2: tried, and there is no memory at all
 };
 
 // Held while the registry or the segment changes. Not got when this very thread holds it already,
 // below us on the stack: we are in a signal handler then, and must not wait.
 class RegistryLock {
  public:
-  RegistryLock() noexcept;
+  enum class Wait { kForIt, kNot };
+
+  explicit RegistryLock(Wait wait = Wait::kForIt) noexcept;
   ~RegistryLock();
   RegistryLock(const RegistryLock&) = delete;
   RegistryLock& operator=(const RegistryLock&) = delete;
@@ -46,7 +48,12 @@ class RegistryLock {
 // Makes the private memory, once; false if there is none, and then nothing is ever counted.
 bool prepare() noexcept;
 
-// The segment, attaching this process (or this forked child) if it is not. Null if that cannot be.
+// Attaches this process (or this forked child) if it is not, and if that can be. Signals wait for
+// it: the add of a handler in between would find neither a column nor the lock. Called before the
+// lock is taken.
+void attach() noexcept;
+
+// The segment, attaching as attach() if a fork came behind that. Null if that cannot be.
 // REQUIRES: the lock is held.
 shm::Segment* attach_locked() noexcept;
 
@@ -56,8 +63,16 @@ shm::Segment* attached_segment() noexcept;
 // Column 0, attaching first if need be; null if there is none.
 std::byte* shared_column() noexcept;
 
-// Gives the running thread's concurrency id a column of its own, if it can have one.
+// Gives the running thread's concurrency id a column of its own, if it can have one and the lock is
+// free: an add does not wait, its next one may have more luck.
 void adopt_column() noexcept;
+
+// Clears the thread's rseq_cs, which points into the code of an add that was given up: that code
+// may be unloaded before the kernel looks (C4 of cell.h).
+void leave_section() noexcept;
+
+// The environment's words, once. REQUIRES: the lock is held.
+void read_settings_locked() noexcept;
 
 // Counts something not taken. Async-signal-safe.
 void drop(shm::DropReason reason, std::uint64_t count = 1) noexcept;

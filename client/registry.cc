@@ -1,5 +1,6 @@
 #include "client/registry.h"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "client/catalogue.h"
 #include "client/name_rules.h"
 #include "client/process.h"
+#include "client/text_view.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {
@@ -24,10 +26,6 @@ struct Registry {
 
 constinit Registry registry;
 
-std::string_view view(notch_text text) noexcept {
-  return {text.data, text.size};
-}
-
 shm::FamilyRecord record_of(const FamilyShape& family) noexcept {
   shm::FamilyRecord record;
   std::memcpy(&record, catalogue().record(family.record), sizeof record);
@@ -43,9 +41,9 @@ std::string_view label_name(const FamilyShape& family, std::size_t index) noexce
 
 bool same_bounds(const FamilyShape& family, const notch_definition& definition) noexcept {
   if (definition.type != NOTCH_HISTOGRAM) return true;
-  return family.buckets->count == definition.bound_count &&
-         std::memcmp(family.buckets->upper, definition.bounds,
-                     definition.bound_count * sizeof(double)) == 0;
+  const std::span<const double> bounds(definition.bounds, definition.bound_count);
+  return std::equal(bounds.begin(), bounds.end(), family.buckets->upper,
+                    family.buckets->upper + family.buckets->count);
 }
 
 // The rule a second definition breaks, or null if it says the same. The first help stays.
@@ -112,7 +110,7 @@ void write_record(const notch_definition& definition, FamilyShape& family) noexc
   record.help = catalogue().add_string(view(definition.help));
   record.unit = catalogue().add_string(view(definition.unit));
   if (definition.type == NOTCH_HISTOGRAM) {
-    record.bounds = catalogue().add_bounds({definition.bounds, definition.bound_count});
+    record.bounds = catalogue().add_bounds({family.buckets->upper, family.buckets->count});
   }
   std::uint32_t names[shm::kMaxLabels];
   for (std::size_t i = 0; i < definition.label_count; ++i) {
@@ -169,16 +167,17 @@ FamilyShape* find_family(std::uint32_t family) noexcept {
 }
 
 std::uint32_t define_family(const notch_definition& definition, notch_error& error) noexcept {
-  if (judge_definition(definition, error) != NOTCH_OK) {
-    drop(shm::DropReason::kInvalidDefinition);
-    debug_line("notch: refused: ", error.message);
-    return 0;
-  }
+  attach();
   const RegistryLock lock;
   if (!lock) {
     drop(shm::DropReason::kReentered);
     refuse(error, NOTCH_INVALID_ARGUMENT, definition.name,
            "defined in a signal handler during a definition");
+    return 0;
+  }
+  if (judge_definition(definition, error) != NOTCH_OK) {
+    drop(shm::DropReason::kInvalidDefinition);
+    debug_line("notch: refused: ", error.message);
     return 0;
   }
   if (attach_locked() == nullptr) {

@@ -8,6 +8,7 @@
 #include "client/process.h"
 #include "client/registry.h"
 #include "client/text_hash.h"
+#include "client/text_view.h"
 #include "client/utf8.h"
 #include "shm/memory_order.h"
 
@@ -36,10 +37,6 @@ struct Index {
 
 constinit Index index;
 
-std::string_view view(notch_text text) noexcept {
-  return text.data == nullptr ? std::string_view() : std::string_view(text.data, text.size);
-}
-
 std::uint64_t hash_of(std::uint32_t family, std::span<const notch_text> values) noexcept {
   std::uint64_t hash = family;
   for (const notch_text& value : values) hash = hash_text(view(value), hash);
@@ -52,9 +49,7 @@ bool same_values(const SeriesEntry& entry, std::span<const notch_text> values) n
     std::uint32_t offset = 0;
     std::memcpy(&offset, offsets, sizeof offset);
     offsets += sizeof offset;
-    const std::string_view known = catalogue().string(offset);
-    if (known.size() != value.size || std::memcmp(known.data(), value.data, value.size) != 0)
-      return false;
+    if (catalogue().string(offset) != view(value)) return false;
   }
   return true;
 }
@@ -186,6 +181,7 @@ notch_series find_or_make_series(std::uint32_t family,
   if (const SeriesEntry* const entry = find(family, values, hash); entry != nullptr)
     return handle(*entry);
 
+  attach();
   const RegistryLock lock;
   if (!lock || attach_locked() == nullptr) {
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
@@ -204,6 +200,7 @@ notch_series find_or_make_series(std::uint32_t family,
 
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
                                   bool negative) noexcept {
+  attach();
   const RegistryLock lock;
   if (!lock || attach_locked() == nullptr) {
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);

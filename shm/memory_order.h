@@ -59,9 +59,10 @@ inline bool exchange_if(T& word, T expected, T wanted) noexcept {
       expected, wanted, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-// Acquire on success: sees what the last holder wrote before publish(word, 0). [tag: registry-lock]
-inline bool take_lock(std::uint32_t& word) noexcept {
-  return exchange_if(word, std::uint32_t{0}, std::uint32_t{1});
+// Acquire on success: sees what the last holder wrote before publish(word, 0). One word says both
+// that the lock is held and by whom, so a signal handler cannot come between. [tag: registry-lock]
+inline bool take_lock(std::uint64_t& word, std::uint64_t owner) noexcept {
+  return exchange_if(word, std::uint64_t{0}, owner);
 }
 
 // Relaxed: a double that others add to as well; the sum does not care for order.

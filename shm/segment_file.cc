@@ -55,6 +55,13 @@ void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalog
   segment.column_capacity = plan.columns;
 }
 
+// Halved until it fits; but what the plan commits must find room.
+bool is_too_small(const SegmentPlan& plan, std::uint64_t cells,
+                  std::uint64_t catalogue_bytes) noexcept {
+  return cells < kLeastCells || cells < plan.committed_cells ||
+         catalogue_bytes < kLeastCatalogueBytes || catalogue_bytes < plan.committed_catalogue_bytes;
+}
+
 std::uint64_t file_bytes(const Segment& segment) noexcept {
   return segment.values_offset + segment.column_capacity * segment.column_stride;
 }
@@ -160,18 +167,24 @@ int give_name(int directory_fd, int fd, const char* name, const char* hidden) no
 }
 
 int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
+  struct stat file {};
+  if (fstat(fd, &file) != 0) return errno;
+  segment.device = file.st_dev;
+  segment.inode = file.st_ino;
+  segment.birth_fd = fd;
   if (fchmod(fd, 0640) != 0) return errno;  // whatever the umask
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
   NOTCH_INJECTION_POINT("segment.locked");
   std::uint64_t cells = plan.cells;
   std::uint64_t catalogue_bytes = plan.catalogue_bytes;
   for (;; cells /= 2, catalogue_bytes /= 2) {
-    if (cells < kLeastCells || catalogue_bytes < kLeastCatalogueBytes) return EFBIG;
+    if (is_too_small(plan, cells, catalogue_bytes)) return EFBIG;
     lay_out(plan, cells, catalogue_bytes, segment);
     if (!within_file_size_limit(file_bytes(segment))) continue;
     if (ftruncate(fd, static_cast<off_t>(file_bytes(segment))) != 0) return errno;
     if (map_file(fd, file_bytes(segment), segment)) break;
-    if (errno != ENOMEM) return errno;
+    // EAGAIN: all of it would be locked (mlockall), and that is more than RLIMIT_MEMLOCK.
+    if (errno != ENOMEM && errno != EAGAIN) return errno;
   }
   NOTCH_INJECTION_POINT("segment.sized");
   if (!commit_first(fd, plan, segment)) {
@@ -180,11 +193,6 @@ int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
     return cause;
   }
   NOTCH_INJECTION_POINT("segment.mapped");
-  struct stat file {};
-  if (fstat(fd, &file) == 0) {
-    segment.device = file.st_dev;
-    segment.inode = file.st_ino;
-  }
   fill_header(plan, segment);
   return 0;
 }
@@ -247,6 +255,7 @@ bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
   const Descriptor directory(::open(plan.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   segment.system_errno = directory.get() < 0 ? errno : create_in(directory.get(), plan, segment);
   segment.attached = segment.system_errno == 0;
+  segment.birth_fd = -1;
   errno = saved_errno;
   return segment.attached;
 }
@@ -257,7 +266,7 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
   segment.system_errno = system_errno;
   for (std::uint64_t cells = plan.cells, catalogue_bytes = plan.catalogue_bytes;;
        cells /= 2, catalogue_bytes /= 2) {
-    if (cells < kLeastCells || catalogue_bytes < kLeastCatalogueBytes) return false;
+    if (is_too_small(plan, cells, catalogue_bytes)) return false;
     lay_out(plan, cells, catalogue_bytes, segment);
     if (segment.memory.reserve(file_bytes(segment))) break;
   }

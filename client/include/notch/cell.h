@@ -47,20 +47,23 @@ namespace notch::cell {
 // bytes before it make the signature an undefined instruction (ud1), as the kernel's headers ask
 // for x86. The "?" puts both sections into the group of the function they belong to, so that the
 // linker drops them together with a duplicate of an inline function.
-#define NOTCH_RSEQ_SECTION(commit)                                                       \
+#define NOTCH_RSEQ_SECTION(load, commit)                                                 \
   ".pushsection __rseq_cs, \"aw?\"\n\t.balign 32\n"                                      \
   "3:\n\t.long 0, 0\n\t.quad 1f, 2f-1f, 4f\n\t.popsection\n"                             \
   "0:\n\tleaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[rseq])\n"                         \
-  "1:\n\tcmpl $0, %%fs:4(%[rseq])\n\tjs %l[slow]\n\t"                                    \
-  "movl %%fs:24(%[rseq]), %%eax\n\tmovq (%[columns],%%rax,8), %%rax\n\t"                 \
+  "1:\n\tcmpl $0, %%fs:4(%[rseq])\n\tjs %l[slow]\n\t" load                               \
   "testq %%rax, %%rax\n\tjz %l[slow]\n\t" commit                                         \
   "\n2:\n\tmovq $0, %%fs:8(%[rseq])\n\t"                                                 \
   ".pushsection __rseq_failure, \"ax?\"\n\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" \
   "4:\n\tdecl %[restarts]\n\tjz %l[slow]\n\tjmp 0b\n\t.popsection\n\t"
 
+#define NOTCH_RSEQ_OWN_COLUMN "movl %%fs:24(%[rseq]), %%eax\n\tmovq (%[columns],%%rax,8), %%rax\n\t"
+#define NOTCH_RSEQ_COLUMN_0 "movq 65536(%[columns]), %%rax\n\t"
+static_assert(NOTCH_SHARED_COLUMN * sizeof(void*) == 65536);
+
 [[gnu::always_inline]] inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
-  asm volatile goto(NOTCH_RSEQ_SECTION("addq %[amount], (%%rax,%[offset])")
+  asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_OWN_COLUMN, "addq %[amount], (%%rax,%[offset])")
                     : [restarts] "+r"(restarts)
                     : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
                       [offset] "r"(offset), [amount] "er"(amount)
@@ -74,7 +77,8 @@ slow:
 [[gnu::always_inline]] inline void add(std::uint64_t offset, double amount) noexcept {
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
-      NOTCH_RSEQ_SECTION("movsd (%%rax,%[offset]), %%xmm15\n\taddsd %[amount], %%xmm15\n\t"
+      NOTCH_RSEQ_SECTION(NOTCH_RSEQ_OWN_COLUMN,
+                         "movsd (%%rax,%[offset]), %%xmm15\n\taddsd %[amount], %%xmm15\n\t"
                          "movsd %%xmm15, (%%rax,%[offset])")
       : [restarts] "+r"(restarts)
       : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
@@ -85,6 +89,21 @@ slow:
 slow:
   notch_v1_add_float(offset, amount);
 }
+// A gauge's store: column 0, the complement of the bits, so that zero means "never set". In a
+// section for the address's sake alone (C2); any thread may store, the last one wins.
+[[gnu::always_inline]] inline void set(std::uint64_t offset, double value) noexcept {
+  if (!(value - value == 0)) return notch_v1_set_gauge(offset, value, 0);
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
+  asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_COLUMN_0, "movq %[bits], (%%rax,%[offset])")
+                    : [restarts] "+r"(restarts)
+                    : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
+                      [offset] "r"(offset), [bits] "r"(~std::bit_cast<std::uint64_t>(value))
+                    : "rax", "cc", "memory"
+                    : slow);
+  return;
+slow:
+  notch_v1_set_gauge(offset, value, 0);
+}
 #else
 inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
   notch_v1_add_integer(offset, amount);
@@ -92,22 +111,14 @@ inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
 inline void add(std::uint64_t offset, double amount) noexcept {
   notch_v1_add_float(offset, amount);
 }
+inline void set(std::uint64_t offset, double value) noexcept {
+  notch_v1_set_gauge(offset, value, 0);
+}
 #endif
 
-// A number that was stored once, and that nothing else is read on the strength of: relaxed is
-// enough.
+// Relaxed: a number that needs nothing else to be read.
 inline std::uint32_t read_alone(std::uint32_t& word) noexcept {
   return std::atomic_ref<std::uint32_t>(word).load(std::memory_order_relaxed);
-}
-
-// A gauge's store: column 0, the complement of the bits, so that zero means "never set".
-inline void set(std::uint64_t offset, double value) noexcept {
-  void* const shared = notch_v1_hot.columns[NOTCH_SHARED_COLUMN];
-  if (shared == nullptr || !(value - value == 0)) return notch_v1_set_gauge(offset, value, 0);
-  auto* const word = reinterpret_cast<std::uint64_t*>(static_cast<std::byte*>(shared) + offset);
-  // Relaxed: the cell stands alone, and the reader wants its latest value, not its order.
-  std::atomic_ref<std::uint64_t>(*word).store(~std::bit_cast<std::uint64_t>(value),
-                                              std::memory_order_relaxed);
 }
 
 }  // namespace notch::cell

@@ -35,6 +35,9 @@ class Counter {
   template <std::integral T>
   void add(T amount, const Exemplar& exemplar) noexcept {
     add(amount);
+    if constexpr (std::is_signed_v<T>) {
+      if (amount < 0) return;
+    }
     notch_v1_exemplar(offset_, static_cast<double>(amount), exemplar.raw());
   }
 

@@ -67,7 +67,7 @@ class NativeHistogram {
   std::uint64_t bucket_offset(std::int32_t index, bool negative) const noexcept {
     const std::int32_t chunk = (index >> 5) - table_->first_chunk;
     std::uint32_t* const chunks = negative ? table_->negative : table_->positive;
-    const std::uint32_t first = cell::read_alone(chunks[chunk]);  // N2
+    const std::uint32_t first = cell::read_alone(chunks[chunk]);  // alone, by N2
     if (first == 0) [[unlikely]]
       return notch_v1_native_cell(table_, index, negative ? 1 : 0);
     return 8U * (std::uint64_t{first} + static_cast<std::uint32_t>(index & 31));

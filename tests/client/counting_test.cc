@@ -1,0 +1,197 @@
+// Exactness: whatever threads, signal handlers and migrations do, the segment holds what they
+// counted, in columns by concurrency id and in column 0 alone.
+#include <sched.h>
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+#include <vector>
+
+#include "notch/registry.h"
+#include "tests/client/segment_directory.h"
+
+namespace notch::test {
+namespace {
+
+constexpr int kThreads = 33;
+constexpr int kTimers = 11;  // every third thread is interrupted
+constexpr long kPeriod_ns = 200'000;
+constexpr auto kStorm = std::chrono::milliseconds(1500);
+constexpr const char* kModeVariable = "NOTCH_TEST_COUNTING_MODE";
+
+// Of every kind: how often it was counted. Amounts are powers of two, so sums of doubles are exact.
+struct Truth {
+  std::atomic<std::uint64_t> whole, half, classic, native, up_down, signals;
+};
+
+struct Instruments {
+  Counter whole = counter({.name = "test_whole_total", .help = "Whole."});
+  FloatCounter half = float_counter({.name = "test_half_total", .help = "Halves."});
+  UpDownCounter up_down = up_down_counter({.name = "test_up_down", .help = "Up and down."});
+  Histogram classic =
+      histogram({.name = "test_classic", .help = "Classic."}, Buckets{0.25, 0.5, 1, 2});
+  NativeHistogram native = native_histogram({.name = "test_native", .help = "Native."});
+};
+
+Instruments* instruments = nullptr;  // for the signal handler
+Truth* truth = nullptr;
+
+void count_in_handler(int) {
+  instruments->whole.add();
+  instruments->half.add(0.5);
+  instruments->classic.observe(0.5);
+  instruments->native.observe(-4.0);
+  truth->whole.fetch_add(1);
+  truth->half.fetch_add(1);
+  truth->classic.fetch_add(1);
+  truth->native.fetch_add(1);
+  truth->signals.fetch_add(1);
+}
+
+// Sends SIGRTMIN to the calling thread for as long as it lives.
+class ThreadTimer {
+ public:
+  ThreadTimer() {
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGRTMIN;
+    event._sigev_un._tid = gettid();
+    NOTCH_REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
+    const itimerspec period{{0, kPeriod_ns}, {0, kPeriod_ns}};
+    timer_settime(timer_, 0, &period, nullptr);
+  }
+  ThreadTimer(const ThreadTimer&) = delete;
+  ThreadTimer& operator=(const ThreadTimer&) = delete;
+  ~ThreadTimer() { timer_delete(timer_); }
+
+ private:
+  timer_t timer_{};
+};
+
+void move_to_cpu(unsigned number) {
+  cpu_set_t all;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  sched_getaffinity(getpid(), sizeof all, &all);
+  CPU_SET(number % std::thread::hardware_concurrency(), &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
+void count_for_a_while(Instruments mine, unsigned thread, Truth& sums) {
+  const auto end = std::chrono::steady_clock::now() + kStorm;
+  std::uint64_t rounds = 0;
+  for (; rounds % 64 != 0 || std::chrono::steady_clock::now() < end; ++rounds) {
+    if (rounds % 256 == 0) move_to_cpu(thread + static_cast<unsigned>(rounds / 256));
+    mine.whole.add();
+    mine.half.add(0.5);
+    mine.up_down.add(3);
+    mine.up_down.subtract(2);
+    mine.classic.observe(static_cast<double>(rounds % 4));
+    mine.native.observe(static_cast<double>(rounds % 4));
+  }
+  sums.whole += rounds;
+  sums.half += rounds;
+  sums.up_down += rounds;
+  sums.classic += rounds;
+  sums.native += rounds;
+}
+
+void storm(Truth& sums) {
+  Instruments mine;
+  instruments = &mine;
+  truth = &sums;
+  struct sigaction action {};
+  action.sa_handler = count_in_handler;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGRTMIN, &action, nullptr);
+  std::vector<std::thread> threads;
+  for (unsigned i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&mine, &sums, i] {
+      if (i % (kThreads / kTimers) == 0) {
+        const ThreadTimer timer;
+        count_for_a_while(mine, i, sums);
+      } else {
+        count_for_a_while(mine, i, sums);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+class Counting : public SegmentDirectory {
+ protected:
+  // The mode this program has to find: what the re-executed one is told, else what there is.
+  static bool expects_column0() { return getenv(kModeVariable) != nullptr; }
+
+  void expect_mode(const SegmentTotals& segment) const {
+#if defined(__SANITIZE_THREAD__)
+    const bool atomic = true;
+#else
+    const bool atomic = expects_column0();
+#endif
+    if (atomic) {
+      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(shm::CountingMode::kAtomic));
+      EXPECT_EQ(segment.columns_in_use(), 1U);
+    } else {
+      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(shm::CountingMode::kRseq));
+      EXPECT_GT(segment.columns_in_use(), 1U);
+    }
+  }
+};
+
+TEST_F(Counting, ThreadsHandlersAndMigrationsLoseNothing) {
+  const Shared<Truth> sums;
+  ASSERT_EQ(wait_for(start_child([&] { storm(*sums); })), "exit 0");
+  ASSERT_EQ(segments().size(), 1U);
+  expect_mode(segments()[0]);
+  EXPECT_GT(sums->signals.load(), 100U);
+  EXPECT_EQ(count("test_whole_total"), sums->whole.load());
+  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5 * double(sums->half.load()));
+  EXPECT_EQ(count("test_up_down"), sums->up_down.load());
+  EXPECT_EQ(observation_total(directory(), "test_classic"), sums->classic.load());
+  EXPECT_EQ(observation_total(directory(), "test_native"), sums->native.load());
+}
+
+TEST_F(Counting, ShortThreadsLeaveAColumnPerCpuAndNotPerThread) {
+  constexpr int kShortThreads = 10'000;
+  constexpr int kAtOnce = 8;
+  ASSERT_EQ(wait_for(start_child([] {
+              Instruments mine;
+              for (int begun = 0; begun < kShortThreads; begun += kAtOnce) {
+                std::array<std::thread, kAtOnce> threads;
+                for (std::thread& thread : threads)
+                  thread = std::thread([mine]() mutable {
+                    mine.whole.add(3);
+                    mine.classic.observe(0.5);
+                  });
+                for (std::thread& thread : threads) thread.join();
+              }
+            })),
+            "exit 0");
+  ASSERT_EQ(segments().size(), 1U);
+  expect_mode(segments()[0]);
+  EXPECT_LE(segments()[0].columns_in_use(), 1 + sysconf(_SC_NPROCESSORS_CONF));
+  EXPECT_EQ(count("test_whole_total"), 3U * kShortThreads);
+  EXPECT_EQ(observation_total(directory(), "test_classic"), std::uint64_t{kShortThreads});
+}
+
+// glibc registers no rseq then, and everything goes to column 0.
+TEST_F(Counting, HoldsInColumn0WhereThereIsNoRseq) {
+  if (expects_column0()) GTEST_SKIP() << "this is the program without rseq";
+  const Ending ending = run_child([] {
+    setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 1);
+    setenv(kModeVariable, "column 0", 1);
+    execl("/proc/self/exe", "counting_test", "--gtest_filter=Counting.*:-*NoRseq",
+          static_cast<char*>(nullptr));
+  });
+  EXPECT_EQ(ending.status, "exit 0") << ending.output;
+  EXPECT_NE(ending.output.find("[  PASSED  ] 2 tests"), std::string::npos) << ending.output;
+}
+
+}  // namespace
+}  // namespace notch::test

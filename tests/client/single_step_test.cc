@@ -1,0 +1,199 @@
+// Every instruction of an add, a set and an observe, one by one: with a trap at each, and with a
+// fork at each. What a random storm meets once in a million adds is met here each time.
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "notch/registry.h"
+#include "tests/client/segment_directory.h"
+
+namespace notch::test {
+namespace {
+
+#if defined(__x86_64__)
+
+constexpr greg_t kTrapFlag = 0x100;
+constexpr std::uint64_t kMostForks = 1500;  // of one operation
+// A child of a bare clone may come out of a section, not out of the library's own calls (they hold
+// an address for a few instructions): so only the time before the section gives up is stepped.
+constexpr std::uint64_t kMostClones = 300;
+
+// Who forks at a trap: nobody, fork(), or a bare clone, which runs no atfork handler.
+enum class Way { kNoFork, kFork, kRawClone };
+
+struct StepCounts {
+  std::atomic<std::uint64_t> traps, children;
+};
+
+// Private: a child's mark must not be seen by its parent.
+struct Stepper {
+  Way way;
+  StepCounts* counts;
+  bool in_child;
+};
+
+Stepper stepper{};
+
+void on_trap(int, siginfo_t*, void* context) {
+  auto& flags = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL];
+  const std::uint64_t trap = stepper.counts->traps.fetch_add(1);
+  if (stepper.way == Way::kNoFork || trap > (stepper.way == Way::kFork ? kMostForks : kMostClones))
+    return;
+  const pid_t child = stepper.way == Way::kFork
+                          ? fork()
+                          : static_cast<pid_t>(syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0));
+  if (child == 0) {
+    stepper.in_child = true;
+    flags &= ~kTrapFlag;
+    return;
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  NOTCH_REQUIRE(status == 0);
+  stepper.counts->children.fetch_add(1);
+}
+
+[[gnu::noinline]] void trace(bool on) {
+  if (on) {
+    asm volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+  } else {
+    asm volatile("pushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq" ::: "memory", "cc");
+  }
+}
+
+// Runs `operation` with a trap behind each instruction. A child of a trap runs it to its end and
+// exits.
+template <class Operation>
+void step_through(StepCounts& counts, Way way, Operation operation) {
+  struct sigaction action {};
+  action.sa_sigaction = on_trap;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGTRAP, &action, nullptr);
+  stepper = {way, &counts, false};
+  counts.traps = 0;
+  trace(true);
+  operation();
+  trace(false);
+  if (stepper.in_child) _exit(0);
+}
+
+class SingleStep : public SegmentDirectory {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer holds signals back until the next call";
+#endif
+  }
+};
+
+// The kernel restarts a section that a signal interrupts, so stepping would never leave it.
+TEST_F(SingleStep, AnAddThatIsAlwaysRestartedEnds) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    auto half = float_counter({.name = "test_half_total", .help = "Halves."});
+    total.add();
+    step_through(*of, Way::kNoFork, [&] { total.add(); });
+    step_through(*of, Way::kNoFork, [&] { half.add(0.5); });
+  });
+  EXPECT_GT(of->traps.load(), 5U);
+  EXPECT_EQ(count("test_steps_total"), 2U);
+  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5);
+}
+
+// One operation, forked at each instruction: each child finishes it in its own segment or had done
+// so in its parent's, so over all segments it is counted once by the parent and at most once by
+// each child.
+class ForkAtEachInstruction : public SingleStep, public ::testing::WithParamInterface<int> {
+ protected:
+  static Way way() { return GetParam() == 0 ? Way::kFork : Way::kRawClone; }
+};
+
+INSTANTIATE_TEST_SUITE_P(Ways, ForkAtEachInstruction, ::testing::Values(0, 1), [](const auto& way) {
+  return std::string(way.param == 0 ? "Fork" : "RawClone");
+});
+
+TEST_P(ForkAtEachInstruction, OfAnAdd) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    total.add();
+    step_through(*of, way(), [&] { total.add(); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+  int parents = 0;
+  for (const SegmentTotals& segment : segments()) {
+    const std::uint64_t counted = segment.find("test_steps_total").at(0).integers[0];
+    parents += counted == 2 ? 1 : 0;
+    EXPECT_LE(counted, 2U);
+  }
+  EXPECT_EQ(parents, 1);
+}
+
+TEST_P(ForkAtEachInstruction, OfASet) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    auto level = gauge({.name = "test_level", .help = "Level."});
+    auto last = gauge({.name = "test_last", .help = "Last."}, GaugeMode::kLast);
+    level.set(1);
+    step_through(*of, way(), [&] { level.set(2); });
+    if (way() == Way::kRawClone) return;
+    step_through(*of, way(), [&] { last.set(2); });
+    step_through(*of, way(), [&] { level.add(2); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+}
+
+TEST_P(ForkAtEachInstruction, OfAnObserve) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    auto classic = histogram({.name = "test_classic", .help = "C."}, Buckets{1, 2});
+    auto native = native_histogram({.name = "test_native", .help = "N."});
+    classic.observe(1);
+    native.observe(1);
+    step_through(*of, way(), [&] { classic.observe(2); });
+    step_through(*of, way(), [&] { native.observe(1); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+}
+
+// A handler that asks for a new series at every instruction of its thread's doing the same: it is
+// refused, or gets one, and never waits for the thread it interrupts.
+TEST_F(SingleStep, ARegistrationInAHandlerNeverWaitsForItsOwnThread) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    static auto family = counter_family(
+        {.name = "test_nested_total", .help = "N.", .labels = {"by"}, .series_limit = 50'000});
+    struct sigaction action {};
+    static std::atomic<std::uint64_t>& traps = of->traps;
+    action.sa_handler = [](int) {
+      const std::uint64_t number = traps.fetch_add(1);
+      family.with(std::string_view(reinterpret_cast<const char*>(&number), 2)).add();
+    };
+    sigaction(SIGTRAP, &action, nullptr);
+    trace(true);
+    family.with("main").add();
+    trace(false);
+  });
+  EXPECT_GT(of->traps.load(), 100U);
+  ASSERT_EQ(segments().size(), 1U);
+  std::uint64_t counted = segments()[0].null_integers.at(0);
+  for (const SeriesTotals& series : segments()[0].series) counted += series.integers.at(0);
+  EXPECT_EQ(counted, of->traps.load() + 1);
+  EXPECT_GT(segments()[0].drops(shm::DropReason::kReentered), 0U);
+}
+
+#else
+
+TEST(SingleStep, NeedsTheTrapFlag) {
+  GTEST_SKIP() << "single-stepping is written for x86-64";
+}
+
+#endif
+
+}  // namespace
+}  // namespace notch::test
