@@ -130,6 +130,7 @@ class Collect {
   std::uint64_t next_fold_unix_s_ = 0;
   std::uint64_t next_compaction_unix_s_ = 0;
   bool one_by_one_ = false;  // the last append failed: one bad fold must not hold up the others
+  std::size_t turn_ = 0;     // which of the dead goes first then
   bool room_came_ = false;
 
   CollectStats stats_;  // totals

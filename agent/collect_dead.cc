@@ -19,6 +19,7 @@ namespace {
 constexpr std::size_t kBatchSegments = 256;
 constexpr std::size_t kBatchSeries = 50'000;
 constexpr std::uint64_t kFoldRetry_s = 1;
+constexpr std::size_t kMostFailures = 4;  // per sweep
 constexpr std::uint64_t kLook_s = 10;
 constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
@@ -93,7 +94,12 @@ void Collect::fold_dead(const Moment& now) {
   for (auto& segment : segments_) {
     if (segment->dead) dead.push_back(segment.get());
   }
+  // One by one, each sweep begins with another: none that always fails can hold up the others.
+  if (one_by_one_ && !dead.empty()) {
+    std::ranges::rotate(dead, dead.begin() + static_cast<std::ptrdiff_t>(turn_++ % dead.size()));
+  }
   bool all_done = true;
+  std::size_t failures = 0;
   for (std::size_t first = 0; first < dead.size();) {
     std::size_t count = 0;
     std::size_t series = 0;
@@ -106,7 +112,7 @@ void Collect::fold_dead(const Moment& now) {
     all_done = all_done && done;
     first += count;
     // A full disk fails the first fold as it fails the last.
-    if (!done && !one_by_one_) break;
+    if (!done && (!one_by_one_ || ++failures == kMostFailures)) break;
   }
   one_by_one_ = !all_done;
   if (!all_done) next_fold_unix_s_ = now.unix_s + kFoldRetry_s;

@@ -229,9 +229,9 @@ class TallyLimitTest : public TallyFoldTest {
  protected:
   TallyLimitTest() : TallyFoldTest(TallyOptions{.max_dead_rows = 2}) {}
 
-  std::uint64_t total() {
+  std::uint64_t total(const std::vector<FakeSegment*>& living = {}) {
     std::uint64_t sum = 0;
-    const Snapshot snapshot = gather(tally_, {});
+    const Snapshot snapshot = gather(tally_, living);
     const FamilySnapshot* family = find_family(snapshot, "a_total");
     for (const Row& row : family->rows) sum += family->slots[row.first_slot];
     return sum;
@@ -244,6 +244,18 @@ TEST_F(TallyLimitTest, PastItTheDeadGoToTheOverflowRowAndNothingIsLost) {
   EXPECT_EQ(slot(gather(tally_, {}), "a_total", "overflow=\"true\""), 8U);
   EXPECT_EQ(tally_.overflowed_rows(), 8U);
   EXPECT_EQ(tally_.rows(), 3U);
+}
+
+TEST_F(TallyLimitTest, ARowThatOverflowedIsNotShownTwice) {
+  for (int i = 0; i < 2; ++i) live_and_die(1, std::to_string(i));
+  const auto living = segment();
+  const std::uint32_t family = living->define(counter_entry("a_total", {"x"}));
+  for (int i = 0; i < 2; ++i) living->add_series(family, {std::to_string(i)});
+  const auto dying = segment();
+  dying->cells[dying->add_series(dying->define(counter_entry("a_total", {"x"})), {"2"})] = 5;
+  gather(tally_, {living.get(), dying.get()});
+  fold(*dying);
+  EXPECT_EQ(total({living.get()}), 7U);
 }
 
 TEST_F(TallyLimitTest, KnownRowsKeepTheirOwn) {
