@@ -172,6 +172,7 @@ void make_segment() noexcept {
     }
     return;
   }
+  if (disabled) state.segment.system_errno = state.settings.system_errno;
   if (!disabled) {
     debug_line("notch: no segment in ", state.settings.directory, ": counting in private memory");
   }

@@ -29,8 +29,12 @@ void read_settings(Settings& settings) noexcept {
   if (directory == nullptr) {
     directory = access("/run/notch", W_OK | X_OK) == 0 ? "/run/notch" : "/dev/shm/notch";
   }
-  if (!is_on("NOTCH_DISABLED") && strlen(directory) < sizeof settings.directory) {
-    strcpy(settings.directory, directory);
+  if (!is_on("NOTCH_DISABLED")) {
+    if (strlen(directory) < sizeof settings.directory) {
+      strcpy(settings.directory, directory);
+    } else {
+      settings.system_errno = ENAMETOOLONG;
+    }
   }
   const char* service = value_of("NOTCH_SERVICE");
   if (service == nullptr) service = value_of("OTEL_SERVICE_NAME");

@@ -10,6 +10,7 @@ struct Settings {
   char directory[192];  // empty: disabled
   char service[shm::kServiceBytes];
   bool debug;
+  int system_errno;  // ENAMETOOLONG: a directory was given that is too long to be one
 };
 
 // NOTCH_DIR, else /run/notch if it is there, else /dev/shm/notch. NOTCH_SERVICE, else

@@ -1,0 +1,55 @@
+#!/usr/bin/python3
+"""What libnotch.so asks of a program that loads it: libc alone, no names but its own, little space.
+
+Called by: ctest, with the library's path. Exit: 77 for a library built with a sanitizer, whose run
+time it needs.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import unittest
+
+LIBRARY = sys.argv.pop(1)
+MAX_BYTES = 300 * 1024
+
+
+def readelf(*options):
+    return subprocess.run(["readelf", "--wide", *options, LIBRARY], check=True, text=True,
+                          stdout=subprocess.PIPE).stdout
+
+
+def needed():
+    return re.findall(r"\(NEEDED\).*\[(.*)\]", readelf("--dynamic"))
+
+
+class SharedLibrary(unittest.TestCase):
+    def test_needs_the_c_library_alone(self):
+        self.assertEqual(needed(), ["libc.so.6"])
+
+    def test_exports_its_own_names_alone(self):
+        exported = []
+        for line in readelf("--dyn-syms").splitlines():
+            fields = line.split()
+            if len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK") and fields[6] not in ("UND", "ABS"):
+                exported.append(fields[7])
+        self.assertGreater(len(exported), 20)
+        self.assertEqual([name for name in exported if not re.match(r"notch_\w+@@NOTCH_1$", name)], [])
+
+    def test_is_small_without_its_debug_sections(self):
+        loaded = sum(int(size, 16) for size in
+                     re.findall(r"^\s+LOAD\s+\S+\s+\S+\s+\S+\s+(0x\w+)", readelf("--segments"), re.M))
+        self.assertGreater(loaded, 0)
+        self.assertLess(loaded, MAX_BYTES)
+
+    def test_asks_for_no_executable_stack(self):
+        stack = re.search(r"GNU_STACK.*", readelf("--segments")).group()
+        self.assertNotIn("E", stack.split()[-2])
+
+
+if __name__ == "__main__":
+    if any(re.match(r"lib[at]san|libubsan", name) for name in needed()):
+        print(f"skipped: {os.path.basename(__file__)}: a sanitizer's run time is linked in")
+        sys.exit(77)
+    unittest.main()
