@@ -1,5 +1,6 @@
 // A row's labels as one piece of text, `a="x",b="y"`, the form both text formats print unchanged.
-// Called by: binder, tally, prometheus_cpp_families (append_label), exposition_protobuf (LabelReader).
+// Called by: binder, tally, prometheus_cpp_families (append_label), exposition_protobuf
+// (LabelReader).
 //
 // Invariants
 //   T1  What append_label() wrote, LabelReader reads back as the same names and values.

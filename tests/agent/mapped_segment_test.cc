@@ -1,3 +1,4 @@
+// Segment files real and broken, one rule of mapped_segment.h each.
 #include "agent/mapped_segment.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// A real directory: its lock, its listing, its changes, its half-born files.
 #include "agent/segment_directory.h"
 
 #include <fcntl.h>

@@ -1,3 +1,4 @@
+// Files cut off under their maps, and faults that are none of ours.
 #include "agent/truncation_guard.h"
 
 #include <gtest/gtest.h>

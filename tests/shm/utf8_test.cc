@@ -1,3 +1,4 @@
+// Valid, invalid and overlong sequences.
 #include "shm/utf8.h"
 
 #include <gtest/gtest.h>
