@@ -138,7 +138,7 @@ Fault CatalogueFollower::follow_family(CatalogueSink& sink) {
   if (!valid_numbers(entry.type, entry.number, entry.gauge_mode)) return Fault::kBadRecord;
   if (!valid_scale(entry.type, record)) return Fault::kBadRecord;
 
-  if (record.name == 0 || !read_string(record.name, kMaxNameBytes, entry.name) ||
+  if (!read_string(record.name, kMaxNameBytes, entry.name) || entry.name.empty() ||
       !read_string(record.help, kMaxHelpBytes, entry.help) ||
       !read_string(record.unit, kMaxNameBytes, entry.unit)) {
     return Fault::kBadRecord;
@@ -151,8 +151,9 @@ Fault CatalogueFollower::follow_family(CatalogueSink& sink) {
   entry.label_names.resize(record.label_count);
   for (std::uint32_t i = 0; i < record.label_count; ++i) {
     std::uint32_t offset = 0;
-    if (!read_item(sizeof(record), i, offset) || offset == 0) return Fault::kBadRecord;
+    if (!read_item(sizeof(record), i, offset)) return Fault::kBadRecord;
     if (!read_string(offset, kMaxNameBytes, entry.label_names[i])) return Fault::kBadRecord;
+    if (entry.label_names[i].empty()) return Fault::kBadRecord;
   }
   if (text_bytes_ > limits_.text_bytes) return Fault::kTooMany;
 

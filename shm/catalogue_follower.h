@@ -6,7 +6,7 @@
 //       within the published bytes; a kind this reader does not know is then passed over.
 //   V2  it is long enough for its kind's fixed part and for the items it counts.
 //   V3  it refers only to whole records that lie before it, of the kind wanted. Offset 0 is "none":
-//       allowed for help, unit, bounds and label values, not for a family's or a label's name.
+//       allowed for help, unit, bounds and label values. A family's or a label's name is not empty.
 //   V4  string: at most kMaxHelpBytes; where used, at most what layout.h says for that use.
 //   V5  bounds: at most kMaxBounds, finite, strictly increasing.
 //   V6  family: the next id; at most kMaxLabels labels; type, number and mode as
