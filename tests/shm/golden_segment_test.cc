@@ -326,5 +326,44 @@ TEST_F(GoldenSegment, HasTheExpectedExemplarsOldestFirst) {
   EXPECT_EQ(read, expected);
 }
 
+// What a broken rule of FORMAT.md's list may be called.
+bool is_of_rule(Fault fault, int rule) {
+  switch (fault) {
+    case Fault::kNotASegment:
+    case Fault::kOtherByteOrder:
+    case Fault::kNewerVersion:
+      return rule == 2;
+    case Fault::kTooShort:
+      return rule == 3;
+    case Fault::kBadGeometry:
+      return rule >= 2 && rule <= 4;
+    case Fault::kBadRecord:
+      return rule == 5 || rule == 6;
+    default:
+      return false;
+  }
+}
+
+TEST_F(GoldenSegment, IsRefusedWithEveryFaultTheSecondReaderRefuses) {
+  ptree faults;
+  read_json(NOTCH_SOURCE_DIR "/tests/shm/golden_segment_faults.json", faults);
+  ASSERT_FALSE(faults.get_child("faults").empty());
+  for (const auto& [key, fault] : faults.get_child("faults")) {
+    std::vector<std::uint64_t> broken = words_;
+    const auto bytes = std::as_writable_bytes(std::span(broken));
+    const std::string wrong = fault.get<std::string>("bytes");
+    for (std::size_t i = 0; i < wrong.size() / 2; ++i) {
+      bytes[fault.get<std::size_t>("offset") + i] =
+          static_cast<std::byte>(std::stoi(wrong.substr(2 * i, 2), nullptr, 16));
+    }
+    SegmentReader reader;
+    CollectingSink sink;
+    Fault found = reader.attach(bytes, {});
+    if (found == Fault::kNone) found = reader.follow(sink);
+    EXPECT_TRUE(is_of_rule(found, fault.get<int>("rule")))
+        << fault.get<std::string>("what") << ": " << fault_name(found);
+  }
+}
+
 }  // namespace
 }  // namespace notch::shm
