@@ -52,9 +52,11 @@ struct State {
   bool settings_read = false;
   shm::CountingMode mode = shm::CountingMode::kAtomic;
   std::uint32_t columns = 1;
-  std::uint32_t prepared = 0;  // 0: not tried, 1: in hand, 2: done, 3: no memory
-  std::uint32_t sealed = 0;    // goes once from 0 to 1
-  shm::Segment segment{};      // under the lock
+  std::uint32_t prepared = 0;   // 0: not tried, 1: in hand, 2: done, 3: no memory
+  std::uint32_t sealed = 0;     // goes once from 0 to 1
+  shm::Segment segment{};       // under the lock
+  bool births_wait = false;     // under the lock: a thread is forking
+  sigset_t mask_before_fork{};  // that thread's
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
@@ -97,14 +99,62 @@ shm::CountingMode find_counting_mode() noexcept {
   return shm::CountingMode::kAtomic;
 }
 
-// Another thread was making the segment while this child was forked: the child has its descriptor,
-// and would keep the parent's lock with it. The number alone is not believed.
+// Another thread was making the segment while this child was made by a bare clone, which runs no
+// handler: the child has its descriptor,
+// and would keep the parent's lock with it. The number alone is not believed: the kernel copies the
+// descriptors before the memory, and what it names may be gone by then. Until its inode was noted,
+// the file is known by its device and its mode.
 void close_inherited_birth() noexcept {
   const int fd = state.segment.birth_fd;
   state.segment.birth_fd = -1;
   struct stat file {};
-  if (fd < 0 || fstat(fd, &file) != 0) return;
-  if (file.st_dev == state.segment.device && file.st_ino == state.segment.inode) ::close(fd);
+  if (fd < 0 || fstat(fd, &file) != 0 || file.st_dev != state.segment.device) return;
+  const bool is_ours = state.segment.inode != 0
+                           ? file.st_ino == state.segment.inode
+                           : S_ISREG(file.st_mode) && (file.st_mode & 07137) == 0;
+  if (is_ours) ::close(fd);
+}
+
+bool take_registry_lock(RegistryLock::Wait wait) noexcept {
+  std::uint64_t& word = state.wiped->lock;
+  const std::uint64_t self = thread_pointer();
+  for (int spins = 0; !shm::take_lock(word, self); ++spins) {
+    if (wait == RegistryLock::Wait::kNot || shm::read_alone(word) == self) return false;
+    if (spins < 4096) {
+      shm::pause();
+    } else if (!sealed()) {
+      sched_yield();
+    }
+  }
+  return true;
+}
+
+// A child must not be forked while another thread makes the segment: it would inherit the
+// descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
+// wait too, as in attach().
+void before_fork() noexcept {
+  if (shm::observe(state.wiped->attached) != 0) return;  // [tag: attached]
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  if (!take_registry_lock(RegistryLock::Wait::kForIt)) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return;
+  }
+  state.births_wait = true;
+  state.mask_before_fork = before;
+}
+
+// On both sides of the fork. The child's lock is wiped, and so is free.
+void end_wait_of_births() noexcept {
+  if (!state.births_wait) return;
+  const std::uint64_t holder = shm::read_alone(state.wiped->lock);
+  if (holder != 0 && holder != thread_pointer()) return;  // another thread is forking
+  state.births_wait = false;
+  const sigset_t mask = state.mask_before_fork;
+  if (holder != 0) shm::publish(state.wiped->lock, std::uint64_t{0});  // [tag: registry-lock]
+  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
 // A child may go on with an operation that its parent's thread had begun when a signal handler
@@ -112,10 +162,7 @@ void close_inherited_birth() noexcept {
 // to hit.
 void after_fork_in_child() noexcept {
   const int saved_errno = errno;
-  if (state.segment.birth_fd >= 0) {
-    state.segment.memory.release();  // mapped, and perhaps not yet MADV_DONTFORK
-    close_inherited_birth();
-  }
+  end_wait_of_births();
   if (state.segment.attached && state.segment.memory.base() != nullptr) {
     mmap(state.segment.memory.base(), state.segment.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
@@ -139,7 +186,7 @@ bool prepare_once() noexcept {
   const std::uint32_t most = shm::kMaxColumns - 1;
   const std::uint32_t wanted = processors < 1 ? 1 : static_cast<std::uint32_t>(processors);
   state.columns = state.mode == shm::CountingMode::kRseq ? 1 + (wanted < most ? wanted : most) : 1;
-  pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
   notch_v1_hot.columns = state.wiped->columns;
   return true;
 }
@@ -162,6 +209,7 @@ shm::SegmentPlan plan() noexcept {
 
 void make_segment() noexcept {
   close_inherited_birth();
+  state.births_wait = false;
   read_settings_locked();
   const bool disabled = state.settings.directory[0] == '\0';
   if (!disabled && shm::create_segment(plan(), state.segment)) {
@@ -194,19 +242,7 @@ void commit_running_column(shm::Segment& segment) noexcept {
 
 }  // namespace
 
-RegistryLock::RegistryLock(Wait wait) noexcept : held_(false) {
-  std::uint64_t& word = state.wiped->lock;
-  const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(word, self); ++spins) {
-    if (wait == Wait::kNot || shm::read_alone(word) == self) return;
-    if (spins < 4096) {
-      shm::pause();
-    } else if (!sealed()) {
-      sched_yield();
-    }
-  }
-  held_ = true;
-}
+RegistryLock::RegistryLock(Wait wait) noexcept : held_(take_registry_lock(wait)) {}
 
 RegistryLock::~RegistryLock() {
   if (held_) shm::publish(state.wiped->lock, std::uint64_t{0});  // [tag: registry-lock]

@@ -72,6 +72,7 @@ int refuse_full_directory(int directory_fd, Segment& segment) noexcept {
   struct statfs system {};
   struct stat directory {};
   if (fstatfs(directory_fd, &system) != 0 || fstat(directory_fd, &directory) != 0) return errno;
+  segment.device = directory.st_dev;
   segment.on_disk = system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC;
   if (system.f_blocks != 0 && system.f_bavail < system.f_blocks / 10) return ENOSPC;
   if (system.f_files != 0 && system.f_ffree < system.f_files / 10) return ENOSPC;
@@ -171,7 +172,6 @@ int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   if (fstat(fd, &file) != 0) return errno;
   segment.device = file.st_dev;
   segment.inode = file.st_ino;
-  segment.birth_fd = fd;
   if (fchmod(fd, 0640) != 0) return errno;  // whatever the umask
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
   NOTCH_INJECTION_POINT("segment.locked");
@@ -203,10 +203,12 @@ int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexc
   char hidden[80] = "";
   make_name(static_cast<std::uint32_t>(getpid()), name);
   int opened = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
+  segment.birth_fd = opened;
   const bool no_tmpfile = opened < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
   if (no_tmpfile || (opened >= 0 && access("/proc/self/fd", F_OK) != 0)) {
     if (opened >= 0) ::close(opened);
     opened = open_hidden(directory_fd, name, hidden);
+    segment.birth_fd = opened;
   }
   const Descriptor file(opened);
   if (file.get() < 0) return errno;
@@ -255,7 +257,6 @@ bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
   const Descriptor directory(::open(plan.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   segment.system_errno = directory.get() < 0 ? errno : create_in(directory.get(), plan, segment);
   segment.attached = segment.system_errno == 0;
-  segment.birth_fd = -1;
   errno = saved_errno;
   return segment.attached;
 }

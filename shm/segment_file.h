@@ -44,7 +44,7 @@ struct Segment {
   std::uint32_t column_capacity = 0;
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  int birth_fd = -1;      // while the file is being made: what a fork in between inherits
+  int birth_fd = -1;      // the descriptor it was made through; a fork amid that inherits it
   bool attached = false;  // false: private memory
   bool on_disk = false;   // the directory is not on tmpfs: a store may block on write-back
   int system_errno = 0;   // why not attached

@@ -192,7 +192,8 @@ TEST(TimerOfAScope, ObservesOnce) {
   EXPECT_EQ(values.size(), 1U);
   {
     Timer<Observed> timer{Observed{&values}};
-    EXPECT_GE(timer.stop(), values.back());
+    const double seconds = timer.stop();
+    EXPECT_GE(seconds, values.back());
     timer.stop();
   }
   EXPECT_EQ(values.size(), 2U);

@@ -204,6 +204,9 @@ void fork_while_threads_register(RegistrationTruth& truth) {
 }
 
 TEST_F(Fork, AChildForkedAmidRegistrationsSeesAWholeRegistry) {
+#if defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "ThreadSanitizer thinks that the parent's threads go on in the child";
+#endif
   const Shared<RegistrationTruth> truth;
   expect_quiet_success([&] { fork_while_threads_register(*truth); });
   const auto all = segments();  // read_segment() judges each catalogue
