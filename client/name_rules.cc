@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "client/text_view.h"
-#include "client/utf8.h"
 #include "shm/layout.h"
+#include "shm/utf8.h"
 
 namespace notch::client {
 namespace {
@@ -75,7 +75,7 @@ const char* broken_help_rule(const notch_definition& definition) noexcept {
   const std::string_view help = view(definition.help);
   if (help.empty()) return "a metric needs a help text";
   if (help.size() > shm::kMaxHelpBytes) return "a help text has at most 4096 bytes";
-  return is_valid_utf8(help) ? nullptr : "a help text is valid UTF-8";
+  return shm::is_valid_utf8(help) ? nullptr : "a help text is valid UTF-8";
 }
 
 const char* broken_label_rule(const notch_definition& definition) noexcept {

@@ -9,8 +9,8 @@
 #include "client/registry.h"
 #include "client/text_hash.h"
 #include "client/text_view.h"
-#include "client/utf8.h"
 #include "shm/memory_order.h"
+#include "shm/utf8.h"
 
 namespace notch::client {
 namespace {
@@ -146,8 +146,8 @@ bool make_storable(std::span<notch_text> values) noexcept {
   for (notch_text& value : values) {
     if (value.size > shm::kMaxLabelValueBytes) return false;
     if (value.data == nullptr) value = {"", 0};
-    if (is_valid_utf8(view(value))) continue;
-    const std::size_t length = make_valid_utf8(view(value), out, 3 * shm::kMaxLabelValueBytes);
+    if (shm::is_valid_utf8(view(value))) continue;
+    const std::size_t length = shm::make_valid_utf8(view(value), out, 3 * shm::kMaxLabelValueBytes);
     if (length > shm::kMaxLabelValueBytes) return false;
     value = {out, length};
     out += length;

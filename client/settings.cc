@@ -1,11 +1,10 @@
 #include "client/settings.h"
+#include "shm/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "client/utf8.h"
 
 namespace notch::client {
 namespace {
@@ -40,8 +39,8 @@ void read_settings(Settings& settings) noexcept {
   if (service == nullptr) service = value_of("OTEL_SERVICE_NAME");
   if (service == nullptr) service = program_invocation_short_name;
   // Cut at a character's edge; what is not UTF-8 becomes U+FFFD.
-  const std::size_t length =
-      make_valid_utf8({service, strlen(service)}, settings.service, sizeof settings.service - 1);
+  const std::size_t length = shm::make_valid_utf8({service, strlen(service)}, settings.service,
+                                                  sizeof settings.service - 1);
   settings.service[length] = '\0';
 }
 

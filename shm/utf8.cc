@@ -1,55 +1,59 @@
 #include "shm/utf8.h"
 
-#include <cstddef>
-#include <cstdint>
+#include <cstring>
 
 namespace notch::shm {
 namespace {
 
-constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
+constexpr std::string_view kReplacement = "\xef\xbf\xbd";
 
-// The length of the well-formed sequence `text` begins with, 0 if it begins with none.
-std::size_t sequence_bytes(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  std::size_t length = 0;
-  std::uint8_t low = 0x80;   // the second byte's range: narrower after four leads, which excludes
-  std::uint8_t high = 0xBF;  // overlong forms, surrogates and what is past U+10FFFF
-  if (lead >= 0xC2 && lead <= 0xDF) {
-    length = 2;
-  } else if (lead >= 0xE0 && lead <= 0xEF) {
-    length = 3;
-    if (lead == 0xE0) low = 0xA0;
-    if (lead == 0xED) high = 0x9F;
-  } else if (lead >= 0xF0 && lead <= 0xF4) {
-    length = 4;
-    if (lead == 0xF0) low = 0x90;
-    if (lead == 0xF4) high = 0x8F;
-  }
-  if (length == 0 || text.size() < length || byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
+bool continues(unsigned char byte) noexcept {
+  return (byte & 0xc0U) == 0x80;
 }
 
 }  // namespace
 
-std::string valid_utf8(std::string_view text) {
-  std::string valid;
-  valid.reserve(text.size());
-  while (!text.empty()) {
-    const std::size_t length = sequence_bytes(text);
-    if (length == 0) {
-      valid += kReplacement;
-      text.remove_prefix(1);
-    } else {
-      valid += text.substr(0, length);
-      text.remove_prefix(length);
-    }
+std::size_t utf8_sequence(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : static_cast<unsigned char>(0);
+  };
+  const unsigned char first = at(0);
+  if (text.empty()) return 0;
+  if (first < 0x80) return 1;
+  if (first < 0xc2) return 0;
+  if (first < 0xe0) return continues(at(1)) ? 2 : 0;
+  if (first < 0xf0) {
+    const bool overlong = first == 0xe0 && at(1) < 0xa0;
+    const bool surrogate = first == 0xed && at(1) >= 0xa0;
+    return continues(at(1)) && continues(at(2)) && !overlong && !surrogate ? 3 : 0;
   }
-  return valid;
+  if (first > 0xf4) return 0;
+  const bool overlong = first == 0xf0 && at(1) < 0x90;
+  const bool too_large = first == 0xf4 && at(1) >= 0x90;
+  return continues(at(1)) && continues(at(2)) && continues(at(3)) && !overlong && !too_large ? 4
+                                                                                             : 0;
+}
+
+bool is_valid_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::size_t make_valid_utf8(std::string_view text, char* out, std::size_t size) noexcept {
+  std::size_t written = 0;
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    const std::string_view piece = length == 0 ? kReplacement : text.substr(0, length);
+    if (piece.size() > size - written) break;
+    std::memcpy(out + written, piece.data(), piece.size());
+    written += piece.size();
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return written;
 }
 
 }  // namespace notch::shm
