@@ -1,0 +1,65 @@
+#!/usr/bin/python3
+"""Every benchmark program runs, and has the rows its claims read. No time is judged.
+
+Called by: ctest. Usage: smoke.py PROGRAMS_FOLDER (bin/ of a build).
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+import claims  # noqa: E402  (found through the line above)
+import results  # noqa: E402
+
+PROGRAMS = sys.argv.pop() if len(sys.argv) > 1 else ""
+BRIEFLY = ["--benchmark_min_time=0.01", "--benchmark_repetitions=2"]
+
+
+class Smoke(unittest.TestCase):
+    def rows_of(self, *command, **environment):
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            subprocess.run([*command, f"--{self.out_flag(command)}={file.name}"], check=True,
+                           capture_output=True, env={**os.environ, **environment})
+            return results.read_rows(json.load(file))
+
+    @staticmethod
+    def out_flag(command):
+        return "out" if command[0].endswith("agent_cost") else "benchmark_out"
+
+    def judge(self, program, rows):
+        """Each claim on the program must be a number greater than 0."""
+        found = [claim for claim in claims.all_claims(os.cpu_count()) if claim.program == program]
+        self.assertTrue(found, f"no claim reads {program}")
+        for claim in found:
+            with self.subTest(claim.text):
+                self.assertIsInstance(claim.met(claim.figure(rows)), bool)
+
+    def test_client_programs(self):
+        for name in ("counter_add_bench", "histogram_observe_bench", "labelled_lookup_bench"):
+            for program in (name, f"{name}_static"):
+                with self.subTest(program):
+                    path = os.path.join(PROGRAMS, "bench", program)
+                    self.judge(program, self.rows_of(path, *BRIEFLY))
+
+    def test_scrape(self):
+        path = os.path.join(PROGRAMS, "bench", "scrape_bench")
+        self.judge("scrape_bench", self.rows_of(path, *BRIEFLY, NOTCH_BENCH_SCALE="50"))
+
+    def test_attach(self):
+        path = os.path.join(PROGRAMS, "bench", "attach_bench")
+        self.judge("attach_bench", self.rows_of(path, *BRIEFLY))
+
+    def test_agent_cost(self):
+        self.judge("agent_cost", self.rows_of(
+            os.path.join(HERE, "agent_cost"), f"--programs={PROGRAMS}", "--rest-s=0.5",
+            "--segments=3", "--series=100"))
+
+
+if __name__ == "__main__":
+    unittest.main()
