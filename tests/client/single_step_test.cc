@@ -17,10 +17,14 @@ namespace {
 #if defined(__x86_64__)
 
 constexpr greg_t kTrapFlag = 0x100;
+#if defined(__SANITIZE_ADDRESS__)
+constexpr std::uint64_t kMostForks = 100;  // AddressSanitizer's shadow makes a fork slow
+#else
 constexpr std::uint64_t kMostForks = 1500;  // of one operation
+#endif
 // A child of a bare clone may come out of a section, not out of the library's own calls (they hold
 // an address for a few instructions): so only the time before the section gives up is stepped.
-constexpr std::uint64_t kMostClones = 300;
+constexpr std::uint64_t kMostClones = kMostForks / 5;
 
 // Who forks at a trap: nobody, fork(), or a bare clone, which runs no atfork handler.
 enum class Way { kNoFork, kFork, kRawClone };
