@@ -158,7 +158,7 @@ class Rows(agent_test_case.AgentTestCase):
         self.assertEqual(self.rows("rows_gone_total"), {'service="shop"': 3})
 
     def test_per_process_gives_each_its_row_and_the_dead_linger(self):
-        self.agent = self.new_agent("--per-process", "--linger", "2s")
+        self.agent = self.new_agent("--per-process", "--linger", "5s")
         self.agent.start_and_wait()
         first, second = self.worker(), self.worker()
         first.say("counter", "rows_jobs_total", 3)

@@ -76,6 +76,15 @@ class ShortLives(unittest.TestCase):
         self.agent.start_and_wait()
         self.assert_all_counted(lives)
 
+    def test_a_backlog_past_the_limit_is_taken_in_portions(self):
+        os.mkdir(self.agent.directory)
+        lives = self.live("fork", 0.3)
+        self.agent.command += ["--limit.segments-per-uid", str(lives // 2 + 1)]
+        self.agent.start_and_wait()
+        self.assertGreater(text_page.total(self.agent.samples(), "notch_agent_rejected_segments_total"), 0)
+        live_agent.until(FOLD_DEADLINE_S, "an empty directory", lambda: not self.agent.segment_names())
+        self.assert_all_counted(lives)
+
 
 if __name__ == "__main__":
     unittest.main()
