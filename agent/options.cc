@@ -14,24 +14,33 @@ std::string check_duration(const std::string& text) {
              : "\"" + text + "\" is not a duration such as 90s, 15m, 6h or 7d";
 }
 
+// CLI11 itself would take -1 for 2^64 - 1.
+std::string check_count(const std::string& text) {
+  std::uint64_t count = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, count);
+  return error == std::errc() && stop == end ? "" : "\"" + text + "\" is not a whole number";
+}
+
+// An option for a number of things.
+template <class Number>
+CLI::Option* add_count(CLI::App& app, const char* name, Number& value, const char* description) {
+  return app.add_option(name, value, description)
+      ->check(CLI::Validator(check_count, "COUNT"))
+      ->capture_default_str();
+}
+
 void add_limits(CLI::App& app, Options& options) {
   SegmentLimits& limits = options.collect.limits;
-  app.add_option("--limit.segments", limits.total.segments, "Segments in all")
-      ->capture_default_str();
-  app.add_option("--limit.bytes", limits.total.bytes, "Memory of all segments, in bytes")
-      ->capture_default_str();
-  app.add_option("--limit.series", limits.total.series, "Series of all segments")
-      ->capture_default_str();
-  app.add_option("--limit.segments-per-uid", limits.per_uid.segments, "Segments of one user")
-      ->capture_default_str();
-  app.add_option("--limit.bytes-per-uid", limits.per_uid.bytes,
-                 "Memory of one user's segments, in bytes")
-      ->capture_default_str();
-  app.add_option("--limit.series-per-uid", limits.per_uid.series, "Series of one user's segments")
-      ->capture_default_str();
-  app.add_option("--limit.dead-rows", options.collect.tally.max_dead_rows,
-                 "Rows kept of dead processes; past it they go to a row overflow=\"true\"")
-      ->capture_default_str();
+  add_count(app, "--limit.segments", limits.total.segments, "Segments in all");
+  add_count(app, "--limit.bytes", limits.total.bytes, "Memory of all segments, in bytes");
+  add_count(app, "--limit.series", limits.total.series, "Series of all segments");
+  add_count(app, "--limit.segments-per-uid", limits.per_uid.segments, "Segments of one user");
+  add_count(app, "--limit.bytes-per-uid", limits.per_uid.bytes,
+            "Memory of one user's segments, in bytes");
+  add_count(app, "--limit.series-per-uid", limits.per_uid.series, "Series of one user's segments");
+  add_count(app, "--limit.dead-rows", options.collect.tally.max_dead_rows,
+            "Rows kept of dead processes; past it they go to a row overflow=\"true\"");
 }
 
 void add_web(CLI::App& app, Options& options) {
@@ -45,9 +54,15 @@ void add_web(CLI::App& app, Options& options) {
       "TLS and basic authentication, as the Prometheus exporter-toolkit has them (YAML)");
   app.add_flag("--web.systemd-socket", options.http.systemd_sockets,
                "Serve on the sockets systemd passes, instead of --listen");
-  app.add_option("--web.max-requests", options.http.max_requests,
-                 "Scrapes served at one time; more get 503. 0: no limit")
-      ->capture_default_str();
+  add_count(app, "--web.max-requests", options.http.max_requests,
+            "Scrapes served at one time; more get 503. 0: no limit");
+}
+
+ParsedOptions usage_error(const std::string& what) {
+  ParsedOptions parsed;
+  parsed.exit_code = ExitCode::kUsage;
+  parsed.text = "notchd: " + what + "\nnotchd --help tells the options.\n";
+  return parsed;
 }
 
 }  // namespace
@@ -112,18 +127,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
     parsed.text = std::string(version.what()) + "\n";
     return parsed;
   } catch (const CLI::ParseError& error) {
-    parsed.text = "notchd: " + std::string(error.what()) + "\nnotchd --help tells the options.\n";
-    parsed.exit_code = ExitCode::kUsage;
-    return parsed;
+    return usage_error(error.what());
   }
   parse_duration_s(retention, options.collect.retention_s);
   parse_duration_s(linger, options.collect.linger_s);
   if (options.metrics_path.empty() || options.metrics_path.front() != '/' ||
       options.metrics_path == "/") {
-    parsed.text = "notchd: --web.telemetry-path: \"" + options.metrics_path +
-                  "\" must start with / and be more than /\n";
-    parsed.exit_code = ExitCode::kUsage;
-    return parsed;
+    return usage_error("--web.telemetry-path: \"" + options.metrics_path +
+                       "\" must start with / and be more than /");
   }
   parsed.run = true;
   return parsed;

@@ -54,6 +54,7 @@ Snapshot Scrape::gather(const Selection& selection) {
   for (std::size_t i = 0; i < collectors_.size(); ++i) {
     if (selection.collectors[i]) sources.push_back(collectors_[i].gather());
   }
+  std::reverse(sources.begin(), sources.end());  // merging prefers the first
   Merged merged = merge_families(sources);
   for (const DroppedFamily& dropped : merged.dropped) {
     ++stats_.dropped_families[merge_drop_name(dropped.reason)];

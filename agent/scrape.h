@@ -4,6 +4,8 @@
 // Invariants
 //   SC1  One page is one gather: every number of it is of the same moment.
 //   SC2  A page is shared only while a response with it is still being sent, and for at most 1 s.
+//   SC3  Collectors gather in their order; of two with one family, the later one's is shown. So no
+//        program can take the names of what the agent says of itself.
 #pragma once
 
 #include <chrono>

@@ -8,19 +8,17 @@ One job per format, whatever Prometheus asks for, and `negotiated`, which gets w
 Accept-Encoding headers ask for. Without native histograms it refuses protobuf, so that job is left out.
 """
 import http.server
-import json
 import math
 import os
-import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+
+import live_prometheus  # noqa: E402  (found through the line above)
 
 PROTOBUF = (
     "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
@@ -30,7 +28,6 @@ ACCEPTS = {
     "openmetrics": "application/openmetrics-text;version=1.0.0",
     "protobuf": PROTOBUF,
 }
-DEADLINE_S = 60
 
 
 def jobs_of(native):
@@ -74,74 +71,6 @@ class PageHandler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Prometheus:
-    """A Prometheus of our own in a folder of its own; ends with the `with` block."""
-
-    def __init__(self, folder, target, native):
-        jobs = "".join(
-            f"- job_name: {kind}\n  metrics_path: /{kind}\n  honor_labels: true\n"
-            f"  static_configs: [{{targets: ['{target}']}}]\n"
-            for kind in jobs_of(native))
-        self.native = native
-        config = os.path.join(folder, "prometheus.yml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(f"global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n"
-                       f"scrape_configs:\n{jobs}")
-        self.port = free_port()
-        features = "exemplar-storage" + (",native-histograms" if native else "")
-        with open(os.path.join(folder, "log"), "wb") as log:
-            self.process = subprocess.Popen(
-                ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={folder}/data",
-                 f"--web.listen-address=127.0.0.1:{self.port}", f"--enable-feature={features}"],
-                stdout=log, stderr=log)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-
-    def get(self, path, **parameters):
-        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?" + urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(url, timeout=10) as answer:
-            return json.load(answer)["data"]
-
-    def wait_for_scrapes(self):
-        """Until every target has been scraped without an error."""
-        state = "Prometheus never answered"
-        deadline = time.monotonic() + DEADLINE_S
-        while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                sys.exit(f"prometheus ended by itself with {self.process.returncode}")
-            try:
-                targets = self.get("targets")["activeTargets"]
-            except OSError:
-                targets = []
-            state = {t["labels"]["job"]: t["lastError"] or t["health"] for t in targets}
-            if len(state) == len(jobs_of(self.native)) and all(health == "up" for health in state.values()):
-                return
-            if any(t["lastError"] for t in targets):
-                break
-            time.sleep(0.2)
-        sys.exit(f"not every scrape went well: {state}")
-
-    def value(self, query):
-        """The one number that `query` gives; None without a result."""
-        result = self.get("query", query=query)["result"]
-        return float(result[0]["value"][1]) if len(result) == 1 else None
 
 
 class Judge:
@@ -228,13 +157,13 @@ def check_all(prometheus, pages, native):
 
 
 def main(program, mode):
-    if shutil.which("prometheus") is None:
-        sys.exit("prometheus is missing: install the Debian package prometheus")
     native = mode == "with-native"
     pages = Pages(program)
     threading.Thread(target=pages.serve_forever, daemon=True).start()
     target = f"127.0.0.1:{pages.server_address[1]}"
-    with tempfile.TemporaryDirectory() as folder, Prometheus(folder, target, native) as prometheus:
+    jobs = {kind: f"/{kind}" for kind in jobs_of(native)}
+    with tempfile.TemporaryDirectory() as folder, \
+            live_prometheus.Prometheus(folder, target, jobs, native) as prometheus:
         prometheus.wait_for_scrapes()
         faults = check_all(prometheus, pages, native)
     pages.shutdown()

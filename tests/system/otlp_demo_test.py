@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
+import live_agent
 import raw_segment
 
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else "otlp_demo"
@@ -39,17 +39,6 @@ def is_running(pid):
             return file.read().rpartition(")")[2].split()[0] not in "ZX"
     except OSError:
         return False
-
-
-def poll(condition):
-    """What `condition` gives once it is true; None after the deadline."""
-    end = time.monotonic() + DEADLINE_S
-    while time.monotonic() < end:
-        result = condition()
-        if result:
-            return result
-        time.sleep(0.01)
-    return None
 
 
 class OtlpDemo(unittest.TestCase):
@@ -129,9 +118,8 @@ class OtlpDemo(unittest.TestCase):
 
     def test_sigterm_ends_it_in_order_and_leaves_no_process(self):
         process = self.start("--workers", "2")
-        children = poll(lambda: len(self.segment_names()) == 2
-                        and children_of(process.pid))
-        self.assertTrue(children, "no workers came up")
+        children = live_agent.until(DEADLINE_S, "two workers", lambda: len(self.segment_names()) == 2
+                                    and children_of(process.pid))
         process.send_signal(signal.SIGTERM)
         report = self.finish(process)
         self.assertEqual(report["processes"]["forced"], 0)
@@ -141,12 +129,12 @@ class OtlpDemo(unittest.TestCase):
 
     def test_no_process_outlives_a_killed_supervisor(self):
         process = self.start("--workers", "2")
-        children = poll(lambda: len(self.segment_names()) == 2
-                        and children_of(process.pid))
-        self.assertTrue(children, "no workers came up")
+        children = live_agent.until(DEADLINE_S, "two workers", lambda: len(self.segment_names()) == 2
+                                    and children_of(process.pid))
         process.kill()
         process.wait()
-        self.assertTrue(poll(lambda: not any(is_running(pid) for pid in children)), children)
+        live_agent.until(DEADLINE_S, f"the end of {children}",
+                         lambda: not any(is_running(pid) for pid in children))
 
     def test_wrong_usage_names_what_is_wrong(self):
         for flags, words in ((["--workers", "0"], '--workers does not take "0"'),

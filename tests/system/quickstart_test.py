@@ -11,16 +11,12 @@ import subprocess
 import sys
 import unittest
 
+import live_agent
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 SCRIPT = os.path.realpath(os.path.join(HERE, "..", "..", "deploy", "quickstart"))
 PROGRAMS = sys.argv.pop(1) if len(sys.argv) > 1 else "build/release/bin"
 DEADLINE_S = 120
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def processes_with(environment_part):
@@ -41,7 +37,7 @@ def processes_with(environment_part):
 
 class Quickstart(unittest.TestCase):
     def start(self, *flags, listen=None):
-        self.listen = listen or f"127.0.0.1:{free_port()}"
+        self.listen = listen or f"127.0.0.1:{live_agent.free_port()}"
         environment = {name: value for name, value in os.environ.items()
                        if not name.startswith("NOTCH_")}
         process = subprocess.Popen(

@@ -2,25 +2,16 @@
 
 Values only: no process, no socket. storm_test.py feeds it; its own tests are in storm_truth_test.py.
 """
-import re
 import struct
 
+import text_page
+
 SLOT = struct.Struct("<QQ")
-LINE = re.compile(r"^(storm_[a-z_]+)(?:\{(.*)\})? ([^ ]+)$")
 
 
 def parse_page(text):
     """The storm's samples of a text page: {(name, labels): value}."""
-    samples = {}
-    for line in text.splitlines():
-        match = LINE.match(line)
-        if not match:
-            continue
-        key = (match.group(1), match.group(2) or "")
-        if key in samples:
-            raise AssertionError(f"{key} stands twice in one page")
-        samples[key] = float(match.group(3))
-    return samples
+    return text_page.samples(text, "storm_")
 
 
 class Watch:

@@ -1,0 +1,139 @@
+// notchd's command line.
+#include "agent/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace notch::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+ParsedOptions parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "notchd");
+  return parse_options(static_cast<int>(arguments.size()), arguments.data());
+}
+
+struct DurationCase {
+  const char* text;
+  std::uint64_t seconds;
+};
+
+TEST(ParseDuration, ReadsSecondsMinutesHoursAndDays) {
+  for (const DurationCase& good : {DurationCase{"90", 90},
+                                   {"90s", 90},
+                                   {"15m", 900},
+                                   {"6h", 21'600},
+                                   {"7d", 604'800},
+                                   {"0", 0},
+                                   {"0s", 0}}) {
+    std::uint64_t seconds = 1;
+    EXPECT_TRUE(parse_duration_s(good.text, seconds)) << good.text;
+    EXPECT_EQ(seconds, good.seconds) << good.text;
+  }
+}
+
+TEST(ParseDuration, RefusesEverythingElseAndLeavesTheValue) {
+  for (const char* bad : {"", "s", "m5", "-1s", "+1s", " 1s", "1 s", "1s ", "1S", "1w", "1ms",
+                          "1h30m", "1.5h", "18446744073709551616", "213503982334602d"}) {
+    std::uint64_t seconds = 77;
+    EXPECT_FALSE(parse_duration_s(bad, seconds)) << bad;
+    EXPECT_EQ(seconds, 77U) << bad;
+  }
+}
+
+TEST(Options, WithoutFlagsAreTheDocumentedDefaults) {
+  const ParsedOptions parsed = parse({});
+  ASSERT_TRUE(parsed.run);
+  EXPECT_EQ(parsed.options.directory, "");
+  EXPECT_THAT(parsed.options.http.listen, ElementsAre("127.0.0.1:9464"));
+  EXPECT_EQ(parsed.options.metrics_path, "/metrics");
+  EXPECT_EQ(parsed.options.collect.retention_s, 7U * 24 * 3600);
+  EXPECT_EQ(parsed.options.collect.linger_s, 300U);
+  EXPECT_FALSE(parsed.options.collect.tally.per_process);
+}
+
+TEST(Options, GivenAddressesReplaceTheDefault) {
+  const ParsedOptions parsed = parse({"--listen", "127.0.0.1:1", "--listen=[::1]:2"});
+  ASSERT_TRUE(parsed.run) << parsed.text;
+  EXPECT_THAT(parsed.options.http.listen, ElementsAre("127.0.0.1:1", "[::1]:2"));
+}
+
+TEST(Options, EveryFlagReachesItsOption) {
+  const ParsedOptions parsed =
+      parse({"--dir=/d", "--web.telemetry-path=/m", "--web.config.file=/w.yml",
+             "--web.systemd-socket", "--web.max-requests=3", "--per-process", "--retention=2h",
+             "--linger=9s", "--limit.segments=11", "--limit.bytes=12", "--limit.series=13",
+             "--limit.segments-per-uid=14", "--limit.bytes-per-uid=15", "--limit.series-per-uid=16",
+             "--limit.dead-rows=17", "--sweep-ms=250", "--log.level=debug"});
+  ASSERT_TRUE(parsed.run) << parsed.text;
+  const Options& options = parsed.options;
+  EXPECT_EQ(options.directory, "/d");
+  EXPECT_EQ(options.metrics_path, "/m");
+  EXPECT_EQ(options.http.web_config_file, "/w.yml");
+  EXPECT_TRUE(options.http.systemd_sockets);
+  EXPECT_EQ(options.http.max_requests, 3U);
+  EXPECT_TRUE(options.collect.tally.per_process);
+  EXPECT_EQ(options.collect.retention_s, 7200U);
+  EXPECT_EQ(options.collect.linger_s, 9U);
+  EXPECT_EQ(options.collect.limits.total.segments, 11U);
+  EXPECT_EQ(options.collect.limits.total.bytes, 12U);
+  EXPECT_EQ(options.collect.limits.total.series, 13U);
+  EXPECT_EQ(options.collect.limits.per_uid.segments, 14U);
+  EXPECT_EQ(options.collect.limits.per_uid.bytes, 15U);
+  EXPECT_EQ(options.collect.limits.per_uid.series, 16U);
+  EXPECT_EQ(options.collect.tally.max_dead_rows, 17U);
+  EXPECT_EQ(options.sweep_ms, 250U);
+  EXPECT_EQ(options.log_level, "debug");
+}
+
+TEST(Options, HelpAndVersionDoNotRunAndAreNoErrors) {
+  const ParsedOptions help = parse({"--help"});
+  EXPECT_FALSE(help.run);
+  EXPECT_EQ(help.exit_code, ExitCode::kDone);
+  EXPECT_THAT(help.text, HasSubstr("Exit codes"));
+  const ParsedOptions version = parse({"--version"});
+  EXPECT_FALSE(version.run);
+  EXPECT_EQ(version.exit_code, ExitCode::kDone);
+  EXPECT_THAT(version.text, StartsWith("notchd "));
+}
+
+struct WrongUsage {
+  std::vector<const char*> arguments;
+  const char* words;
+};
+
+TEST(Options, WrongUsageNamesWhatIsWrong) {
+  const std::vector<WrongUsage> cases = {
+      {{"--nosuch"}, "--nosuch"},
+      {{"now"}, "now"},
+      {{"--retention=1w"}, "--retention: \"1w\" is not a duration"},
+      {{"--linger=soon"}, "--linger: \"soon\" is not a duration"},
+      {{"--sweep-ms=9"}, "--sweep-ms"},
+      {{"--sweep-ms=60001"}, "--sweep-ms"},
+      {{"--log.level=loud"}, "--log.level"},
+      {{"--limit.bytes=-1"}, "--limit.bytes"},
+      {{"--web.max-requests=-1"}, "--web.max-requests: \"-1\" is not a whole number"},
+      {{"--limit.series=99999999999999999999"}, "--limit.series"},
+      {{"--limit.segments=many"}, "--limit.segments"},
+      {{"--web.telemetry-path=metrics"}, "\"metrics\" must start with /"},
+      {{"--web.telemetry-path=/"}, "\"/\" must start with / and be more than /"},
+  };
+  for (const WrongUsage& wrong : cases) {
+    const ParsedOptions parsed = parse(wrong.arguments);
+    EXPECT_FALSE(parsed.run) << wrong.words;
+    EXPECT_EQ(parsed.exit_code, ExitCode::kUsage) << wrong.words;
+    EXPECT_THAT(parsed.text, StartsWith("notchd: "));
+    EXPECT_THAT(parsed.text, HasSubstr(wrong.words));
+    EXPECT_THAT(parsed.text, EndsWith("notchd --help tells the options.\n"));
+  }
+}
+
+}  // namespace
+}  // namespace notch::agent

@@ -1,0 +1,33 @@
+"""A process of spoken_worker.cc: counts what it is told. Called by: the tests of this folder."""
+import subprocess
+
+import live_agent
+
+
+class SpokenWorker:
+    def __init__(self, program, directory, service):
+        self.process = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE=service))
+        self.pid = self.process.pid
+
+    def say(self, kind, name, value=1, labels=None, help_text="Help."):
+        """The answer: "ok", or the rule that was broken. Label values are bytes or text."""
+        parts = [kind, name, help_text, repr(value)]
+        for label, text in (labels or {}).items():
+            parts.append(f"{label}={(text if isinstance(text, bytes) else text.encode()).hex()}")
+        self.process.stdin.write("\t".join(parts).encode() + b"\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().decode().rstrip("\n")
+
+    def finish(self):
+        """Ends in order; gives the exit code."""
+        self.process.stdin.close()
+        return self.process.wait(30)
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        if not self.process.stdin.closed:
+            self.process.stdin.close()
