@@ -52,8 +52,7 @@ const char* broken_name_rule(const notch_definition& definition) noexcept {
   for (const std::string_view suffix : {"_count", "_sum", "_bucket", "_created", "_info"}) {
     if (name.ends_with(suffix)) {
       return "a metric name does not end in _count, _sum, _bucket, _created or _info: these belong "
-             "to the "
-             "exposition format";
+             "to the exposition format";
     }
   }
   return nullptr;
