@@ -35,7 +35,7 @@ void add_limits(CLI::App& app, Options& options) {
 }
 
 void add_web(CLI::App& app, Options& options) {
-  app.add_option("--listen", options.http.listen,
+  app.add_option("--listen,--web.listen-address", options.http.listen,
                  "ADDRESS:PORT to serve on; may be given several times")
       ->capture_default_str();
   app.add_option("--web.telemetry-path", options.metrics_path, "Path of the exposition")
