@@ -44,7 +44,7 @@ void add_limits(CLI::App& app, Options& options) {
 }
 
 void add_web(CLI::App& app, Options& options) {
-  app.add_option("--listen", options.http.listen,
+  app.add_option("--listen,--web.listen-address", options.http.listen,
                  "ADDRESS:PORT to serve on; may be given several times")
       ->capture_default_str();
   app.add_option("--web.telemetry-path", options.metrics_path, "Path of the exposition")
@@ -90,10 +90,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
                "notchd");
   app.set_version_flag("--version", std::string("notchd ") + NOTCH_AGENT_VERSION);
   app.footer(
-      "Exit codes: 0 ended in order, 1 failed while running, 2 wrong command line, 3 the directory "
-      "or the "
-      "ledger\ncannot be used or another agent has it, 4 an address or the web configuration is "
-      "wrong.");
+      "Exit codes: 0 ended in order, 1 failed while running, 2 wrong command line,\n"
+      "3 the directory or the ledger cannot be used or another agent has it,\n"
+      "4 an address or the web configuration is wrong.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing. Default: /run/notch, else "
                  "/dev/shm/notch");

@@ -3,8 +3,9 @@
 //
 // Invariants
 //   S1  A family name stands once; families are sorted by name; a row's labels stand once per
-//   family. S2  Row order and label text are the same from one snapshot to the next. S3  What the
-//   views point at lives as long as the snapshot (`owners`).
+//       family.
+//   S2  Row order and label text are the same from one snapshot to the next.
+//   S3  What the views point at lives as long as the snapshot (`owners`).
 //
 // The slots of a row, from first_slot on, by the family's type:
 //   counter, gauge, unknown   1 slot: u64, i64 or the double's bits, as `number` says.
@@ -12,8 +13,9 @@
 //                             means there is no value, and the row is left out. (number is kFloat
 //                             then.) A kSigned gauge is an up-down counter: the i64 itself, always
 //                             present.
-//   histogram                 bounds+1 bucket counts (not cumulative), then the sum as a double's
-//   bits native histogram          none; `detail` is the index into `natives`
+//   histogram                 bounds+1 bucket counts (not cumulative), then the sum as a
+//                             double's bits
+//   native histogram          none; `detail` is the index into `natives`
 #pragma once
 
 #include <array>

@@ -31,12 +31,17 @@ uint32_t define(const notch_metric* metric, notch_definition definition,
   return notch_v1_define(&definition, error);
 }
 
+// M is the C++ handle of the call's type. C cannot tell one family's id from another's: one of
+// another type gives the null series, since its cells hold something else.
+template <class M>
 notch_series series(uint32_t family, const char* const* values) noexcept {
   const notch::client::FamilyShape* const shape = notch::client::find_family(family);
+  if (shape == nullptr || shape->type != M::kType || shape->number != M::kNumber) {
+    return notch_v1_series(0, nullptr, 0);
+  }
   std::array<notch_text, notch::shm::kMaxLabels> texts{};
-  const std::size_t count = shape == nullptr ? 0 : shape->label_count;
-  for (std::size_t i = 0; i < count; ++i)
-    texts[i] = text_of(values == nullptr ? nullptr : values[i]);
+  const std::size_t count = values == nullptr ? 0 : shape->label_count;
+  for (std::size_t i = 0; i < count; ++i) texts[i] = text_of(values[i]);
   return notch_v1_series(family, texts.data(), count);
 }
 
@@ -87,29 +92,29 @@ uint32_t notch_native_histogram_family(const notch_metric* metric, int schema,
 }
 
 notch_counter notch_counter_with(uint32_t family, const char* const* values) {
-  return {series(family, values).offset};
+  return {series<notch::Counter>(family, values).offset};
 }
 
 notch_float_counter notch_float_counter_with(uint32_t family, const char* const* values) {
-  return {series(family, values).offset};
+  return {series<notch::FloatCounter>(family, values).offset};
 }
 
 notch_up_down_counter notch_up_down_counter_with(uint32_t family, const char* const* values) {
-  return {series(family, values).offset};
+  return {series<notch::UpDownCounter>(family, values).offset};
 }
 
 notch_gauge notch_gauge_with(uint32_t family, const char* const* values) {
   const notch::client::FamilyShape* const shape = notch::client::find_family(family);
-  return {series(family, values).offset,
+  return {series<notch::Gauge>(family, values).offset,
           shape == nullptr ? uint32_t{NOTCH_GAUGE_SUM} : shape->gauge_mode};
 }
 
 notch_histogram notch_histogram_with(uint32_t family, const char* const* values) {
-  return {series(family, values)};
+  return {series<notch::Histogram>(family, values)};
 }
 
 notch_native_histogram notch_native_histogram_with(uint32_t family, const char* const* values) {
-  return {series(family, values)};
+  return {series<notch::NativeHistogram>(family, values)};
 }
 
 void notch_counter_add(notch_counter counter, uint64_t amount) {

@@ -28,10 +28,6 @@ bool is_label_name(std::string_view name) noexcept {
                      [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
 }
 
-bool is_histogram(const notch_definition& definition) noexcept {
-  return definition.type == NOTCH_HISTOGRAM || definition.type == NOTCH_NATIVE_HISTOGRAM;
-}
-
 const char* broken_name_rule(const notch_definition& definition) noexcept {
   const std::string_view name = view(definition.name);
   if (name.empty()) return "a metric needs a name";
@@ -52,8 +48,7 @@ const char* broken_name_rule(const notch_definition& definition) noexcept {
   for (const std::string_view suffix : {"_count", "_sum", "_bucket", "_created", "_info"}) {
     if (name.ends_with(suffix)) {
       return "a metric name does not end in _count, _sum, _bucket, _created or _info: these belong "
-             "to the "
-             "exposition format";
+             "to the exposition format";
     }
   }
   return nullptr;
@@ -87,8 +82,7 @@ const char* broken_label_rule(const notch_definition& definition) noexcept {
     if (label.size() > shm::kMaxNameBytes) return "a label name has at most 200 bytes";
     if (!is_label_name(label)) return "a label name is letters, digits and _, and no digit first";
     if (label.starts_with("__")) return "label names that start with __ are reserved by Prometheus";
-    if (is_histogram(definition) && label == "le")
-      return "the label le belongs to a histogram's buckets";
+    if (label == "le") return "the label le belongs to a histogram's buckets";
     if (label == "quantile") return "the label quantile belongs to summaries";
     if (label == "overflow") return "the label overflow marks the series past a family's limit";
     for (std::size_t j = 0; j < i; ++j) {

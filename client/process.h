@@ -2,14 +2,14 @@
 // keeps. Called by: abi.cc (the exported calls), registry, series_index, catalogue.
 //
 // Invariants
-//   P1  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero, so
-//   no
-//       column, no lock held, not attached. Everything else is inherited as it was.
+//   P1  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
+//       so no column, no lock held, not attached. Everything else is inherited as it was.
 //   P2  Whatever is inherited is append-only and published last, so a child forked in the middle of
 //       another thread's registration sees the registry from before it.
-//   P3  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls the
-//   system. P4  columns[id] is null or a column with memory for every cell handed out. P5  The
-//   segment is only touched while `attached` is set.
+//   P3  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
+//       the system.
+//   P4  columns[id] is null or a column with memory for every cell handed out.
+//   P5  The segment is only touched while `attached` is set.
 #pragma once
 
 #include <cstddef>

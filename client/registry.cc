@@ -49,8 +49,9 @@ bool same_bounds(const FamilyShape& family, const notch_definition& definition) 
 // The rule a second definition breaks, or null if it says the same. The first help stays.
 const char* difference(const FamilyShape& family, const notch_definition& definition) noexcept {
   const shm::FamilyRecord record = record_of(family);
-  if (record.type != definition.type || record.number != definition.number) {
-    return "already defined with another type";
+  if (record.type != definition.type) return "already defined with another type";
+  if (record.number != definition.number) {
+    return "already defined with another type of number (whole or float)";
   }
   if (record.gauge_mode != definition.gauge_mode) return "already defined with another gauge mode";
   if (catalogue().string(record.unit) != view(definition.unit))
@@ -135,6 +136,7 @@ std::uint32_t add_family(const notch_definition& definition, notch_error& error)
     return 0;
   }
   family.type = definition.type;
+  family.number = definition.number;
   family.gauge_mode = definition.gauge_mode;
   family.schema = definition.schema;
   family.label_count = static_cast<std::uint32_t>(definition.label_count);

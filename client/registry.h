@@ -19,6 +19,7 @@ struct FamilyShape {
   std::uint32_t id;  // in the catalogue
   std::uint32_t record;
   std::uint32_t type;
+  std::uint32_t number;
   std::uint32_t gauge_mode;
   std::int32_t schema;
   std::uint32_t label_count;

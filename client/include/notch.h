@@ -58,8 +58,10 @@ NOTCH_API uint32_t notch_histogram_family(const notch_metric* metric, const doub
 NOTCH_API uint32_t notch_native_histogram_family(const notch_metric* metric, int schema,
                                                  double zero_threshold, notch_error* error);
 
-/* The series of these label values (zero-terminated, as many as the family has labels; NULL if
- * none). Known ones cost a hash and a compare. Overflow and refusal as in notch/family.h. */
+/* The series of these label values: zero-terminated, as many as the family has labels, each NULL or
+ * "" for no such label; `values` is NULL if the family has none. An id of another type's family
+ * gives a null handle. Known ones cost a hash and a compare. Overflow and refusal as in
+ * notch/family.h. */
 NOTCH_API notch_counter notch_counter_with(uint32_t family, const char* const* values);
 NOTCH_API notch_float_counter notch_float_counter_with(uint32_t family, const char* const* values);
 NOTCH_API notch_up_down_counter notch_up_down_counter_with(uint32_t family,

@@ -95,12 +95,32 @@ static int be_refused(void) {
   return 0;
 }
 
+/* Ids and values that do not fit the call give null handles, which touch nobody's cells. */
+static int confuse_families(void) {
+  notch_metric labelled = metric("test_c_whole_total");
+  labelled.labels = kLabels;
+  labelled.label_count = 2;
+  const uint32_t counter = notch_counter_family(&labelled, NULL);
+  const notch_metric classic = metric("test_c_classic");
+  const uint32_t histogram = notch_histogram_family(&classic, kBounds, 2, NULL);
+  REQUIRE(counter != 0 && histogram != 0);
+  REQUIRE(notch_counter_with(counter, NULL).offset == 0);
+  REQUIRE(notch_float_counter_with(counter, kValues).offset == 0);
+  REQUIRE(notch_up_down_counter_with(counter, kValues).offset == 0);
+  REQUIRE(notch_gauge_with(counter, kValues).offset == 0);
+  REQUIRE(notch_counter_with(histogram, NULL).offset == 0);
+  REQUIRE(notch_histogram_with(counter, kValues).series.detail == NULL);
+  REQUIRE(notch_native_histogram_with(histogram, NULL).series.detail == NULL);
+  return 0;
+}
+
 int main(void) {
   notch_exemplar exemplar = {{1}, {2}};
   errno = 4321;
   if (count_whole_things(&exemplar) != 0) return 1;
   if (observe_things(&exemplar) != 0) return 1;
   if (be_refused() != 0) return 1;
+  if (confuse_families() != 0) return 1;
   REQUIRE(notch_v1_reserve(10, 10, 0) == 0);
   notch_health health;
   notch_v1_health(&health);

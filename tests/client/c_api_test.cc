@@ -28,6 +28,7 @@ TEST_F(CApi, CountsAsTheHandlesOfCppDo) {
   EXPECT_EQ(segment.null_integers.at(0), 4U);
   EXPECT_EQ(segment.null_reals.at(1), 0.25);
   EXPECT_EQ(std::bit_cast<double>(segment.null_column0.at(2) ^ shm::kGaugeMask), 9);
+  EXPECT_EQ(segment.drops(shm::DropReason::kWrongLabelCount), 1U);
   EXPECT_EQ(segment.drops(shm::DropReason::kNegative), 1U);
   EXPECT_EQ(segment.drops(shm::DropReason::kNotFinite), 1U);
 }

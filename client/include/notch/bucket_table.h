@@ -3,8 +3,8 @@
 //
 // Invariants
 //   T1  upper[count] is +Inf.
-//   T2  For any finite v, step[slot(v)] is at most v's bucket, and with `single_step` at least one
-//   less.
+//   T2  For any finite v, step[slot(v)] is at most v's bucket, and with `single_step` at least
+//       one less.
 #pragma once
 
 #include <bit>

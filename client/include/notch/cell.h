@@ -9,14 +9,14 @@
 //       *(column + offset) += amount         the one store, and the last instruction
 //
 // Invariants
-//   C1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add is
-//   alone. C2  The column is loaded inside the section: a fork in a signal handler restarts the
-//   child's add,
-//       which then reads null from the wiped page, not its parent's address.
+//   C1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add
+//       is alone.
+//   C2  The column is loaded inside the section: a fork in a signal handler restarts the child's
+//       add, which then reads null from the wiped page, not its parent's address.
 //   C3  One section commits one store. Two would add twice when restarted between them.
 //   C4  The thread's rseq_cs is cleared behind the section: it never points into code that was
-//   unloaded. C5  A thread that the kernel refused to register (cpu_id < 0) takes the library's
-//   way.
+//       unloaded.
+//   C5  A thread that the kernel refused to register (cpu_id < 0) takes the library's way.
 #pragma once
 
 #include <atomic>

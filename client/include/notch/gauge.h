@@ -46,8 +46,8 @@ class Gauge {
   static constexpr std::uint32_t kNumber = NOTCH_FLOAT;
 
  private:
-  static constexpr std::uint64_t kNullOffset =
-      16;  // cell 2, which takes what is set through null handles
+  // Cell 2, which takes what is set through null handles.
+  static constexpr std::uint64_t kNullOffset = 16;
 
   std::uint64_t offset_ = kNullOffset;
   bool last_ = false;

@@ -14,9 +14,9 @@ inline notch_health health() noexcept {
   return result;
 }
 
-// Commits memory for this many more label sets, of `cells_each` cells (1 for counters and gauges,
-// bounds
-// + 2 for histograms), so that no system call is made for them later. False if there is not enough.
+// Commits memory for this many more label sets, so that no system call is made for them later.
+// `cells_each` is 1 for counters and gauges, 2 for gauges of mode last, a histogram's bounds + 2.
+// False if there is not enough.
 inline bool reserve(std::size_t label_sets, std::size_t cells_each = 1) noexcept {
   return notch_v1_reserve(label_sets * cells_each, label_sets, 0) == 0;
 }

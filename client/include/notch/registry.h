@@ -2,6 +2,10 @@
 // labels. Start here.
 #pragma once
 
+#if __cplusplus < 202002L
+#error "notch's C++ headers need C++20: -std=c++20 or later; notch.h is for C"
+#endif
+
 #include <cstddef>
 #include <initializer_list>
 #include <string_view>
@@ -30,9 +34,10 @@ struct Metric {
 };
 
 // Each of these defines the metric, or finds it again if it is defined with the same words. A
-// refused definition gives a family of null handles, and `status`, if given, says which rule was
-// broken. Thread-safe; takes a lock; not for signal handlers. Cost: some microseconds; the first
-// one in a process attaches it to the agent (about 100 us).
+// refused definition gives a family of null handles; `status`, if given, says which rule was
+// broken, and NOTCH_DEBUG=1 in the environment prints it. Thread-safe; takes a lock; not for signal
+// handlers. Cost: some microseconds; the first one in a process attaches it to the agent (about 100
+// us).
 Family<Counter> counter_family(const Metric& metric, Status* status = nullptr);
 Family<FloatCounter> float_counter_family(const Metric& metric, Status* status = nullptr);
 Family<UpDownCounter> up_down_counter_family(const Metric& metric, Status* status = nullptr);

@@ -18,7 +18,8 @@ class Status {
   // Which kind of rule; see enum notch_code in abi.h.
   notch_code code() const noexcept { return static_cast<notch_code>(error_.code); }
 
-  // One line, such as: "HttpRequests": a metric name is snake_case ([a-z0-9_]). Empty if ok().
+  // One line, empty if ok(), such as:
+  // "HttpRequests": a metric name is snake_case: a-z first, then a-z, 0-9 and _
   std::string_view message() const noexcept { return error_.message; }
 
   // For the library's calls that fill an error in.
