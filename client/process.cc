@@ -111,6 +111,7 @@ void close_inherited_birth() noexcept {
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
 // to hit.
 void after_fork_in_child() noexcept {
+  const NoCancellation whole;
   const int saved_errno = errno;
   if (state.segment.birth_fd >= 0) {
     state.segment.memory.release();  // mapped, and perhaps not yet MADV_DONTFORK
@@ -193,6 +194,14 @@ void commit_running_column(shm::Segment& segment) noexcept {
 }
 
 }  // namespace
+
+NoCancellation::NoCancellation() noexcept {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
+}
+
+NoCancellation::~NoCancellation() {
+  pthread_setcancelstate(before_, nullptr);
+}
 
 RegistryLock::RegistryLock(Wait wait) noexcept : held_(false) {
   std::uint64_t& word = state.wiped->lock;
