@@ -125,6 +125,9 @@ void after_fork_in_child() noexcept {
 }
 
 bool prepare_once() noexcept {
+  // First, as it cannot fail: until then an add would write its rseq_cs at offset 0 from the thread
+  // pointer, where libc keeps the thread's table of TLS blocks.
+  state.mode = find_counting_mode();
   const std::uint64_t bytes = shm::round_to_page(sizeof(Wiped));
   void* const wiped =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -135,7 +138,6 @@ bool prepare_once() noexcept {
     return false;
   }
   state.wiped = static_cast<Wiped*>(wiped);
-  state.mode = find_counting_mode();
   const long processors = sysconf(_SC_NPROCESSORS_CONF);
   const std::uint32_t most = shm::kMaxColumns - 1;
   const std::uint32_t wanted = processors < 1 ? 1 : static_cast<std::uint32_t>(processors);
