@@ -52,6 +52,7 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
   if (reject == Reject::kGone) return nullptr;
+  if (reject == Reject::kNone && found_again(segment->file.identity())) return nullptr;
   const char* reason = nullptr;
   bool for_want_of_room = false;
   if (reject != Reject::kNone) {
@@ -81,6 +82,20 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   quota_.change(uid, {}, usage);
   segment->usage = usage;
   return segment;
+}
+
+// A file that was given another name is read already: taken as new, it would count twice.
+bool Collect::found_again(const SegmentIdentity& named) {
+  for (const auto& segment : segments_) {
+    if (segment == nullptr || !segment->nameless) continue;
+    const SegmentIdentity& known = segment->file.identity();
+    if (known.inode != named.inode || known.birth_ns != named.birth_ns) continue;
+    segment->file.take_name(named.file_name);
+    segment->nameless = false;
+    by_name_[named.file_name] = segment.get();
+    return true;
+  }
+  return false;
 }
 
 const char* Collect::read_claims(LiveSegment& segment) {

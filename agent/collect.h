@@ -86,6 +86,7 @@ class Collect {
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
+  bool found_again(const SegmentIdentity& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;

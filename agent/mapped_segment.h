@@ -75,6 +75,9 @@ class MappedSegment {
   std::span<const std::byte> bytes() const noexcept;
   const SegmentIdentity& identity() const noexcept { return identity_; }
 
+  // The same file under another name, by its identity.
+  void take_name(const std::string& name) { identity_.file_name = name; }
+
   // The file's owner and group, as the kernel tells them.
   std::uint32_t owner_uid() const noexcept { return owner_uid_; }
   std::uint32_t owner_gid() const noexcept { return owner_gid_; }

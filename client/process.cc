@@ -161,6 +161,7 @@ void end_wait_of_births() noexcept {
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
 // to hit.
 void after_fork_in_child() noexcept {
+  const NoCancellation whole;
   const int saved_errno = errno;
   end_wait_of_births();
   if (state.segment.attached && state.segment.memory.base() != nullptr) {
@@ -171,6 +172,9 @@ void after_fork_in_child() noexcept {
 }
 
 bool prepare_once() noexcept {
+  // First, as it cannot fail: until then an add would write its rseq_cs at offset 0 from the thread
+  // pointer, where libc keeps the thread's table of TLS blocks.
+  state.mode = find_counting_mode();
   const std::uint64_t bytes = shm::round_to_page(sizeof(Wiped));
   void* const wiped =
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -181,7 +185,6 @@ bool prepare_once() noexcept {
     return false;
   }
   state.wiped = static_cast<Wiped*>(wiped);
-  state.mode = find_counting_mode();
   const long processors = sysconf(_SC_NPROCESSORS_CONF);
   const std::uint32_t most = shm::kMaxColumns - 1;
   const std::uint32_t wanted = processors < 1 ? 1 : static_cast<std::uint32_t>(processors);
@@ -241,6 +244,14 @@ void commit_running_column(shm::Segment& segment) noexcept {
 }
 
 }  // namespace
+
+NoCancellation::NoCancellation() noexcept {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
+}
+
+NoCancellation::~NoCancellation() {
+  pthread_setcancelstate(before_, nullptr);
+}
 
 RegistryLock::RegistryLock(Wait wait) noexcept : held_(take_registry_lock(wait)) {}
 

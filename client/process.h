@@ -29,6 +29,19 @@ struct Wiped {
   std::uint32_t attached;                        // 1: yes; 2: tried, and there is no memory at all
 };
 
+// Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
+// that ended there would hold the lock for ever. No system call.
+class NoCancellation {
+ public:
+  NoCancellation() noexcept;
+  ~NoCancellation();
+  NoCancellation(const NoCancellation&) = delete;
+  NoCancellation& operator=(const NoCancellation&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
 // Held while the registry or the segment changes. Not got when this very thread holds it already,
 // below us on the stack: we are in a signal handler then, and must not wait.
 class RegistryLock {
@@ -42,6 +55,7 @@ class RegistryLock {
   explicit operator bool() const noexcept { return held_; }
 
  private:
+  NoCancellation until_released_;
   bool held_;
 };
 
