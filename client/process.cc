@@ -225,7 +225,9 @@ void make_segment() noexcept {
   }
   if (disabled) state.segment.system_errno = state.settings.system_errno;
   if (!disabled) {
-    debug_line("notch: no segment in ", state.settings.directory, ": counting in private memory");
+    const char* const reason = strerrordesc_np(state.segment.system_errno);  // takes no lock
+    debug_line("notch: no segment in ", state.settings.directory,
+               ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
   }
   shm::create_private_segment(plan(), state.segment);
 }
@@ -382,11 +384,11 @@ bool counts_by_rseq() noexcept {
   return state.mode == shm::CountingMode::kRseq;
 }
 
-void debug_line(const char* a, const char* b, const char* c) noexcept {
+void debug_line(const char* a, const char* b, const char* c, const char* d) noexcept {
   if (!state.settings.debug || sealed()) return;
   char line[1024];
   std::size_t length = 0;
-  for (const char* part : {a, b, c, "\n"}) {
+  for (const char* part : {a, b, c, d, "\n"}) {
     for (; *part != '\0' && length < sizeof line; ++part) line[length++] = *part;
   }
   const int saved_errno = errno;

@@ -100,6 +100,6 @@ void seal() noexcept;
 bool counts_by_rseq() noexcept;
 
 // Writes a line to standard error if NOTCH_DEBUG is set. Parts are joined.
-void debug_line(const char* a, const char* b = "", const char* c = "") noexcept;
+void debug_line(const char* a, const char* b = "", const char* c = "", const char* d = "") noexcept;
 
 }  // namespace notch::client
