@@ -137,7 +137,7 @@ void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
   header.column_bitmap[0] = 1;
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
-  publish(header.magic, kMagic);  // [tag: magic] read by SegmentReader::attach
+  publish(header.magic, kMagic);  // [tag: segment-magic] read by SegmentReader::attach
 }
 
 // "<pid>-<16 hex digits>.notch"
