@@ -23,7 +23,7 @@ std::uintptr_t tls_table() {
 }
 
 // What the child of `ExecutedAgain` runs.
-void count_without_memory() {
+[[maybe_unused]] void count_without_memory() {
   const std::uintptr_t before = tls_table();
   Counter counted = counter({.name = "test_whole_total", .help = "W."});
   NOTCH_REQUIRE(!counted);
