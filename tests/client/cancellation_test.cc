@@ -10,7 +10,14 @@
 namespace notch::test {
 namespace {
 
-class Cancellation : public SegmentDirectory {};
+class Cancellation : public SegmentDirectory {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "AddressSanitizer takes the stack a cancelled thread has left for still in use";
+#endif
+  }
+};
 
 // Defines with its own cancellation pending: ends in the first cancellation point there is.
 void* define_while_cancelled(void*) {
