@@ -96,7 +96,8 @@ void Collect::fold_dead(const Moment& now) {
   }
   // One by one, each sweep begins with another: none that always fails can hold up the others.
   if (one_by_one_ && !dead.empty()) {
-    std::ranges::rotate(dead, dead.begin() + static_cast<std::ptrdiff_t>(turn_++ % dead.size()));
+    std::rotate(dead.begin(), dead.begin() + static_cast<std::ptrdiff_t>(turn_++ % dead.size()),
+                dead.end());
   }
   bool all_done = true;
   std::size_t failures = 0;
