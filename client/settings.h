@@ -1,5 +1,6 @@
-// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG. Read once, at
-// start, and copied: a program may change its environment later. Called by: process.
+// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG. Read once, when
+// the first segment is made, and copied: a program may change its environment later.
+// Called by: process.
 #pragma once
 
 #include "shm/layout.h"

@@ -1,6 +1,6 @@
 // The segment's bytes, as plain structs: every field a reader or a writer of a segment file needs.
 // FORMAT.md is the same in words; tests/shm/format_document_test.cc holds the two together.
-// Called by: segment_file, catalogue_writer (writer's side), segment_reader (reader's side).
+// Called by: segment_file, client/catalogue (writer's side), segment_reader (reader's side).
 //
 // Invariants
 //   L1  Every field keeps its offset, width and meaning within one major version.
