@@ -144,6 +144,13 @@ TEST(ElfProgram, EachBrokenRuleIsSeen) {
   }
 }
 
+TEST(ElfProgram, StringsThatGoOnBehindTheirSegmentAreBroken) {
+  ElfImage image;
+  image.needs("libc.so.6").place();
+  image.strings_bytes += 1;
+  expect_broken(image.bytes() + '\0', "strings' length");
+}
+
 TEST(ElfProgram, TablesPastTheirLimitAreNotRead) {
   // The file could be that long: the reader must not even ask.
   ElfImage image;

@@ -168,7 +168,7 @@ class FindProgramTest : public ::testing::Test {
   }
   FoundProgram find(const std::string& name) { return find_program(name, search_.c_str()); }
 
-  testing::ScratchDirectory directory_;
+  testing::ScratchDirectory directory_{NOTCH_BINARY_DIR};
   std::string search_;
 };
 
