@@ -134,6 +134,18 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
                   stats.retired_rows);
 }
 
+void declare_process_samples(const OutcomeCounts& counts, Declarations& declare) {
+  MetricFamily& samples = declare.family(
+      "notch_agent_process_samples_total",
+      "Looks at an attached process's figures in /proc, by outcome.", MetricType::Counter);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    Declarations::point(samples,
+                        {{"outcome", process_outcome_name(static_cast<ProcessOutcome>(i))}},
+                        static_cast<double>(counts[i]));
+  }
+}
+
 void declare_http(const HttpStats& stats, Declarations& declare) {
   MetricFamily& requests = declare.family("notch_agent_http_requests_total",
                                           "Requests answered, by code.", MetricType::Counter);
@@ -227,6 +239,7 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
   declare_segments(collected, sources_.ignored_names(), declare);
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
+  declare_process_samples(sources_.process_samples(), declare);
   declare_http(sources_.http(), declare);
   declare_exposition(sources_.exposition(), declare);
   declare_histogram("notch_agent_scrape_duration_seconds",

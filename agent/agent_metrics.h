@@ -18,6 +18,7 @@
 
 #include "agent/collect_stats.h"
 #include "agent/http_stats.h"
+#include "agent/process_sample.h"
 
 namespace notch::agent {
 
@@ -39,6 +40,7 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<HttpStats()> http;
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
+    std::function<OutcomeCounts()> process_samples;
   };
   explicit AgentMetrics(Sources sources);
 

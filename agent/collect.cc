@@ -236,6 +236,18 @@ void Collect::make_contested_anew(const Moment& now) {
   drop_let_go();
 }
 
+std::vector<AttachedProcess> Collect::attached() const {
+  std::vector<AttachedProcess> living;
+  for (const auto& segment : segments_) {
+    if (segment->dead) continue;
+    const shm::SegmentInfo& info = segment->reader.info();
+    living.push_back({{info.pid, info.start_time_ticks, segment->file.owner_uid()},
+                      info.pid_namespace,
+                      segment->binding->service});
+  }
+  return living;
+}
+
 CollectStats Collect::stats() const {
   CollectStats stats = stats_;
   for (const auto& segment : segments_) {
