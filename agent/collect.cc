@@ -30,7 +30,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   tally_.restore(recovered);
   recovered.families = {};
   recovered.rows = {};
-  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment);
+  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment, -1);
   return result;
 }
 
@@ -52,14 +52,12 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
   if (reject == Reject::kGone) return nullptr;
-  if (reject == Reject::kNone && found_again(segment->file.identity())) return nullptr;
+  if (reject == Reject::kNone && found_again(segment->file)) return nullptr;
   const char* reason = nullptr;
   bool for_want_of_room = false;
   if (reject != Reject::kNone) {
     reason = reject_name(reject);
     for_want_of_room = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
-  } else if (is_unremoved(segment->file.identity())) {
-    return nullptr;
   } else if (const shm::Fault fault =
                  segment->reader.attach(segment->file.bytes(), options_.reader_limits);
              fault != shm::Fault::kNone) {
@@ -81,21 +79,28 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   const SegmentUsage usage = {1, bytes, 0, 0};
   quota_.change(uid, {}, usage);
   segment->usage = usage;
+  by_identity_[segment->file.identity()] = segment.get();
   return segment;
 }
 
-// A file that was given another name is read already: taken as new, it would count twice.
-bool Collect::found_again(const SegmentIdentity& named) {
-  for (const auto& segment : segments_) {
-    if (segment == nullptr || !segment->nameless) continue;
-    const SegmentIdentity& known = segment->file.identity();
-    if (known.inode != named.inode || known.birth_ns != named.birth_ns) continue;
-    segment->file.take_name(named.file_name);
-    segment->nameless = false;
-    by_name_[named.file_name] = segment.get();
+// A file that was given another name is read already, or folded: taken as new, it would count
+// twice.
+bool Collect::found_again(const MappedSegment& named) {
+  const SegmentIdentity& identity = named.identity();
+  if (folded_files_.holds(identity)) {
+    if (folded_files_.remove_found(directory_fd_, identity, named.file())) {
+      ledger_.removed(identity);
+    }
     return true;
   }
-  return false;
+  const auto known = by_identity_.find(identity);
+  if (known == by_identity_.end()) return false;
+  LiveSegment& segment = *known->second;
+  if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
+  segment.file.take_name(identity.file_name);
+  segment.nameless = false;
+  by_name_[identity.file_name] = &segment;
+  return true;
 }
 
 const char* Collect::read_claims(LiveSegment& segment) {
@@ -160,6 +165,7 @@ void Collect::let_go(LiveSegment& segment) {
   quota_.change(segment.file.owner_uid(), segment.usage, {});
   room_came_ = true;
   if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
+  by_identity_.erase(segment.file.identity());
   for (auto& owned : segments_) {
     if (owned.get() == &segment) owned = nullptr;
   }
@@ -246,7 +252,7 @@ CollectStats Collect::stats() const {
   }
   stats.rejected_segments = rejected_.count();
   stats.rejected = rejected_.by_reason();
-  stats.unremoved_segments = unremoved_.size();
+  stats.unremoved_segments = folded_files_.count();
   stats.series = quota_.total().series;
   stats.claimed_bytes = quota_.total().bytes;
   stats.rows = tally_.rows();

@@ -33,6 +33,7 @@
 
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
+#include "agent/folded_files.h"
 #include "agent/ledger.h"
 #include "agent/live_segment.h"
 #include "agent/mapped_segment.h"
@@ -86,7 +87,7 @@ class Collect {
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
-  bool found_again(const SegmentIdentity& named);
+  bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
@@ -104,10 +105,7 @@ class Collect {
   const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);
-  bool remove_file(const SegmentIdentity& segment) const;
-  void remove_folded(SegmentIdentity segment);
-  bool is_unremoved(const SegmentIdentity& segment) const;
-  void retry_unremoved();
+  void remove_folded(const SegmentIdentity& segment, int file);
   void count_end(const LiveSegment& segment);
   void compact_ledger(const Moment& now);
 
@@ -122,7 +120,8 @@ class Collect {
   RejectedFiles rejected_;
   Segments segments_;  // null: let go in this call
   std::unordered_map<std::string, LiveSegment*> by_name_;
-  std::vector<SegmentIdentity> unremoved_;  // folded; their files could not be removed
+  std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
+  FoldedFiles folded_files_;
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().
