@@ -123,6 +123,7 @@ void Collect::take(std::unique_ptr<LiveSegment> segment, const Moment& now) {
   taken.binding = new_binding(taken);
   tally_.attach(*taken.binding);
   by_name_[taken.file.identity().file_name] = &taken;
+  taken.place = segments_.size();
   segments_.push_back(std::move(segment));
   const shm::Fault fault = follow(taken);
   if (fault != shm::Fault::kNone) eject(taken, shm::fault_name(fault), now);
@@ -166,13 +167,15 @@ void Collect::let_go(LiveSegment& segment) {
   room_came_ = true;
   if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
   by_identity_.erase(segment.file.identity());
-  for (auto& owned : segments_) {
-    if (owned.get() == &segment) owned = nullptr;
-  }
+  segments_[segment.place] = nullptr;
+  any_let_go_ = true;
 }
 
+// Once for all that a call let go: each costs the same however many there are.
 void Collect::drop_let_go() {
+  if (!std::exchange(any_let_go_, false)) return;
   std::erase(segments_, nullptr);
+  for (std::size_t place = 0; place < segments_.size(); ++place) segments_[place]->place = place;
 }
 
 void Collect::removed(std::span<const std::string> names) {

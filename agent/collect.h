@@ -119,6 +119,7 @@ class Collect {
   SegmentQuota quota_;
   RejectedFiles rejected_;
   Segments segments_;  // null: let go in this call
+  bool any_let_go_ = false;
   std::unordered_map<std::string, LiveSegment*> by_name_;
   std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
   FoldedFiles folded_files_;
