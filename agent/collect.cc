@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -51,13 +52,17 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
-  if (reject == Reject::kGone) return nullptr;
-  if (reject == Reject::kNone && found_again(segment->file)) return nullptr;
+  if (reject == Reject::kUnreadable || reject == Reject::kNotMapped) {
+    keep_waiting(name, segment->file, reject_name(reject));
+    return nullptr;
+  }
   const char* reason = nullptr;
-  bool for_want_of_room = false;
+  if (reject == Reject::kGone || (reject == Reject::kNone && found_again(segment->file))) {
+    waiting_.forget(name);
+    return nullptr;
+  }
   if (reject != Reject::kNone) {
     reason = reject_name(reject);
-    for_want_of_room = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
   } else if (const shm::Fault fault =
                  segment->reader.attach(segment->file.bytes(), options_.reader_limits);
              fault != shm::Fault::kNone) {
@@ -65,22 +70,35 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   } else {
     reason = read_claims(*segment);
   }
-  const std::uint32_t uid = segment->file.owner_uid();
-  const std::uint64_t bytes = segment->reader.claimed_bytes();
   if (reason == nullptr) {
-    while ((reason = quota_.refusal(uid, bytes)) != nullptr && end_oldest_lingering(now)) {
+    if (const char* refusal = room_refusal(*segment, now)) {
+      keep_waiting(name, segment->file, refusal);
+      return nullptr;
     }
-    for_want_of_room = reason != nullptr;
   }
+  waiting_.forget(name);
   if (reason != nullptr) {
-    rejected_.add(directory_fd_, name, reason, for_want_of_room);
+    rejected_.add(directory_fd_, name, reason);
     return nullptr;
   }
-  const SegmentUsage usage = {1, bytes, 0, 0};
-  quota_.change(uid, {}, usage);
-  segment->usage = usage;
+  segment->usage = {1, segment->reader.claimed_bytes(), 0, 0};
+  quota_.change(segment->file.owner_uid(), {}, segment->usage);
   by_identity_[segment->file.identity()] = segment.get();
   return segment;
+}
+
+const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
+  const char* refusal = nullptr;
+  do {
+    refusal = quota_.refusal(segment.file.owner_uid(), segment.reader.claimed_bytes());
+  } while (refusal != nullptr && end_oldest_lingering(now));
+  return refusal;
+}
+
+void Collect::keep_waiting(const std::string& name, const MappedSegment& file, const char* reason) {
+  const bool was_opened = file.file() >= 0;
+  const auto owner = was_opened ? std::optional(file.owner_uid()) : std::nullopt;
+  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count_waiting(reason);
 }
 
 // A file that was given another name is read already, or folded: taken as new, it would count
@@ -157,7 +175,7 @@ void Collect::update_usage(LiveSegment& segment) {
 void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now) {
   tally_.detach(*segment.binding, now);
   const std::string& name = segment.file.identity().file_name;
-  if (!segment.nameless) rejected_.add(directory_fd_, name, reason, false);
+  if (!segment.nameless) rejected_.add(directory_fd_, name, reason);
   let_go(segment);
 }
 
@@ -181,6 +199,7 @@ void Collect::drop_let_go() {
 void Collect::removed(std::span<const std::string> names) {
   for (const std::string& name : names) {
     rejected_.forget(name);
+    waiting_.forget(name);
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) continue;
     found->second->nameless = true;
@@ -254,6 +273,7 @@ CollectStats Collect::stats() const {
     for (std::size_t i = 0; i < stats.drops.size(); ++i) stats.drops[i] += segment->drops[i];
   }
   stats.rejected_segments = rejected_.count();
+  stats.waiting_segments = waiting_.count();
   stats.rejected = rejected_.by_reason();
   stats.unremoved_segments = folded_files_.count();
   stats.series = quota_.total().series;

@@ -41,6 +41,7 @@
 #include "agent/segment_quota.h"
 #include "agent/snapshot.h"
 #include "agent/tally.h"
+#include "agent/waiting_files.h"
 
 namespace notch::agent {
 
@@ -76,7 +77,8 @@ class Collect {
   // at unless a catalogue grew.
   Snapshot gather(const Moment& now);
 
-  // Finds the dead and folds them, drops what is past its retention, looks again at rejected files.
+  // Finds the dead and folds them, takes what waited for their room, drops what is past its
+  // retention, looks again at rejected files.
   // Cost: one flock per living segment, one write per batch of dead ones, one unlink each.
   void sweep(const Moment& now);
 
@@ -87,6 +89,8 @@ class Collect {
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
+  const char* room_refusal(const LiveSegment& segment, const Moment& now);
+  void keep_waiting(const std::string& name, const MappedSegment& file, const char* reason);
   bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
@@ -118,6 +122,7 @@ class Collect {
   Ledger ledger_;
   SegmentQuota quota_;
   RejectedFiles rejected_;
+  WaitingFiles waiting_;
   Segments segments_;  // null: let go in this call
   bool any_let_go_ = false;
   std::unordered_map<std::string, LiveSegment*> by_name_;

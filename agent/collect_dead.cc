@@ -15,6 +15,7 @@ constexpr std::size_t kBatchSeries = 50'000;
 constexpr std::uint64_t kFoldRetry_s = 1;
 constexpr std::size_t kMostFailures = 4;  // per sweep
 constexpr std::uint64_t kLook_s = 10;
+constexpr std::size_t kMostUnopened = 4096;     // per look
 constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 constexpr std::size_t kMaxServices = 1000;
@@ -29,6 +30,7 @@ void Collect::sweep(const Moment& now) {
   } else {
     fold_dead(now);
   }
+  if (std::exchange(room_came_, false)) add(waiting_.next(quota_), now);
   make_contested_anew(now);
   if (options_.retention_s != 0 && now.unix_s >= next_retention_unix_s_) {
     stats_.retired_rows += tally_.retire(now, options_.retention_s);
@@ -40,7 +42,8 @@ void Collect::sweep(const Moment& now) {
     for (const SegmentIdentity& gone : folded_files_.look_again(directory_fd_)) {
       ledger_.removed(gone);
     }
-    add(rejected_.take_changed(directory_fd_, std::exchange(room_came_, false)), now);
+    add(rejected_.take_changed(directory_fd_), now);
+    add(waiting_.next_unopened(kMostUnopened), now);
   }
   if (!options_.tally.per_process) compact_ledger(now);
   tally_.compact_if_worth();
