@@ -41,6 +41,7 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
     std::function<OutcomeCounts()> process_samples;
+    std::function<std::map<std::string, double>()> preload_coverage;  // by service
   };
   explicit AgentMetrics(Sources sources);
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace notch::agent {
@@ -18,6 +19,8 @@ struct AttachedProcess {
   ProcessClaim claim;
   std::uint64_t pid_namespace = 0;
   std::string_view service;  // valid while the segments stay as they are
+  // Bytes that passed the preloaded library's wrappers so far; nothing without the library.
+  std::optional<std::uint64_t> passed_bytes;
 };
 
 }  // namespace notch::agent

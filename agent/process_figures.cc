@@ -184,6 +184,7 @@ void ProcessFigures::take(std::span<const AttachedProcess> attached) {
     process.was_attached = false;
     process.owner_uid = claimed.claim.owner_uid;
     process.service = claimed.service;
+    process.passed_bytes = claimed.passed_bytes;
   };
   for (const AttachedProcess& claimed : attached) {
     const ProcessClaim& claim = claimed.claim;
@@ -218,6 +219,7 @@ void ProcessFigures::read(const Key& key, Process& process, std::uint64_t now_s)
   process.lives = now.outcome == ProcessOutcome::kRead && !now.exited;
   if (now.outcome != ProcessOutcome::kRead) return;
   charge(key, process, now.counters);
+  if (process.attached) charge_coverage(key, process, now.counters);
   process.gauges = now.gauges;
   service_of(process).last_seen_s = now_s;
 }
@@ -231,6 +233,34 @@ void ProcessFigures::charge(const Key& key, Process& process, const CounterValue
     sums[i] = sums[i].value_or(0) + (*now[i] > charged ? *now[i] - charged : 0);
     process.counters[i] = now[i];
   }
+}
+
+void ProcessFigures::charge_coverage(const Key& key, Process& process, const CounterValues& now) {
+  const auto& read = now[static_cast<std::size_t>(ProcessCounter::kCharsRead)];
+  const auto& written = now[static_cast<std::size_t>(ProcessCounter::kCharsWritten)];
+  if (!process.passed_bytes || !read || !written) return;
+  const Coverage at = {*process.passed_bytes, *read + *written};
+  if (!process.covered) {
+    process.covered = key.start_time_ticks < own_start_ticks_ ? at : Coverage{};
+  }
+  Coverage& before = *process.covered;
+  // Less than before: another program's segment, which began at nothing.
+  if (at.passed_bytes < before.passed_bytes) before.passed_bytes = 0;
+  std::optional<Coverage>& sum = service_of(process).covered;
+  if (!sum) sum.emplace();
+  sum->passed_bytes += at.passed_bytes - before.passed_bytes;
+  sum->kernel_bytes += at.kernel_bytes - std::min(before.kernel_bytes, at.kernel_bytes);
+  before = at;
+}
+
+std::map<std::string, double> ProcessFigures::coverage() const {
+  std::map<std::string, double> ratios;
+  for (const auto& [name, service] : services_) {
+    if (!service.covered || service.covered->kernel_bytes == 0) continue;
+    ratios[name] = static_cast<double>(service.covered->passed_bytes) /
+                   static_cast<double>(service.covered->kernel_bytes);
+  }
+  return ratios;
 }
 
 ProcessFigures::Service& ProcessFigures::service_of(const Process& process) {

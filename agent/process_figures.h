@@ -12,6 +12,9 @@
 //   PF5  A segment of one user that names a process of another takes nothing from that one's
 //        figures.
 //
+//   PF6  Coverage holds the same stretch of a process's life against itself: both numbers are taken
+//        and charged at once, or neither.
+//
 // What a process did after its last sample is lost, unless the sweep that finds it dead comes
 // before its parent has waited for it.
 #pragma once
@@ -20,6 +23,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -48,6 +52,10 @@ class ProcessFigures {
 
   std::vector<prometheus::MetricFamily> families() const;
 
+  // Of services with the preloaded library: the share of the bytes the kernel counted for their
+  // processes (read and written by system calls) that passed the library's wrappers.
+  std::map<std::string, double> coverage() const;
+
   // How sampling went, over all samples.
   const OutcomeCounts& outcomes() const noexcept { return outcomes_; }
 
@@ -59,8 +67,15 @@ class ProcessFigures {
 
     auto operator<=>(const Key&) const = default;
   };
+  // A process under the preloaded library: both of one moment.
+  struct Coverage {
+    std::uint64_t passed_bytes = 0;  // that the library saw
+    std::uint64_t kernel_bytes = 0;  // that the kernel counted
+  };
   struct Process {
     std::string service;
+    std::optional<std::uint64_t> passed_bytes;  // now, if the library is there
+    std::optional<Coverage> covered;            // as far as it is charged
     std::uint32_t owner_uid = 0;
     bool attached = false;
     bool was_attached = false;  // in the round before; then its last sample is due
@@ -75,6 +90,7 @@ class ProcessFigures {
   };
   struct Service {
     CounterValues counters;
+    std::optional<Coverage> covered;
     std::uint64_t last_seen_s = 0;
   };
   using Processes = std::map<Key, Process>;
@@ -82,6 +98,7 @@ class ProcessFigures {
   void take(std::span<const AttachedProcess> attached);
   void read(const Key& key, Process& process, std::uint64_t now_s);
   void charge(const Key& key, Process& process, const CounterValues& now);
+  void charge_coverage(const Key& key, Process& process, const CounterValues& now);
   bool look(const Key& key, Process& process, std::uint64_t now_s);
   void sample_last(std::size_t& left, std::uint64_t now_s);
   void sample_due(std::size_t& left, std::uint64_t now_s);

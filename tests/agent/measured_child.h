@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,7 +70,8 @@ class MeasuredChild {
     EXPECT_TRUE(stat) << path;
     return {{static_cast<std::uint32_t>(pid), stat ? stat->start_time_ticks : 0, ::geteuid()},
             agent::own_pid_namespace(),
-            service};
+            service,
+            std::nullopt};
   }
   pid_t pid() const { return pid_; }
 

@@ -226,6 +226,27 @@ TEST_F(ProcessFiguresTest, ARoundReadsAtMostSoMany) {
   EXPECT_EQ(looks(), 2 * ProcessFigures::kMostPerRound);
 }
 
+TEST_F(ProcessFiguresTest, CoverageIsTheShareOfTheKernelsBytesThatPassed) {
+  MeasuredChild child({write_a_step, write_a_step});
+  child.step();
+  AttachedProcess attached = child.attached("shop");
+  sample({attached});
+  EXPECT_THAT(figures_.coverage(), IsEmpty());  // the library is not there
+  attached.passed_bytes = 1 << 20;
+  sample({attached});
+  EXPECT_NEAR(figures_.coverage()["shop"], 1, 0.01);
+  // Half of it all is not seen; and then the process executes another program, which sees all.
+  child.step();
+  sample({attached});
+  EXPECT_NEAR(figures_.coverage()["shop"], 0.5, 0.01);
+  attached.passed_bytes = 1000;
+  sample({attached});
+  EXPECT_NEAR(figures_.coverage()["shop"], 0.5, 0.01);
+  child.kill();
+  sample({});
+  EXPECT_NEAR(figures_.coverage()["shop"], 0.5, 0.01);
+}
+
 TEST(ProcessFiguresRetention, AServiceWithoutProcessesLeavesAfterIt) {
   ProcessFigures figures({.retention_s = 100});
   MeasuredChild child({nothing});
