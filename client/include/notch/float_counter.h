@@ -14,7 +14,8 @@ class FloatCounter {
       : offset_(series.offset == 0 ? 8 : series.offset) {}
 
   // Adds `amount`. Negative, NaN and infinite amounts are not added but counted as dropped.
-  // Cost: about 1 ns. Thread-safe, async-signal-safe.
+  // Cost: about 1 ns; 3 ns right behind an add to the same counter, for whose sum it waits.
+  // Thread-safe, async-signal-safe.
   void add(double amount) noexcept {
     if (amount < 0 || !cell::is_finite(amount)) [[unlikely]] {
       return amount < 0 ? notch_v1_drop_negative() : notch_v1_drop_not_finite();
