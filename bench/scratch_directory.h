@@ -1,5 +1,5 @@
 // A directory of its own on tmpfs, for the segments of one run; removed with all it holds.
-// Called by: bench_main, scrape_bench.
+// Called by: bench_main, gather_bench, scrape_bench.
 #pragma once
 
 #include <stdlib.h>
