@@ -18,6 +18,10 @@ _MEMORY_ORDER = re.compile(r"\bmemory_order(?:_\w+|\s*::\s*\w+)?\b|\b__ATOMIC_[A
 _UNTELLING_NAME = re.compile(r"(?:^|[_\-.])(?:utils?|managers?|helpers?)(?=[_\-.]|$)")
 _GLOB = re.compile(r"\bfile\s*\(\s*GLOB(?:_RECURSE)?\b|\baux_source_directory\s*\(", re.IGNORECASE)
 # Split, so that this file does not hold what it looks for.
+# Spelled with brackets, so that this file does not hold what it looks for.
+_SCRATCH = re.compile(r'["\'][/]dev[/]shm(?:[/][^"\']*X{6})?["\']|\bmkd[t]emp\(|\bT[e]mpDir\(')
+SCRATCH_HOMES = ("tests/scratch_directory.h", "tests/system/scratch.py", "bench/scratch_directory.h",
+                 "bench/agent_cost")
 _UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 _FOREIGN_WORDS = re.compile("|".join((
     r"(?<![\w.}])/wo" r"rk(?![\w-])",
@@ -117,6 +121,17 @@ def nothing_unfinished(file):
             yield number, f"{match.group()}: finish it or leave it out"
 
 
+def scratch_folder(file):
+    """A folder from elsewhere could stay behind without anyone's notice."""
+    if file.folder not in ("tests", "bench") or file.path in SCRATCH_HOMES:
+        return
+    if not (file.is_code or file.is_python):
+        return
+    for number, line in enumerate(file.lines, 1):
+        if _SCRATCH.search(line):
+            yield number, f"makes a folder of its own; {SCRATCH_HOMES[0]} or {SCRATCH_HOMES[1]} gives one"
+
+
 def head_comment(file):
     """A file says at its top what it is; an empty one has nothing to say."""
     if not _is_prose_or_code(file):
@@ -134,4 +149,4 @@ def head_comment(file):
 
 
 ALL = (memory_order, file_length, function_length, telling_name, no_globs, own_words,
-       nothing_unfinished, head_comment)
+       nothing_unfinished, scratch_folder, head_comment)
