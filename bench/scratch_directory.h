@@ -1,6 +1,6 @@
 // A directory of its own on tmpfs, for the segments of one run; removed with all it holds. In
 // NOTCH_SCRATCH, where tests/run looks for what was left behind, or in /dev/shm.
-// Called by: bench_main, gather_bench, scrape_bench.
+// Called by: bench_main, deaths_bench, gather_bench, scrape_bench.
 #pragma once
 
 #include <stdlib.h>

@@ -34,6 +34,10 @@ constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 1024;
 constexpr std::uint64_t kCommittedCatalogueBytes = 32 * 1024;
 
+// How far the process is closed to system calls of ours.
+constexpr std::uint32_t kNoGrowth = 1;
+constexpr std::uint32_t kNoCalls = 2;
+
 // Offsets in struct rseq, as in cell.h.
 constexpr std::size_t kCpuIdOffset = 4;
 constexpr std::size_t kSectionOffset = 8;
@@ -53,7 +57,7 @@ struct State {
   shm::CountingMode mode = shm::CountingMode::kAtomic;
   std::uint32_t columns = 1;
   std::uint32_t prepared = 0;   // 0: not tried, 1: in hand, 2: done, 3: no memory
-  std::uint32_t sealed = 0;     // goes once from 0 to 1
+  std::uint32_t sealed = 0;     // kOpen, kNoGrowth, kNoCalls: only rises
   shm::Segment segment{};       // under the lock
   bool births_wait = false;     // under the lock: a thread is forking
   sigset_t mask_before_fork{};  // that thread's
@@ -232,9 +236,7 @@ void make_segment() noexcept {
   shm::create_private_segment(plan(), state.segment);
 }
 
-void commit_running_column(shm::Segment& segment) noexcept {
-  if (state.mode != shm::CountingMode::kRseq) return;
-  const std::int32_t id = concurrency_id();
+void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= NOTCH_SHARED_COLUMN) return;
   const auto index = static_cast<std::uint32_t>(id) + 1;
   void*& entry = state.wiped->columns[id];
@@ -243,6 +245,14 @@ void commit_running_column(shm::Segment& segment) noexcept {
   // dependency of the section in cell.h, which loads the pointer and then uses it.
   // [tag: column-pointer]
   shm::publish(entry, static_cast<void*>(segment.column(index)));
+}
+
+void commit_running_column(shm::Segment& segment) noexcept {
+  if (state.mode == shm::CountingMode::kRseq) commit_column_of(concurrency_id(), segment);
+}
+
+bool may_not_attach() noexcept {
+  return shm::read_alone(state.sealed) == kNoCalls;
 }
 
 }  // namespace
@@ -284,7 +294,7 @@ shm::Segment* attached_segment() noexcept {
 
 shm::Segment* attach_locked() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) return segment;
-  if (sealed() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
+  if (may_not_attach() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
   make_segment();
   shm::Segment& segment = state.segment;
   if (segment.memory.base() == nullptr) {
@@ -303,14 +313,21 @@ shm::Segment* attach_locked() noexcept {
 }
 
 void attach() noexcept {
-  if (shm::observe(state.wiped->attached) != 0 || sealed()) return;  // [tag: attached]
+  if (shm::observe(state.wiped->attached) != 0 || may_not_attach()) return;  // [tag: attached]
+  attach_with_columns(0);
+}
+
+void attach_with_columns(std::uint32_t ids) noexcept {
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   {
     const RegistryLock lock;
-    if (lock) attach_locked();
+    shm::Segment* const segment = lock ? attach_locked() : nullptr;
+    for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < state.columns; ++id) {
+      commit_column_of(static_cast<std::int32_t>(id), *segment);
+    }
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -379,8 +396,21 @@ bool commit_cells_locked(std::uint64_t cells) noexcept {
 bool sealed() noexcept {
   return shm::read_alone(state.sealed) != 0;
 }
+void close_growth() noexcept {
+  if (!sealed()) shm::write_alone(state.sealed, kNoGrowth);
+}
 void seal() noexcept {
-  shm::write_alone(state.sealed, std::uint32_t{1});
+  shm::write_alone(state.sealed, kNoCalls);
+}
+Postponed& postponed() noexcept {
+  return state.wiped->postponed;
+}
+bool is_prepared() noexcept {
+  return shm::observe(state.prepared) == 2;  // [tag: prepared]
+}
+void end() noexcept {
+  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
+    shm::close_segment(*segment);
 }
 bool counts_by_rseq() noexcept {
   return state.mode == shm::CountingMode::kRseq;
@@ -398,6 +428,7 @@ void debug_line(const char* a, const char* b, const char* c, const char* d) noex
   errno = saved_errno;
 }
 
+#ifndef NOTCH_LIFE_ELSEWHERE  // preload/life.cc
 namespace {
 
 [[gnu::constructor(101)]] void at_load() {
@@ -405,11 +436,11 @@ namespace {
 }
 
 [[gnu::destructor(101)]] void at_exit() {
-  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
-    shm::close_segment(*segment);
+  end();
 }
 
 }  // namespace
+#endif
 
 }  // namespace notch::client
 

@@ -1,4 +1,5 @@
-// A directory of its own for a test, on tmpfs, removed with all it holds.
+// A directory of its own for a test, removed with all it holds: on tmpfs, or elsewhere for files
+// that are to be executed, which a tmpfs may forbid.
 // Called by: tests that need real files.
 //
 // Invariants
