@@ -10,6 +10,8 @@ import code_text
 
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 70
+MAX_PROSE_COLUMNS = 140
+MEASURED = "bench/RESULTS.md"  # written by bench/run: its rows are as long as they are
 
 # The wrapper of the segment's orders, and the public handle whose add must be inline.
 MEMORY_ORDER_HOMES = ("shm/memory_order.h", "client/include/notch/cell.h")
@@ -52,6 +54,14 @@ def memory_order(file):
 def file_length(file):
     if _is_prose_or_code(file) and len(file.lines) > MAX_FILE_LINES:
         yield MAX_FILE_LINES + 1, f"{len(file.lines)} lines; a file has at most {MAX_FILE_LINES}"
+
+
+def prose_width(file):
+    if not file.path.endswith(".md") or file.path == MEASURED:
+        return
+    for number, line in enumerate(file.lines, 1):
+        if len(line) > MAX_PROSE_COLUMNS:
+            yield number, f"{len(line)} columns; prose has at most {MAX_PROSE_COLUMNS}, tables too"
 
 
 def _python_functions(file):
@@ -148,5 +158,5 @@ def head_comment(file):
         yield lines[0][0], "the file does not begin with a comment that says what it is"
 
 
-ALL = (memory_order, file_length, function_length, telling_name, no_globs, own_words,
+ALL = (memory_order, file_length, prose_width, function_length, telling_name, no_globs, own_words,
        nothing_unfinished, scratch_folder, head_comment)

@@ -140,6 +140,10 @@ class HouseRules(Tree):
         self.expect(["shm/a.h:601"], "601 lines", "shm/a.h", HEAD + "\n" * 600)
         self.expect_clean("shm/a.h", HEAD + "\n" * 599)
 
+    def test_prose_width(self):
+        self.expect(["shm/A.md:2"], "141 columns", "shm/A.md", "x" * 140 + "\n" + "| " + "x" * 139 + "\n")
+        self.expect(["shm/A.md:2"], "141 columns", "bench/RESULTS.md", "x" * 200 + "\n")
+
     def test_function_length(self):
         self.expect(["shm/a.cc:2"], "f() has 71 lines", "shm/a.cc",
                     HEAD + "int f() {\n" + "  g();\n" * 69 + "}\n")
