@@ -20,6 +20,9 @@ extern "C" {
 // Exported, so that a second copy of the library knows of the first.
 __attribute__((visibility("default"))) extern const unsigned notch_preload_v1;
 const unsigned notch_preload_v1 = 1;
+// The same by a name that no other copy can take over.
+extern const unsigned notch_preload_own_mark
+    __attribute__((alias("notch_preload_v1"), visibility("hidden")));
 }
 
 namespace notch::preload {
@@ -31,7 +34,7 @@ bool is_on(const char* name) noexcept {
 }
 
 bool is_second_copy() noexcept {
-  return find_any_symbol("notch_preload_v1") != &notch_preload_v1;
+  return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
 // The modules to run, 0 for none.
