@@ -125,7 +125,7 @@ void close_inherited_birth() noexcept {
 bool take_registry_lock(RegistryLock::Wait wait) noexcept {
   std::uint64_t& word = state.wiped->lock;
   const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(word, self); ++spins) {
+  for (int spins = 0; !shm::take_lock(word, self); ++spins) {  // [tag: registry-lock]
     if (wait == RegistryLock::Wait::kNot || shm::read_alone(word) == self) return false;
     if (spins < 4096) {
       shm::pause();
@@ -245,8 +245,8 @@ void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   void*& entry = state.wiped->columns[id];
   if (shm::read_alone(entry) != nullptr || !shm::commit_column(segment, index)) return;
   // Release: the column's memory is there before anyone adds to it. The acquire is the address
-  // dependency of the section in cell.h, which loads the pointer and then uses it. [tag:
-  // column-pointer]
+  // dependency of the section in cell.h, which loads the pointer and then uses it.
+  // [tag: column-pointer]
   shm::publish(entry, static_cast<void*>(segment.column(index)));
 }
 
@@ -274,6 +274,7 @@ bool prepare() noexcept {
   for (;;) {
     const std::uint32_t phase = shm::observe(state.prepared);  // [tag: prepared]
     if (phase >= 2) return phase == 2;
+    // [tag: prepared]
     if (shm::exchange_if(state.prepared, std::uint32_t{0}, std::uint32_t{1})) break;
     sched_yield();
   }
@@ -304,6 +305,7 @@ shm::Segment* attach_locked() noexcept {
     shm::add_alone(segment.header().drops[i], shm::take_all(state.wiped->early_drops[i]));
   }
   commit_running_column(segment);
+  // [tag: column-pointer] As commit_running_column().
   shm::publish(state.wiped->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
   shm::publish(state.wiped->attached, std::uint32_t{1});  // [tag: attached]
   return &segment;
@@ -338,10 +340,10 @@ void read_settings_locked() noexcept {
 std::byte* shared_column() noexcept {
   if (shm::observe(state.prepared) != 2) return nullptr;  // [tag: prepared]
   void*& entry = state.wiped->columns[NOTCH_SHARED_COLUMN];
-  if (void* const shared = shm::observe(entry); shared != nullptr)
+  if (void* const shared = shm::observe(entry); shared != nullptr)  // [tag: column-pointer]
     return static_cast<std::byte*>(shared);
   attach();
-  return static_cast<std::byte*>(shm::observe(entry));
+  return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
 }
 
 void adopt_column() noexcept {
