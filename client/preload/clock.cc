@@ -72,7 +72,9 @@ ClockWay way() noexcept {
 void learn_rate(std::uint64_t ns) noexcept {
   if (shm::read_alone(state.counter) != kReady || ns - state.first_ns < kLeastBaselineNs) return;
   const std::uint64_t elapsed_ticks = ticks() - state.first_ticks;
-  if (!shm::exchange_if(state.counter, kReady, kTaken)) return;
+  std::uint32_t ready = kReady;
+  // Relaxed: it only says who. What the one then writes is published by `way`.
+  if (!shm::exchange_alone(state.counter, ready, kTaken)) return;
   state.seconds_per_tick =
       static_cast<double>(ns - state.first_ns) * 1e-9 / static_cast<double>(elapsed_ticks);
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
