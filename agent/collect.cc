@@ -98,7 +98,7 @@ const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now)
 void Collect::keep_waiting(const std::string& name, const MappedSegment& file, const char* reason) {
   const bool was_opened = file.file() >= 0;
   const auto owner = was_opened ? std::optional(file.owner_uid()) : std::nullopt;
-  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count_waiting(reason);
+  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count(reason);
 }
 
 // A file that was given another name is read already, or folded: taken as new, it would count
@@ -207,31 +207,47 @@ void Collect::removed(std::span<const std::string> names) {
   }
 }
 
+void Collect::follow_all(const Moment& now) {
+  for (auto& segment : segments_) {
+    if (const char* reason = read_claims(*segment)) {
+      end_faulty(*segment, reason, now);
+    } else if (const shm::Fault fault = follow(*segment); fault != shm::Fault::kNone) {
+      end_faulty(*segment, shm::fault_name(fault), now);
+    }
+  }
+  drop_let_go();
+}
+
+bool Collect::eject_truncated(const Moment& now) {
+  bool any = false;
+  for (auto& segment : segments_) {
+    if (!segment->file.truncated()) continue;
+    end_faulty(*segment, reject_name(Reject::kTruncated), now);
+    any = true;
+  }
+  drop_let_go();
+  return any;
+}
+
 Snapshot Collect::gather(const Moment& now) {
   const auto begin = std::chrono::steady_clock::now();
   // All catalogues first: a round's slots must all be there when it begins.
-  for (auto& segment : segments_) {
-    const char* reason = read_claims(*segment);
-    if (reason == nullptr) {
-      const shm::Fault fault = follow(*segment);
-      if (fault != shm::Fault::kNone) reason = shm::fault_name(fault);
+  follow_all(now);
+  Snapshot snapshot;
+  do {
+    tally_.begin_gather();
+    for (auto& segment : segments_) {
+      tally_.add(*segment->binding, ReaderCells(segment->reader), now);
+      segment->gathered = true;
+      segment->read_drops();
+      exemplars_.clear();
+      segment->reader.exemplars(exemplars_);
+      if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
     }
-    if (reason != nullptr) eject(*segment, reason, now);
-  }
-  drop_let_go();
-  tally_.begin_gather();
-  for (auto& segment : segments_) {
-    tally_.add(*segment->binding, ReaderCells(segment->reader), now);
-    segment->read_drops();
-    exemplars_.clear();
-    segment->reader.exemplars(exemplars_);
-    if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
-  }
-  Snapshot snapshot = tally_.finish_gather();
-  for (auto& segment : segments_) {
-    if (segment->file.truncated()) eject(*segment, reject_name(Reject::kTruncated), now);
-  }
-  drop_let_go();
+    snapshot = tally_.finish_gather();
+    fold_back_steps(now);
+    // Again without those that were cut off meanwhile, so that all they leave is folded by now.
+  } while (eject_truncated(now));
   ++stats_.gathers;
   stats_.gather_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return snapshot;

@@ -4,7 +4,8 @@
 //
 // Invariants
 //   Y1  A rejection is counted once per file and look; a file that did not change is not looked at
-//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted here.
+//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted
+//       here.
 //   Y2  At most kMaxRemembered files are remembered; others are counted, but never looked at again.
 #pragma once
 
@@ -24,7 +25,8 @@ class RejectedFiles {
  public:
   // `reason` must live for ever.
   void add(int directory_fd, const std::string& name, const char* reason);
-  void count_waiting(const char* reason) { ++by_reason_[reason]; }
+  // For those that are not to be looked at again, or not by this.
+  void count(const char* reason) { ++by_reason_[reason]; }
   void forget(const std::string& name) { files_.erase(name); }
 
   // Forgets files that are gone, and hands out, forgetting them, those worth another look. Cost: a
