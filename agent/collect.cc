@@ -52,39 +52,48 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
-  if (reject == Reject::kUnreadable || reject == Reject::kNotMapped) {
-    keep_waiting(name, segment->file, reject_name(reject));
-    return nullptr;
-  }
-  const char* reason = nullptr;
-  if (reject == Reject::kGone || (reject == Reject::kNone && found_again(segment->file))) {
+  if (reject == Reject::kAbsent || reject == Reject::kGone ||
+      (reject == Reject::kNone && found_again(segment->file))) {
     waiting_.forget(name);
     return nullptr;
   }
+  const char* reason = nullptr;
+  bool later = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
   if (reject != Reject::kNone) {
     reason = reject_name(reject);
   } else if (const shm::Fault fault =
                  segment->reader.attach(segment->file.bytes(), options_.reader_limits);
              fault != shm::Fault::kNone) {
     reason = shm::fault_name(fault);
+    later = fault == shm::Fault::kBeingBuilt;
   } else {
     reason = read_claims(*segment);
   }
-  if (reason == nullptr) {
-    if (const char* refusal = room_refusal(*segment, now)) {
-      keep_waiting(name, segment->file, refusal);
-      return nullptr;
-    }
+  const char* refusal = reason == nullptr ? room_refusal(*segment, now) : nullptr;
+  if (later || refusal != nullptr) {
+    keep_waiting(name, *segment, later ? reason : refusal, later);
+    return nullptr;
   }
   waiting_.forget(name);
   if (reason != nullptr) {
     rejected_.add(directory_fd_, name, reason);
+    tell_rejected(name, reason, segment->reader);
     return nullptr;
   }
   segment->usage = {1, segment->reader.claimed_bytes(), 0, 0};
   quota_.change(segment->file.owner_uid(), {}, segment->usage);
   by_identity_[segment->file.identity()] = segment.get();
   return segment;
+}
+
+// Names are their owners' choice: nothing of them may end a line of a log.
+void Collect::tell_rejected(const std::string& name, const char* reason,
+                            const shm::SegmentReader& reader) {
+  std::string& message = stats_.rejected_message;
+  message.clear();
+  for (const char c : name) message += c > ' ' && c < '\x7f' ? c : '?';
+  message += std::string(" is left out: ") + reason;
+  if (!reader.fault_detail().empty()) message += " (" + reader.fault_detail() + ")";
 }
 
 const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
@@ -95,10 +104,12 @@ const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now)
   return refusal;
 }
 
-void Collect::keep_waiting(const std::string& name, const MappedSegment& file, const char* reason) {
-  const bool was_opened = file.file() >= 0;
-  const auto owner = was_opened ? std::optional(file.owner_uid()) : std::nullopt;
-  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count(reason);
+void Collect::keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
+                           bool not_opened) {
+  const auto owner = not_opened ? std::nullopt : std::optional(segment.file.owner_uid());
+  if (!waiting_.add(name, segment.file.identity().inode, owner)) return;
+  rejected_.count(reason);
+  tell_rejected(name, reason, segment.reader);
 }
 
 // A file that was given another name is read already, or folded: taken as new, it would count
@@ -176,6 +187,7 @@ void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now)
   tally_.detach(*segment.binding, now);
   const std::string& name = segment.file.identity().file_name;
   if (!segment.nameless) rejected_.add(directory_fd_, name, reason);
+  tell_rejected(name, reason, segment.reader);
   let_go(segment);
 }
 

@@ -91,7 +91,9 @@ class Collect {
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
   const char* room_refusal(const LiveSegment& segment, const Moment& now);
-  void keep_waiting(const std::string& name, const MappedSegment& file, const char* reason);
+  void keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
+                    bool not_opened);
+  void tell_rejected(const std::string& name, const char* reason, const shm::SegmentReader& reader);
   bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);

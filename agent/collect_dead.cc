@@ -123,6 +123,7 @@ void Collect::end_faulty(LiveSegment& segment, const char* reason, const Moment&
   tally_.apply_fold(draft, *segment.binding, now);
   ++stats_.folds;
   rejected_.count(reason);
+  tell_rejected(segment.file.identity().file_name, reason, segment.reader);
   remove_folded(segment.file.identity(), segment.file.file());
   let_go(segment);
 }

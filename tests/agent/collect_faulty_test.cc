@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "tests/agent/collect_fixture.h"
 
@@ -160,6 +162,37 @@ TEST_F(CollectFaulty, ABrokenCatalogueOfADeadSegmentIsFoldedToo) {
   sweep();
   EXPECT_EQ(sum(), 5U);
   EXPECT_FALSE(directory_.has(broken.name()));
+}
+
+TEST_F(CollectFaulty, TheMessageNamesTheFileAndWhatItGotAndWanted) {
+  start_agent();
+  SegmentBuilder builder = SegmentFile::builder_with(1);
+  builder.header().major = 2;
+  directory_.write("new\n.notch", builder.bytes());
+  collect_->add(std::vector<std::string>{"new\n.notch"}, now_);
+  EXPECT_EQ(stats().rejected_message,
+            "new?.notch is left out: newer_version (major is 2, wanted 1)");
+}
+
+TEST_F(CollectFaulty, OneThatIsBeingBuiltIsTakenOnceItIsWhole) {
+  start_agent();
+  const SegmentBuilder whole = SegmentFile::builder_with(5);
+  std::vector<std::byte> bytes(whole.bytes().begin(), whole.bytes().end());
+  directory_.write("s.notch", bytes);
+  const int file = ::open(directory_.path("s.notch").c_str(), O_RDWR | O_CLOEXEC);
+  void* map = ::mmap(nullptr, bytes.size(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ASSERT_NE(map, MAP_FAILED);
+  auto* magic = static_cast<std::uint64_t*>(map);
+  *magic = 0;
+  collect_->add(std::vector<std::string>{"s.notch"}, now_);
+  EXPECT_EQ(stats().rejected.at("being_built"), 1U);
+  *magic = shm::kMagic;  // through a map, which no time stamp tells of
+  pass(60);
+  sweep();
+  EXPECT_EQ(sum(), 5U);
+  EXPECT_EQ(stats().rejected.at("being_built"), 1U);
+  ::munmap(map, bytes.size());
+  ::close(file);
 }
 
 TEST_F(CollectFaulty, WhatWasNeverShownIsLeftOutWhole) {
