@@ -33,6 +33,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kHostSamplePeriod{15};
 constexpr std::uint64_t kHalfBornCheck_s = 60;
+constexpr std::uint64_t kRejectedLine_s = 10;
 
 Moment moment_now() {
   timespec wall{};
@@ -214,9 +215,19 @@ class Daemon {
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
+    tell_rejected(now);
     if (now.unix_s < next_half_born_unix_s_) return;
     next_half_born_unix_s_ = now.unix_s + kHalfBornCheck_s;
     directory_.remove_half_born(static_cast<std::int64_t>(now.unix_s));
+  }
+
+  // The last of those since the line before: whoever writes to the directory must not fill the log.
+  void tell_rejected(const Moment& now) {
+    const std::string message = collect_.stats().rejected_message;
+    if (message == last_rejected_message_ || now.unix_s < next_rejected_unix_s_) return;
+    spdlog::warn("{}", message);
+    last_rejected_message_ = message;
+    next_rejected_unix_s_ = now.unix_s + kRejectedLine_s;
   }
 
   void sample_host() {
@@ -262,6 +273,8 @@ class Daemon {
   Scrape scrape_;
   std::unique_ptr<HttpServer> server_;
   std::string last_ledger_message_;
+  std::string last_rejected_message_;
+  std::uint64_t next_rejected_unix_s_ = 0;
   std::uint64_t next_half_born_unix_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;
