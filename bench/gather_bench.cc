@@ -65,7 +65,7 @@ class LiveSegments {
     names_.push_back(name);
   }
 
-  bench::ScratchDirectory scratch_;
+  const bench::ScratchDirectory scratch_;
   int directory_ = -1;
   std::vector<int> locks_;
   std::vector<std::string> names_;

@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::uint64_t kStep = 256 * 1024;  // the private log grows by this
 constexpr std::uint64_t kFirstRecord = 8;    // offset 0 means "none"
-constexpr std::uint32_t kStringSlots = 1U << 18;
-constexpr std::uint32_t kProbes = 16;  // then a string is simply stored once more
+constexpr std::uint32_t kProbes = 16;        // then a string is simply stored once more
 
 constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
   return (bytes + 7) & ~std::uint64_t{7};

@@ -30,7 +30,6 @@ extern const unsigned int __rseq_size __attribute__((weak));
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 1024;
 constexpr std::uint64_t kCommittedCatalogueBytes = 32 * 1024;
 
@@ -103,6 +102,10 @@ shm::CountingMode find_counting_mode() noexcept {
   return shm::CountingMode::kAtomic;
 }
 
+bool may_not_attach() noexcept {
+  return shm::read_alone(state.sealed) == kNoCalls;
+}
+
 // Another thread was making the segment while this child was made by a bare clone, which runs no
 // handler: the child has its descriptor,
 // and would keep the parent's lock with it. The number alone is not believed: the kernel copies the
@@ -137,7 +140,7 @@ bool take_registry_lock(RegistryLock::Wait wait) noexcept {
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
 // wait too, as in attach().
 void before_fork() noexcept {
-  if (shm::observe(state.wiped->attached) != 0) return;  // [tag: attached]
+  if (shm::observe(state.wiped->attached) != 0 || may_not_attach()) return;  // [tag: attached]
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -168,7 +171,7 @@ void after_fork_in_child() noexcept {
   const NoCancellation whole;
   const int saved_errno = errno;
   end_wait_of_births();
-  if (state.segment.attached && state.segment.memory.base() != nullptr) {
+  if (!may_not_attach() && state.segment.attached && state.segment.memory.base() != nullptr) {
     mmap(state.segment.memory.base(), state.segment.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   }
@@ -251,10 +254,6 @@ void commit_running_column(shm::Segment& segment) noexcept {
   if (state.mode == shm::CountingMode::kRseq) commit_column_of(concurrency_id(), segment);
 }
 
-bool may_not_attach() noexcept {
-  return shm::read_alone(state.sealed) == kNoCalls;
-}
-
 }  // namespace
 
 NoCancellation::NoCancellation() noexcept {
@@ -313,11 +312,12 @@ shm::Segment* attach_locked() noexcept {
 }
 
 void attach() noexcept {
-  if (shm::observe(state.wiped->attached) != 0 || may_not_attach()) return;  // [tag: attached]
-  attach_with_columns(0);
+  if (shm::observe(state.wiped->attached) == 0) attach_with_columns(0);  // [tag: attached]
 }
 
 void attach_with_columns(std::uint32_t ids) noexcept {
+  const std::uint32_t attached = shm::observe(state.wiped->attached);  // [tag: attached]
+  if (attached == 2 || (attached == 0 && may_not_attach())) return;
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -1,6 +1,7 @@
 #include "client/preload/core.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstddef>
@@ -8,6 +9,7 @@
 #include "client/catalogue.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
+#include "client/settings.h"
 #include "notch/abi.h"
 #include "shm/memory_order.h"
 
@@ -77,6 +79,15 @@ bool find_foreign_calls(Calls& calls) noexcept {
          find("notch_v1_health", calls.health);
 }
 
+// Asked before anything is prepared: under /etc/ld.so.preload every program of a host without an
+// agent comes here. With NOTCH_DEBUG it goes on, to say what is wrong.
+bool has_directory() noexcept {
+  client::Settings settings;
+  client::read_settings(settings);
+  return settings.debug ||
+         (settings.directory[0] != '\0' && access(settings.directory, W_OK | X_OK) == 0);
+}
+
 bool has_own_segment() noexcept {
   return !state.is_foreign && client::attached_segment() != nullptr;
 }
@@ -128,7 +139,7 @@ bool begin_core() noexcept {
     state.is_foreign = true;
     return true;
   }
-  return client::prepare();
+  return has_directory() && client::prepare();
 }
 
 void end_of_postponable() noexcept {

@@ -20,6 +20,9 @@ extern "C" {
 // Exported, so that a second copy of the library knows of the first.
 __attribute__((visibility("default"))) extern const unsigned notch_preload_v1;
 const unsigned notch_preload_v1 = 1;
+// The same by a name that no other copy can take over.
+extern const unsigned notch_preload_own_mark
+    __attribute__((alias("notch_preload_v1"), visibility("hidden")));
 }
 
 namespace notch::preload {
@@ -31,7 +34,7 @@ bool is_on(const char* name) noexcept {
 }
 
 bool is_second_copy() noexcept {
-  return find_any_symbol("notch_preload_v1") != &notch_preload_v1;
+  return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
 // The modules to run, 0 for none.
@@ -55,9 +58,8 @@ void define_figures(std::uint32_t modules) noexcept {
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
-      // Release: the handles are there before anyone counts. Threads that run before this
-      // constructor and see the word early find handles of zero. [tag: active-modules]
-      shm::publish(active_modules, modules);
+      // Release: the handles are there before anyone counts.
+      shm::publish(active_modules, modules);  // [tag: active-modules]
     }
   }
   errno = saved_errno;

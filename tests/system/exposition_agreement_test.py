@@ -206,7 +206,7 @@ class Requests(Live):
         for query in ("collect[]=cpu", "exclude[]=cpu"):
             answer = self.agent.get("/metrics?" + query)
             self.assertEqual((answer.status, answer.body.decode()),
-                             (400, "no such collector: cpu; there are: segments agent host\n"))
+                             (400, "no such collector: cpu; there are: segments processes agent host\n"))
         answer = self.agent.get("/metrics?collect[]=agent&exclude[]=host")
         self.assertEqual(answer.status, 400)
         self.assertIn(b"cannot be used together", answer.body)
