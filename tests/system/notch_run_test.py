@@ -13,6 +13,7 @@ import tempfile
 import unittest
 
 import live_agent
+import scratch
 import text_page
 
 NOTCHD = sys.argv.pop(1)
@@ -136,9 +137,7 @@ class TheRealLibrary(NotchRun):
 
     def setUp(self):
         super().setUp()
-        segments = tempfile.TemporaryDirectory(prefix="notch-run-", dir="/dev/shm")
-        self.addCleanup(segments.cleanup)
-        self.agent = live_agent.Agent(NOTCHD, os.path.join(segments.name, "segments"))
+        self.agent = live_agent.Agent(NOTCHD, os.path.join(scratch.folder_of(self), "segments"))
         self.addCleanup(self.agent.end)
         self.agent.start_and_wait()
 
