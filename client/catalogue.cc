@@ -12,8 +12,7 @@ namespace {
 
 constexpr std::uint64_t kStep = 256 * 1024;  // the private log grows by this
 constexpr std::uint64_t kFirstRecord = 8;    // offset 0 means "none"
-constexpr std::uint32_t kStringSlots = 1U << 18;
-constexpr std::uint32_t kProbes = 16;  // then a string is simply stored once more
+constexpr std::uint32_t kProbes = 16;        // then a string is simply stored once more
 
 constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
   return (bytes + 7) & ~std::uint64_t{7};
@@ -46,7 +45,7 @@ bool Catalogue::prepare() noexcept {
 }
 
 std::uint64_t Catalogue::used() const noexcept {
-  return shm::observe(published_) & 0xffffffffU;
+  return shm::observe(published_) & 0xffffffffU;  // [tag: log-used]
 }
 std::uint64_t Catalogue::next_cell() const noexcept {
   return shm::read_alone(next_cell_);

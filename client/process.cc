@@ -30,9 +30,12 @@ extern const unsigned int __rseq_size __attribute__((weak));
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 1024;
 constexpr std::uint64_t kCommittedCatalogueBytes = 32 * 1024;
+
+// How far the process is closed to system calls of ours.
+constexpr std::uint32_t kNoGrowth = 1;
+constexpr std::uint32_t kNoCalls = 2;
 
 // Offsets in struct rseq, as in cell.h.
 constexpr std::size_t kCpuIdOffset = 4;
@@ -53,7 +56,7 @@ struct State {
   shm::CountingMode mode = shm::CountingMode::kAtomic;
   std::uint32_t columns = 1;
   std::uint32_t prepared = 0;   // 0: not tried, 1: in hand, 2: done, 3: no memory
-  std::uint32_t sealed = 0;     // goes once from 0 to 1
+  std::uint32_t sealed = 0;     // kOpen, kNoGrowth, kNoCalls: only rises
   shm::Segment segment{};       // under the lock
   bool births_wait = false;     // under the lock: a thread is forking
   sigset_t mask_before_fork{};  // that thread's
@@ -99,6 +102,10 @@ shm::CountingMode find_counting_mode() noexcept {
   return shm::CountingMode::kAtomic;
 }
 
+bool may_not_attach() noexcept {
+  return shm::read_alone(state.sealed) == kNoCalls;
+}
+
 // Another thread was making the segment while this child was made by a bare clone, which runs no
 // handler: the child has its descriptor,
 // and would keep the parent's lock with it. The number alone is not believed: the kernel copies the
@@ -118,7 +125,7 @@ void close_inherited_birth() noexcept {
 bool take_registry_lock(RegistryLock::Wait wait) noexcept {
   std::uint64_t& word = state.wiped->lock;
   const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(word, self); ++spins) {
+  for (int spins = 0; !shm::take_lock(word, self); ++spins) {  // [tag: registry-lock]
     if (wait == RegistryLock::Wait::kNot || shm::read_alone(word) == self) return false;
     if (spins < 4096) {
       shm::pause();
@@ -133,7 +140,7 @@ bool take_registry_lock(RegistryLock::Wait wait) noexcept {
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
 // wait too, as in attach().
 void before_fork() noexcept {
-  if (shm::observe(state.wiped->attached) != 0) return;  // [tag: attached]
+  if (shm::observe(state.wiped->attached) != 0 || may_not_attach()) return;  // [tag: attached]
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -164,7 +171,7 @@ void after_fork_in_child() noexcept {
   const NoCancellation whole;
   const int saved_errno = errno;
   end_wait_of_births();
-  if (state.segment.attached && state.segment.memory.base() != nullptr) {
+  if (!may_not_attach() && state.segment.attached && state.segment.memory.base() != nullptr) {
     mmap(state.segment.memory.base(), state.segment.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   }
@@ -232,17 +239,19 @@ void make_segment() noexcept {
   shm::create_private_segment(plan(), state.segment);
 }
 
-void commit_running_column(shm::Segment& segment) noexcept {
-  if (state.mode != shm::CountingMode::kRseq) return;
-  const std::int32_t id = concurrency_id();
+void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= NOTCH_SHARED_COLUMN) return;
   const auto index = static_cast<std::uint32_t>(id) + 1;
   void*& entry = state.wiped->columns[id];
   if (shm::read_alone(entry) != nullptr || !shm::commit_column(segment, index)) return;
   // Release: the column's memory is there before anyone adds to it. The acquire is the address
-  // dependency of the section in cell.h, which loads the pointer and then uses it. [tag:
-  // column-pointer]
+  // dependency of the section in cell.h, which loads the pointer and then uses it.
+  // [tag: column-pointer]
   shm::publish(entry, static_cast<void*>(segment.column(index)));
+}
+
+void commit_running_column(shm::Segment& segment) noexcept {
+  if (state.mode == shm::CountingMode::kRseq) commit_column_of(concurrency_id(), segment);
 }
 
 }  // namespace
@@ -265,6 +274,7 @@ bool prepare() noexcept {
   for (;;) {
     const std::uint32_t phase = shm::observe(state.prepared);  // [tag: prepared]
     if (phase >= 2) return phase == 2;
+    // [tag: prepared]
     if (shm::exchange_if(state.prepared, std::uint32_t{0}, std::uint32_t{1})) break;
     sched_yield();
   }
@@ -283,7 +293,7 @@ shm::Segment* attached_segment() noexcept {
 
 shm::Segment* attach_locked() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) return segment;
-  if (sealed() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
+  if (may_not_attach() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
   make_segment();
   shm::Segment& segment = state.segment;
   if (segment.memory.base() == nullptr) {
@@ -295,20 +305,29 @@ shm::Segment* attach_locked() noexcept {
     shm::add_alone(segment.header().drops[i], shm::take_all(state.wiped->early_drops[i]));
   }
   commit_running_column(segment);
+  // [tag: column-pointer] As commit_running_column().
   shm::publish(state.wiped->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
   shm::publish(state.wiped->attached, std::uint32_t{1});  // [tag: attached]
   return &segment;
 }
 
 void attach() noexcept {
-  if (shm::observe(state.wiped->attached) != 0 || sealed()) return;  // [tag: attached]
+  if (shm::observe(state.wiped->attached) == 0) attach_with_columns(0);  // [tag: attached]
+}
+
+void attach_with_columns(std::uint32_t ids) noexcept {
+  const std::uint32_t attached = shm::observe(state.wiped->attached);  // [tag: attached]
+  if (attached == 2 || (attached == 0 && may_not_attach())) return;
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
   {
     const RegistryLock lock;
-    if (lock) attach_locked();
+    shm::Segment* const segment = lock ? attach_locked() : nullptr;
+    for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < state.columns; ++id) {
+      commit_column_of(static_cast<std::int32_t>(id), *segment);
+    }
   }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
@@ -321,10 +340,10 @@ void read_settings_locked() noexcept {
 std::byte* shared_column() noexcept {
   if (shm::observe(state.prepared) != 2) return nullptr;  // [tag: prepared]
   void*& entry = state.wiped->columns[NOTCH_SHARED_COLUMN];
-  if (void* const shared = shm::observe(entry); shared != nullptr)
+  if (void* const shared = shm::observe(entry); shared != nullptr)  // [tag: column-pointer]
     return static_cast<std::byte*>(shared);
   attach();
-  return static_cast<std::byte*>(shm::observe(entry));
+  return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
 }
 
 void adopt_column() noexcept {
@@ -377,8 +396,21 @@ bool commit_cells_locked(std::uint64_t cells) noexcept {
 bool sealed() noexcept {
   return shm::read_alone(state.sealed) != 0;
 }
+void close_growth() noexcept {
+  if (!sealed()) shm::write_alone(state.sealed, kNoGrowth);
+}
 void seal() noexcept {
-  shm::write_alone(state.sealed, std::uint32_t{1});
+  shm::write_alone(state.sealed, kNoCalls);
+}
+Postponed& postponed() noexcept {
+  return state.wiped->postponed;
+}
+bool is_prepared() noexcept {
+  return shm::observe(state.prepared) == 2;  // [tag: prepared]
+}
+void end() noexcept {
+  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
+    shm::close_segment(*segment);
 }
 bool counts_by_rseq() noexcept {
   return state.mode == shm::CountingMode::kRseq;
@@ -396,6 +428,7 @@ void debug_line(const char* a, const char* b, const char* c, const char* d) noex
   errno = saved_errno;
 }
 
+#ifndef NOTCH_LIFE_ELSEWHERE  // preload/life.cc
 namespace {
 
 [[gnu::constructor(101)]] void at_load() {
@@ -403,11 +436,11 @@ namespace {
 }
 
 [[gnu::destructor(101)]] void at_exit() {
-  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
-    shm::close_segment(*segment);
+  end();
 }
 
 }  // namespace
+#endif
 
 }  // namespace notch::client
 

@@ -21,12 +21,20 @@
 
 namespace notch::client {
 
+// Counts of a child that has no segment yet and may never need one, by cell.
+inline constexpr std::uint64_t kPostponedCells = 512;
+struct Postponed {
+  std::uint64_t integers[kPostponedCells];
+  std::uint64_t reals[kPostponedCells];  // the bits of doubles
+};
+
 // Zero after a fork.
 struct Wiped {
   void* columns[NOTCH_SHARED_COLUMN + 1];
   std::uint64_t lock;                            // the holder's thread pointer, 0: free
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
   std::uint32_t attached;                        // 1: yes; 2: tried, and there is no memory at all
+  Postponed postponed;                           // the preloaded library's alone
 };
 
 // Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
@@ -95,8 +103,24 @@ std::uint64_t dropped() noexcept;
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
 
-bool sealed() noexcept;
+// The preloaded library's: attach(), and the columns of the first concurrency ids with it, so that
+// none is left to be given later.
+void attach_with_columns(std::uint32_t ids) noexcept;
+
+// From here on nothing grows by a system call; a forked child still gets a segment.
+void close_growth() noexcept;
+// From here on no system call at all, in forked children neither.
 void seal() noexcept;
+// Whether either was called.
+bool sealed() noexcept;
+
+// REQUIRES: prepared.
+Postponed& postponed() noexcept;
+bool is_prepared() noexcept;
+
+// The process ends in order. What is counted after it still counts.
+void end() noexcept;
+
 bool counts_by_rseq() noexcept;
 
 // Writes a line to standard error if NOTCH_DEBUG is set. Parts are joined.

@@ -330,7 +330,8 @@ bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept {
 
 void close_segment(Segment& segment) noexcept {
   if (segment.memory.base() == nullptr) return;
-  publish(segment.header().state, static_cast<std::uint32_t>(State::kClosed));  // [tag: state]
+  // Relaxed is enough: it is believed when the process is gone, and the lock's end orders that.
+  write_alone(segment.header().state, static_cast<std::uint32_t>(State::kClosed));
 }
 
 }  // namespace notch::shm
