@@ -12,6 +12,7 @@ files, answers), with what no two runs share masked away by the scenario itself.
 Arguments of such a test, before unittest's own: LIBRARY MARKER PROGRAMS NOTCHD.
 Exit: 77 when it cannot run here, after a line that says why.
 """
+import difflib
 import os
 import pprint
 import shutil
@@ -24,41 +25,51 @@ import call_verdict
 import stage
 
 ROUNDS = 4
+# What the library is known to add, by the number of forks (not threads, not vfork) that the tree made without it.
+FOR_A_FORK = {
+    "mmap": (1, "the child fills the hole its parent's segment left"),
+    "mmap!EEXIST": (1, "a child of such a child finds it filled"),
+    "rt_sigprocmask": (3, "a fork of one that has no segment yet holds signals off, in parent and child"),
+}
+CALLS_OF_AN_ATTACHMENT = 60
 LIBRARY, MARKER, PROGRAMS, NOTCHD = (sys.argv.pop(1) for _ in range(4))
 
 
 class FaithfulCase(unittest.TestCase):
     account = None          # whom the programs run as; None: whoever runs the test
-    expects_segments = True  # False where the library must stay out of it
-    library_count = 1       # how often it stands in LD_PRELOAD
+    expects_segments = True  # False where the library must stay out of it, None where either is right
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="notch-faithful-", dir="/dev/shm")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        os.chmod(self.folder, 0o755)
+        # Not both in /dev/shm: in a container nothing there may be executed.
+        self.folder, self.shared_memory = (self.new_folder(place) for place in (None, "/dev/shm"))
         # Copies: another account may not be able to reach the build tree.
         self.library, self.marker = (shutil.copy(path, self.folder) for path in (LIBRARY, MARKER))
 
-    def assert_faithful(self, scenario, trace=True, allowed=None):
-        """allowed: {call: (how many more, why)} for calls that the library is known to add."""
+    def new_folder(self, place):
+        folder = tempfile.TemporaryDirectory(prefix="notch-faithful-", dir=place)
+        self.addCleanup(folder.cleanup)
+        os.chmod(folder.name, 0o755)
+        return folder.name
+
+    def assert_faithful(self, scenario, trace=True):
         self.assert_same_outcome(scenario)
         if trace:
-            self.assert_same_calls(scenario, allowed)
+            self.assert_same_calls(scenario)
 
     def preload_of(self, preloaded, traced):
-        return ([self.marker] if traced else []) + ([self.library] * self.library_count if preloaded else [])
+        """LD_PRELOAD's libraries."""
+        return ([self.marker] if traced else []) + ([self.library] if preloaded else [])
 
     def play(self, scenario, preloaded, traced):
         """One run: (outcome, stage)."""
-        run = stage.Stage(self.folder, self.preload_of(preloaded, traced), traced, self.account)
+        run = stage.Stage(self.folder, self.shared_memory, self.preload_of(preloaded, traced), traced, self.account)
         try:
             outcome = scenario(run)
         finally:
             run.close()
         if preloaded and self.expects_segments:
             self.assertGreater(run.segment_count(), 0, "the library left no segment: it was not in force")
-        elif not self.expects_segments or not preloaded:
+        elif self.expects_segments is not None:
             self.assertEqual(run.segment_count(), 0, "a segment that must not be")
         return outcome, run
 
@@ -71,28 +82,39 @@ class FaithfulCase(unittest.TestCase):
             if not any(disagreeing.values()):
                 break
         print(f"{self.id()}: outcome: {len(bare[0])} values compared, {len(bare)} runs without and with", flush=True)
-        for key in sorted(key for key in disagreeing if len(_values(bare, key)) > 1 or disagreeing[key]):
-            print(f"  {key}: varies: {_short(_values(bare, key))} without, {_short(_values(preloaded, key))} with")
+        for key in sorted(key for key in disagreeing if disagreeing[key]):
+            print(f"  {key} varies: {_difference(bare, preloaded, key)}")
         guilty = [key for key, runs in sorted(disagreeing.items()) if runs >= 2]
-        self.assertEqual(guilty, [], "\n".join(
-            f"{key}:\n  without {_short(_values(bare, key))}\n  with    {_short(_values(preloaded, key))}" for key in guilty))
+        self.assertEqual(guilty, [], "\n".join(f"{key}: {_difference(bare, preloaded, key)}" for key in guilty))
 
-    def assert_same_calls(self, scenario, allowed=None):
+    def assert_same_calls(self, scenario):
         bare, preloaded = [], []
         for _ in range(ROUNDS):
-            bare.append(self.traced_calls(scenario, False))
-            preloaded.append(self.traced_calls(scenario, True))
-            disagreements = call_verdict.disagreements(bare, preloaded, allowed)
+            bare.append(self.traced(scenario, False))
+            preloaded.append(self.traced(scenario, True))
+            forks = max(trace.forks for trace in bare)
+            allowed = {call: (each * forks, why) for call, (each, why) in FOR_A_FORK.items()} if forks else {}
+            disagreements = call_verdict.disagreements(
+                [trace.calls for trace in bare], [trace.calls for trace in preloaded], allowed)
             if not disagreements:
                 break
-        print(f"{self.id()}: {call_verdict.summary(bare, preloaded, allowed)}", flush=True)
+        print(f"{self.id()}: {call_verdict.summary([t.calls for t in bare], [t.calls for t in preloaded], allowed)}")
+        self.maxDiff = None
         self.assertEqual([text for _, text in disagreements], [])
+        for trace in preloaded:
+            self.assert_attachments_few(trace)
 
-    def traced_calls(self, scenario, preloaded):
+    def assert_attachments_few(self, trace):
+        print(f"  segments made by forked children: {len(trace.attachments)} of {trace.forks} forks, "
+              f"calls each: {sorted(set(trace.attachments))}", flush=True)
+        self.assertLessEqual(len(trace.attachments), trace.forks, "a segment is made at start-up or after a fork only")
+        self.assertLessEqual(max(trace.attachments, default=0), CALLS_OF_AN_ATTACHMENT)
+
+    def traced(self, scenario, preloaded):
         _, run = self.play(scenario, preloaded, True)
-        calls, programs = run.calls()
-        self.assertGreater(programs, 0, "no program reached the marker: nothing was compared")
-        return calls
+        trace = run.trace()
+        self.assertGreater(trace.programs, 0, "no program reached the marker: nothing was compared")
+        return trace
 
 
 def _values(runs, key):
@@ -106,8 +128,12 @@ def _disagreeing_runs(bare, preloaded):
                      if run.get(key) not in [other.get(key) for other in bare]) for key in keys}
 
 
-def _short(values, most=1500):
-    text = " | ".join(values)
+def _difference(bare, preloaded, key, most=2000):
+    """The values there were; of two long ones what differs between them."""
+    without, with_it = _values(bare, key), _values(preloaded, key)
+    lines = [line for line in difflib.ndiff(without[0].splitlines(), with_it[-1].splitlines()) if line[0] in "+-"]
+    text = f"{len(without)} kinds without, {len(with_it)} with the library; - the first without, + the last with\n" + \
+           "\n".join("    " + line for line in lines)
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 

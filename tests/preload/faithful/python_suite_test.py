@@ -10,6 +10,8 @@ import unittest
 import faithful_case
 
 PYTHON = "/usr/bin/python3.11"
+# They wait for ever by themselves where the kernel has no UDP-Lite but says it has.
+LEFT_OUT = ("-i", "*UDPLITE*")
 _VERDICT = re.compile(r"^(\w+) \(([\w.<>]+)\)(?: \[.*\])?(?:\n.*?)? \.\.\. (?:.*?\b)?(ok|FAIL|ERROR|skipped|expected failure)\b",
                       re.M)
 
@@ -26,7 +28,7 @@ class Suite(faithful_case.FaithfulCase):
             seen = {}
             for module in modules:
                 made = run.run(PYTHON, "-m", "test", "-v", "--timeout", "300", "-u", "network,-urlfetch,-largefile,-cpu",
-                               module, timeout_s=timeout_s, environment={"TMPDIR": run.directory})
+                               *LEFT_OUT, module, timeout_s=timeout_s, environment={"TMPDIR": run.directory})
                 found = verdicts(made["stdout"] + made["stderr"])
                 seen |= {f"{module} {name}": verdict for name, verdict in found.items()}
                 seen[f"{module} status"] = made["status"]

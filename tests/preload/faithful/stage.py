@@ -83,11 +83,11 @@ class Program:
 
 
 class Stage:
-    def __init__(self, folder, preload, traced, account=None):
+    def __init__(self, folder, shared_memory, preload, traced, account=None):
         """preload: the libraries for LD_PRELOAD, in their order. account: whom the programs run as."""
-        self.folder, self.preload, self.traced, self.account = folder, preload, traced, account
+        self.preload, self.traced, self.account = preload, traced, account
         self.directory = os.path.join(folder, "run")          # the scenario's own
-        self.segments = os.path.join(folder, "segments")      # NOTCH_DIR
+        self.segments = os.path.join(shared_memory, "segments")  # NOTCH_DIR
         self._traces = os.path.join(folder, "traces")
         self._started, self._owned, self._trace_count = [], [], 0
         for path, mode in ((self.directory, 0o777), (self.segments, 0o1777), (self._traces, 0o777)):
@@ -160,7 +160,7 @@ class Stage:
         for program in self._started:
             program.end()
 
-    def calls(self):
-        """The system calls after start-up, and how many programs were started with the marker."""
+    def trace(self):
+        """Of all programs under test: their system calls after start-up."""
         paths = [os.path.join(self._traces, name) for name in os.listdir(self._traces)]
         return syscall_trace.of_files(paths)
