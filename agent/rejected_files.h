@@ -4,7 +4,8 @@
 //
 // Invariants
 //   Y1  A rejection is counted once per file and look; a file that did not change is not looked at
-//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted here.
+//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted
+//       here.
 //   Y2  At most kMaxRemembered files are remembered; others are counted, but never looked at again.
 #pragma once
 

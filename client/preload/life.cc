@@ -58,9 +58,8 @@ void define_figures(std::uint32_t modules) noexcept {
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
-      // Release: the handles are there before anyone counts. Threads that run before this
-      // constructor and see the word early find handles of zero. [tag: active-modules]
-      shm::publish(active_modules, modules);
+      // Release: the handles are there before anyone counts.
+      shm::publish(active_modules, modules);  // [tag: active-modules]
     }
   }
   errno = saved_errno;

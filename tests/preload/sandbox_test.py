@@ -27,12 +27,12 @@ class Sandbox(preload_test_case.PreloadTestCase):
     def test_a_filter_by_prctl(self):
         operations, timed = self.counted("prctl")
         self.assertEqual(operations, 2 * ROUNDS)
-        self.assertGreater(timed, ROUNDS / 20)
+        self.assertGreater(timed, ROUNDS / 40)
 
     def test_a_filter_by_syscall(self):
         operations, timed = self.counted("syscall")
         self.assertEqual(operations, 2 * ROUNDS)
-        self.assertGreater(timed, ROUNDS / 20)
+        self.assertGreater(timed, ROUNDS / 40)
 
     def test_strict_mode_counts_without_a_clock(self):
         self.assertEqual(self.counted("strict"), (2 * ROUNDS, 0))
