@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import subprocess
+import time
 import unittest
 
 import faithful_case
@@ -18,7 +19,11 @@ class Client:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(60)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self.file = self.socket.makefile("rb")
 
     def send(self, *commands):
@@ -73,6 +78,12 @@ def _connected(path):
         return None
 
 
+def await_end(field, client):
+    """Asks seldom: each question is a few calls more of the server's."""
+    time.sleep(1.5)
+    stage.until(60, field, lambda: client.info(field) == "0", pause_s=1)
+
+
 def commands(count):
     """Writes and reads of every type, in an order that is always the same."""
     for i in range(count):
@@ -105,10 +116,10 @@ class Redis(faithful_case.FaithfulCase):
                                           "--aof-use-rdb-preamble", "yes", "--auto-aof-rewrite-percentage", "0")
             client.pipeline(list(commands(10 if run.traced else 300)))
             seen = {"before": client.call("DEBUG", "DIGEST"), "bgsave": client.call("BGSAVE")}
-            stage.until(60, "BGSAVE's end", lambda: client.info("rdb_bgsave_in_progress") == "0")
+            await_end("rdb_bgsave_in_progress", client)
             seen["saved"] = client.info("rdb_last_bgsave_status")
             seen["rewrite"] = client.call("BGREWRITEAOF")
-            stage.until(60, "the rewrite's end", lambda: client.info("aof_rewrite_in_progress") == "0")
+            await_end("aof_rewrite_in_progress", client)
             seen["rewritten"] = client.info("aof_last_bgrewrite_status")
             client.call("SET", "after", "the rewrite")
             seen["after"] = client.call("DEBUG", "DIGEST")

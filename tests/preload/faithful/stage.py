@@ -32,7 +32,7 @@ def masked(text, *rules):
     return text
 
 
-def until(deadline_s, what, condition):
+def until(deadline_s, what, condition, pause_s=0.02):
     end = time.monotonic() + deadline_s
     while True:
         result = condition()
@@ -40,7 +40,7 @@ def until(deadline_s, what, condition):
             return result
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline_s} s")
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 class Program:

@@ -8,13 +8,17 @@ constructors of all libraries, ours among them) is start-up, everything after is
  3. Signals ("SIGCHLD received"), ends ("exited with 0", "killed by SIGKILL") and execs are counted like calls, so
     that every process of the tree is compared, not only the first.
  4. What a forked child does to get a segment of its own stands between two rt_sigprocmask and links a file *.notch;
-    it is set apart as one of `attachments`, each the number of its calls. Nothing else is set apart.
+    it is set apart as one of `attachments`, each the number of its calls.
+ 5. Reads of a list of mappings (/proc/PID/maps, smaps) are MAPS_READ: a process with one library more has a longer one.
 """
 import collections
 import re
 
 MARKER = "close(-20047)"
 
+MAPS_READ = "read of a list of mappings"
+
+_OPENS_MAPS = re.compile(r'open(?:at)?\(.*"/proc/\w+/s?maps".* = (\d+)')
 _LINE = re.compile(r"(\d+) +(.*)")
 _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>")
 _ERROR = re.compile(r" = (?:-1|\?) (E[A-Z0-9]+)")
@@ -43,6 +47,7 @@ class _Follower:
     def __init__(self):
         self.trace = Trace()
         self.masked = {}             # pid: [calls since it masked all signals, has it linked a segment]
+        self.maps = set()            # (pid, descriptor) of open lists of mappings
         self.starting = set()        # pids between execve and marker
         self.unfinished = {}         # pid: (name, did it begin before the marker)
 
@@ -80,9 +85,19 @@ class _Follower:
     def _finished(self, pid, text, in_start_up):
         name, error = text.partition("(")[0], _ERROR.search(text)
         if not in_start_up:
-            self._count(pid, text, f"{name}!{error.group(1)}" if error else name)
+            key = MAPS_READ if self._reads_maps(pid, name, text) else name
+            self._count(pid, text, f"{key}!{error.group(1)}" if error else key)
         if name in ("execve", "execveat") and text.endswith(" = 0"):
             self.starting.add(pid)
+
+    def _reads_maps(self, pid, name, text):
+        opened = _OPENS_MAPS.match(text)
+        if opened:
+            self.maps.add((pid, opened.group(1)))
+        descriptor = (pid, re.match(r"\w*\(?(\d*)", text).group(1))
+        if name == "close":
+            self.maps.discard(descriptor)
+        return name in ("read", "pread64", "lseek") and descriptor in self.maps
 
     def _count(self, pid, text, key):
         self.trace.forks += bool(_FORK.match(text) and not text.endswith("= ?") and " = -1" not in text)

@@ -69,6 +69,12 @@ class Trace(unittest.TestCase):
         self.assertEqual(self.calls(text[:text.rindex("11 rt")]), {"rt_sigprocmask": 1, "openat": 1, "linkat": 1})
 
 
+    def test_lists_of_mappings_are_apart_until_they_are_closed(self):
+        text = ('10 openat(AT_FDCWD, "/proc/self/smaps", O_RDONLY) = 7\n10 read(7, ""..., 1024) = 1024\n'
+                '10 read(8, ""..., 1024) = 10\n10 close(7) = 0\n10 read(7, ""..., 9) = 9\n')
+        self.assertEqual(self.calls(text), {"openat": 1, syscall_trace.MAPS_READ: 1, "read": 2, "close": 1})
+
+
 class Verdict(unittest.TestCase):
     def names(self, bare, preloaded, allowed=None):
         return [name for name, _ in call_verdict.disagreements(
