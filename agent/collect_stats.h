@@ -52,6 +52,9 @@ struct CollectStats {
   std::uint64_t held_back = 0;   // slots shown higher than they summed to
   std::uint64_t gathers = 0;
 
+  // The last file left out, and why; empty if none was.
+  std::string rejected_message;
+
   // The last thing the ledger refused, empty if it works.
   std::string ledger_message;
 };

@@ -80,6 +80,7 @@ NativeValue Tally::native_value(const RowRecord& row, const std::uint64_t* slots
 
 Snapshot Tally::finish_gather() {
   const auto slots = slots_.finish_round();
+  find_back_steps();
   if (layout_ == nullptr) layout_ = make_layout();
   const Layout& layout = *layout_;
 

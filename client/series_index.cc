@@ -206,8 +206,7 @@ std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
     return 0;
   }
-  std::uint32_t* const chunks = negative ? table.negative : table.positive;
-  std::uint32_t& entry = chunks[(bucket >> 5) - table.first_chunk];
+  std::uint32_t& entry = table.chunks[negative ? 1 : 0][(bucket >> 5) - table.first_chunk];
   std::uint32_t first = shm::read_alone(entry);
   if (first == 0) {
     first = catalogue().take_cells(shm::kChunkBuckets);

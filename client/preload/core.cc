@@ -54,6 +54,7 @@ struct State {
   Calls calls;
   bool is_foreign = false;  // the program's own libnotch.so keeps the numbers
   std::uint64_t postponable_end = 0;
+  std::uint32_t sandboxed = 0;
 };
 
 constinit State state;
@@ -167,7 +168,13 @@ void attach_before_sandbox() noexcept {
 }
 
 void close_for_sandbox() noexcept {
+  // Relaxed, also below: it stands alone.
+  shm::write_alone(state.sandboxed, std::uint32_t{1});
   if (!state.is_foreign) client::seal();
+}
+
+bool is_in_sandbox() noexcept {
+  return shm::read_alone(state.sandboxed) != 0;
 }
 
 void end_core() noexcept {

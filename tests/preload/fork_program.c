@@ -1,7 +1,7 @@
 /* Forks in each way there is; what the child does is the second word.
  * Called by: fork_test.py, as fork_program WAY DEED.
  *
- *   WAY   fork, clone (the bare system call), vfork, exec-less spawn
+ *   WAY   fork, clone (the bare system call), vfork, spawn
  *   DEED  exec: closes, copies descriptors, runs /bin/true; write: writes 10 bytes to a pipe */
 #define _GNU_SOURCE
 #include <signal.h>
@@ -26,6 +26,7 @@ static void do_deed(const char* deed) {
   }
   dup2(ends[1], 9);
   close(ends[0]);
+  close(ends[1]);
   close(9);
   execve(command[0], command, bare);
   _exit(4);

@@ -30,6 +30,13 @@ class Forks(preload_test_case.PreloadTestCase):
         self.assertEqual(self.segments_of("clone", "write"), 2)
         self.assertEqual(self.segments_of("vfork", "write"), 1)
 
+    def test_what_a_child_closes_stays_open_in_its_parent(self):
+        for done, way in enumerate(("fork", "clone", "vfork", "spawn"), 1):
+            with self.subTest(way=way):
+                self.assertEqual(self.run_program([FORK_PROGRAM, way, "exec"]).returncode, 0)
+                samples = self.folded()
+                self.assertEqual(self.count(samples, "libc_io_bytes_total", operation="write", kind="pipe"), 2 * done)
+
     def test_parent_and_child_count_once_each(self):
         for done, way in enumerate(("fork", "clone", "vfork"), 1):
             with self.subTest(way=way):

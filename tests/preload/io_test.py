@@ -129,6 +129,14 @@ class Io(preload_test_case.PreloadTestCase):
                              env=self.environment(NOTCH_DIR=os.path.join(self.folder, "nowhere")))
         self.assertEqual((run.stdout, run.stderr), (b"words", b""))
 
+    def test_only_debugging_says_why(self):
+        nowhere = os.path.join(self.folder, "nowhere")
+        run = self.run_program(["/bin/true"], {"NOTCH_DIR": nowhere, "NOTCH_DEBUG": "1"})
+        self.assertIn(f"notch: no segment in {nowhere}".encode(), run.stderr)
+        for debug, said in (("1", b"notch: NOTCH_PRELOAD: no module: nett\n"), ("0", b"")):
+            run = self.run_program(["/bin/true"], {"NOTCH_PRELOAD": "io,nett", "NOTCH_DEBUG": debug})
+            self.assertEqual(run.stderr.split(b".notch\n")[-1], said)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)

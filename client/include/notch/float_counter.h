@@ -1,8 +1,6 @@
 // A counter of amounts that are not whole, such as seconds. It only grows.
 #pragma once
 
-#include <cfloat>
-
 #include "notch/cell.h"
 
 namespace notch {
@@ -16,9 +14,10 @@ class FloatCounter {
       : offset_(series.offset == 0 ? 8 : series.offset) {}
 
   // Adds `amount`. Negative, NaN and infinite amounts are not added but counted as dropped.
-  // Cost: about 1 ns. Thread-safe, async-signal-safe.
+  // Cost: about 1 ns; 3 ns right behind an add to the same counter, for whose sum it waits.
+  // Thread-safe, async-signal-safe.
   void add(double amount) noexcept {
-    if (!(amount >= 0 && amount <= DBL_MAX)) [[unlikely]] {
+    if (amount < 0 || !cell::is_finite(amount)) [[unlikely]] {
       return amount < 0 ? notch_v1_drop_negative() : notch_v1_drop_not_finite();
     }
     cell::add(offset_, amount);
