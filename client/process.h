@@ -9,13 +9,15 @@
 //   P3  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
 //       the system.
 //   P4  columns[id] is null or a column with memory for every cell handed out.
-//   P5  The segment is only touched while `attached` is set.
+//   P5  There is no private memory before the first definition, or the first add through a null
+//       handle; and no segment without private memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "client/include/notch/abi.h"
+#include "client/parked.h"
 #include "shm/layout.h"
 #include "shm/segment_file.h"
 
@@ -26,7 +28,9 @@ struct Wiped {
   void* columns[NOTCH_SHARED_COLUMN + 1];
   std::uint64_t lock;                            // the holder's thread pointer, 0: free
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
-  std::uint32_t attached;                        // 1: yes; 2: tried, and there is no memory at all
+  shm::Segment* segment;                         // null: not tried, or no memory at all
+  std::uint32_t failed;                          // 1: tried, and there was no memory at all
+  Parked parked;                                 // under the lock
 };
 
 // Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
@@ -59,13 +63,19 @@ class RegistryLock {
   bool held_;
 };
 
-// Makes the private memory, once; false if there is none, and then nothing is ever counted.
+// Makes the private memory if there is none; false if there can be none, and until a later call
+// has more luck nothing is counted. Async-signal-safe.
 bool prepare() noexcept;
 
+// Whether the caller may spend time on another try, where the last one failed.
+enum class Attach { kFirst, kAgain };
+
 // Attaches this process (or this forked child) if it is not, and if that can be. Signals wait for
-// it: the add of a handler in between would find neither a column nor the lock. Called before the
-// lock is taken.
-void attach() noexcept;
+// it: the add of a handler in between would find neither a column nor the lock. A process that had
+// to count in private memory tries again at a later kAgain: after a second, then after two, four,
+// and so on; and takes with it what it has counted. Called before the lock is taken.
+// REQUIRES: prepare().
+void attach(Attach attempt = Attach::kFirst) noexcept;
 
 // The segment, attaching as attach() if a fork came behind that. Null if that cannot be.
 // REQUIRES: the lock is held.
@@ -81,9 +91,8 @@ std::byte* shared_column() noexcept;
 // free: an add does not wait, its next one may have more luck.
 void adopt_column() noexcept;
 
-// Clears the thread's rseq_cs, which points into the code of an add that was given up: that code
-// may be unloaded before the kernel looks (C4 of cell.h).
-void leave_section() noexcept;
+// Where a handler counts whose own thread holds the lock: an offset of parked.h, or 0.
+std::uint64_t park_observation(const ParkedBucket& bucket) noexcept;
 
 // The environment's words, once. REQUIRES: the lock is held.
 void read_settings_locked() noexcept;
@@ -97,7 +106,9 @@ bool commit_cells_locked(std::uint64_t cells) noexcept;
 
 bool sealed() noexcept;
 void seal() noexcept;
-bool counts_by_rseq() noexcept;
+
+// NOTCH_DEBUG is set.
+bool debugging() noexcept;
 
 // Writes a line to standard error if NOTCH_DEBUG is set. Parts are joined.
 void debug_line(const char* a, const char* b = "", const char* c = "", const char* d = "") noexcept;
