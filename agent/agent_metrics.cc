@@ -54,11 +54,12 @@ void declare_segments(const CollectStats& stats, std::uint64_t ignored_names,
                       Declarations& declare) {
   MetricFamily& segments =
       declare.family("notch_agent_segments", "Segment files known, by state.", MetricType::Gauge);
-  const std::array<std::pair<const char*, std::uint64_t>, 5> states = {
+  const std::array<std::pair<const char*, std::uint64_t>, 6> states = {
       {{"live", stats.live_segments},
        {"dead", stats.dead_segments},
        {"nameless", stats.nameless_segments},
        {"rejected", stats.rejected_segments},
+       {"waiting", stats.waiting_segments},
        {"unremoved", stats.unremoved_segments}}};
   for (const auto& [state, count] : states) {
     Declarations::point(segments, {{"state", state}}, static_cast<double>(count));

@@ -7,6 +7,7 @@
 //   G2  Every slot of a run belongs to a row that counts this segment among its living.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -80,6 +81,9 @@ struct Binding {
   std::uint64_t cells = 0;         // bound so far
   std::uint64_t bound_series = 0;  // those not left out
   bool contested = false;          // left a family out for another's definition
+
+  // Set by the tally: where it stands among those attached.
+  std::size_t place = 0;
 
   // Adds to the last run if it goes on there.
   void add_run(const Run& run) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <tuple>
 #include <utility>
 
@@ -30,7 +31,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   tally_.restore(recovered);
   recovered.families = {};
   recovered.rows = {};
-  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment);
+  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment, -1);
   return result;
 }
 
@@ -51,15 +52,17 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
-  if (reject == Reject::kGone) return nullptr;
-  if (reject == Reject::kNone && found_again(segment->file.identity())) return nullptr;
+  if (reject == Reject::kUnreadable || reject == Reject::kNotMapped) {
+    keep_waiting(name, segment->file, reject_name(reject));
+    return nullptr;
+  }
   const char* reason = nullptr;
-  bool for_want_of_room = false;
+  if (reject == Reject::kGone || (reject == Reject::kNone && found_again(segment->file))) {
+    waiting_.forget(name);
+    return nullptr;
+  }
   if (reject != Reject::kNone) {
     reason = reject_name(reject);
-    for_want_of_room = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
-  } else if (is_unremoved(segment->file.identity())) {
-    return nullptr;
   } else if (const shm::Fault fault =
                  segment->reader.attach(segment->file.bytes(), options_.reader_limits);
              fault != shm::Fault::kNone) {
@@ -67,35 +70,55 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   } else {
     reason = read_claims(*segment);
   }
-  const std::uint32_t uid = segment->file.owner_uid();
-  const std::uint64_t bytes = segment->reader.claimed_bytes();
   if (reason == nullptr) {
-    while ((reason = quota_.refusal(uid, bytes)) != nullptr && end_oldest_lingering(now)) {
+    if (const char* refusal = room_refusal(*segment, now)) {
+      keep_waiting(name, segment->file, refusal);
+      return nullptr;
     }
-    for_want_of_room = reason != nullptr;
   }
+  waiting_.forget(name);
   if (reason != nullptr) {
-    rejected_.add(directory_fd_, name, reason, for_want_of_room);
+    rejected_.add(directory_fd_, name, reason);
     return nullptr;
   }
-  const SegmentUsage usage = {1, bytes, 0, 0};
-  quota_.change(uid, {}, usage);
-  segment->usage = usage;
+  segment->usage = {1, segment->reader.claimed_bytes(), 0, 0};
+  quota_.change(segment->file.owner_uid(), {}, segment->usage);
+  by_identity_[segment->file.identity()] = segment.get();
   return segment;
 }
 
-// A file that was given another name is read already: taken as new, it would count twice.
-bool Collect::found_again(const SegmentIdentity& named) {
-  for (const auto& segment : segments_) {
-    if (segment == nullptr || !segment->nameless) continue;
-    const SegmentIdentity& known = segment->file.identity();
-    if (known.inode != named.inode || known.birth_ns != named.birth_ns) continue;
-    segment->file.take_name(named.file_name);
-    segment->nameless = false;
-    by_name_[named.file_name] = segment.get();
+const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
+  const char* refusal = nullptr;
+  do {
+    refusal = quota_.refusal(segment.file.owner_uid(), segment.reader.claimed_bytes());
+  } while (refusal != nullptr && end_oldest_lingering(now));
+  return refusal;
+}
+
+void Collect::keep_waiting(const std::string& name, const MappedSegment& file, const char* reason) {
+  const bool was_opened = file.file() >= 0;
+  const auto owner = was_opened ? std::optional(file.owner_uid()) : std::nullopt;
+  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count_waiting(reason);
+}
+
+// A file that was given another name is read already, or folded: taken as new, it would count
+// twice.
+bool Collect::found_again(const MappedSegment& named) {
+  const SegmentIdentity& identity = named.identity();
+  if (folded_files_.holds(identity)) {
+    if (folded_files_.remove_found(directory_fd_, identity, named.file())) {
+      ledger_.removed(identity);
+    }
     return true;
   }
-  return false;
+  const auto known = by_identity_.find(identity);
+  if (known == by_identity_.end()) return false;
+  LiveSegment& segment = *known->second;
+  if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
+  segment.file.take_name(identity.file_name);
+  segment.nameless = false;
+  by_name_[identity.file_name] = &segment;
+  return true;
 }
 
 const char* Collect::read_claims(LiveSegment& segment) {
@@ -118,6 +141,7 @@ void Collect::take(std::unique_ptr<LiveSegment> segment, const Moment& now) {
   taken.binding = new_binding(taken);
   tally_.attach(*taken.binding);
   by_name_[taken.file.identity().file_name] = &taken;
+  taken.place = segments_.size();
   segments_.push_back(std::move(segment));
   const shm::Fault fault = follow(taken);
   if (fault != shm::Fault::kNone) eject(taken, shm::fault_name(fault), now);
@@ -151,7 +175,7 @@ void Collect::update_usage(LiveSegment& segment) {
 void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now) {
   tally_.detach(*segment.binding, now);
   const std::string& name = segment.file.identity().file_name;
-  if (!segment.nameless) rejected_.add(directory_fd_, name, reason, false);
+  if (!segment.nameless) rejected_.add(directory_fd_, name, reason);
   let_go(segment);
 }
 
@@ -160,18 +184,22 @@ void Collect::let_go(LiveSegment& segment) {
   quota_.change(segment.file.owner_uid(), segment.usage, {});
   room_came_ = true;
   if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
-  for (auto& owned : segments_) {
-    if (owned.get() == &segment) owned = nullptr;
-  }
+  by_identity_.erase(segment.file.identity());
+  segments_[segment.place] = nullptr;
+  any_let_go_ = true;
 }
 
+// Once for all that a call let go: each costs the same however many there are.
 void Collect::drop_let_go() {
+  if (!std::exchange(any_let_go_, false)) return;
   std::erase(segments_, nullptr);
+  for (std::size_t place = 0; place < segments_.size(); ++place) segments_[place]->place = place;
 }
 
 void Collect::removed(std::span<const std::string> names) {
   for (const std::string& name : names) {
     rejected_.forget(name);
+    waiting_.forget(name);
     const auto found = by_name_.find(name);
     if (found == by_name_.end()) continue;
     found->second->nameless = true;
@@ -245,8 +273,9 @@ CollectStats Collect::stats() const {
     for (std::size_t i = 0; i < stats.drops.size(); ++i) stats.drops[i] += segment->drops[i];
   }
   stats.rejected_segments = rejected_.count();
+  stats.waiting_segments = waiting_.count();
   stats.rejected = rejected_.by_reason();
-  stats.unremoved_segments = unremoved_.size();
+  stats.unremoved_segments = folded_files_.count();
   stats.series = quota_.total().series;
   stats.claimed_bytes = quota_.total().bytes;
   stats.rows = tally_.rows();

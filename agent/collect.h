@@ -33,6 +33,7 @@
 
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
+#include "agent/folded_files.h"
 #include "agent/ledger.h"
 #include "agent/live_segment.h"
 #include "agent/mapped_segment.h"
@@ -40,6 +41,7 @@
 #include "agent/segment_quota.h"
 #include "agent/snapshot.h"
 #include "agent/tally.h"
+#include "agent/waiting_files.h"
 
 namespace notch::agent {
 
@@ -75,7 +77,8 @@ class Collect {
   // at unless a catalogue grew.
   Snapshot gather(const Moment& now);
 
-  // Finds the dead and folds them, drops what is past its retention, looks again at rejected files.
+  // Finds the dead and folds them, takes what waited for their room, drops what is past its
+  // retention, looks again at rejected files.
   // Cost: one flock per living segment, one write per batch of dead ones, one unlink each.
   void sweep(const Moment& now);
 
@@ -86,7 +89,9 @@ class Collect {
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
-  bool found_again(const SegmentIdentity& named);
+  const char* room_refusal(const LiveSegment& segment, const Moment& now);
+  void keep_waiting(const std::string& name, const MappedSegment& file, const char* reason);
+  bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
@@ -104,10 +109,7 @@ class Collect {
   const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);
-  bool remove_file(const SegmentIdentity& segment) const;
-  void remove_folded(SegmentIdentity segment);
-  bool is_unremoved(const SegmentIdentity& segment) const;
-  void retry_unremoved();
+  void remove_folded(const SegmentIdentity& segment, int file);
   void count_end(const LiveSegment& segment);
   void compact_ledger(const Moment& now);
 
@@ -120,9 +122,12 @@ class Collect {
   Ledger ledger_;
   SegmentQuota quota_;
   RejectedFiles rejected_;
+  WaitingFiles waiting_;
   Segments segments_;  // null: let go in this call
+  bool any_let_go_ = false;
   std::unordered_map<std::string, LiveSegment*> by_name_;
-  std::vector<SegmentIdentity> unremoved_;  // folded; their files could not be removed
+  std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
+  FoldedFiles folded_files_;
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().

@@ -1,16 +1,10 @@
 // What happens to the dead: found by their free locks, read a last time, folded into the ledger in
 // batches, their files removed.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
 #include "agent/collect.h"
 #include "agent/process_end.h"
-#include "agent/segment_identity.h"
 #include "shm/injection_point.h"
 
 namespace notch::agent {
@@ -21,20 +15,11 @@ constexpr std::size_t kBatchSeries = 50'000;
 constexpr std::uint64_t kFoldRetry_s = 1;
 constexpr std::size_t kMostFailures = 4;  // per sweep
 constexpr std::uint64_t kLook_s = 10;
+constexpr std::size_t kMostUnopened = 4096;     // per look
 constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 constexpr std::size_t kMaxServices = 1000;
 constexpr const char* kOtherServices = "(others)";
-
-// False if there is no such file.
-bool identity_of(int directory_fd, const std::string& name, SegmentIdentity& identity) {
-  struct statx status {};
-  if (::statx(directory_fd, name.c_str(), AT_SYMLINK_NOFOLLOW, kIdentityStatxMask, &status) != 0) {
-    return false;
-  }
-  identity = agent::identity_of(status, name);
-  return true;
-}
 
 }  // namespace
 
@@ -45,6 +30,7 @@ void Collect::sweep(const Moment& now) {
   } else {
     fold_dead(now);
   }
+  if (std::exchange(room_came_, false)) add(waiting_.next(quota_), now);
   make_contested_anew(now);
   if (options_.retention_s != 0 && now.unix_s >= next_retention_unix_s_) {
     stats_.retired_rows += tally_.retire(now, options_.retention_s);
@@ -53,8 +39,11 @@ void Collect::sweep(const Moment& now) {
   }
   if (now.unix_s >= next_look_unix_s_) {
     next_look_unix_s_ = now.unix_s + kLook_s;
-    retry_unremoved();
-    add(rejected_.take_changed(directory_fd_, std::exchange(room_came_, false)), now);
+    for (const SegmentIdentity& gone : folded_files_.look_again(directory_fd_)) {
+      ledger_.removed(gone);
+    }
+    add(rejected_.take_changed(directory_fd_), now);
+    add(waiting_.next_unopened(kMostUnopened), now);
   }
   if (!options_.tally.per_process) compact_ledger(now);
   tally_.compact_if_worth();
@@ -157,7 +146,7 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
     drafts[i].changes = std::move(folds[i].rows);
     tally_.apply_fold(drafts[i], *segments[i]->binding, now);
     NOTCH_INJECTION_POINT("collect.before_remove");
-    remove_folded(segments[i]->file.identity());
+    remove_folded(segments[i]->file.identity(), segments[i]->file.file());
     NOTCH_INJECTION_POINT("collect.after_remove");
     let_go(*segments[i]);
     ++stats_.folds;
@@ -165,35 +154,15 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
   return true;
 }
 
-bool Collect::remove_file(const SegmentIdentity& segment) const {
-  SegmentIdentity there;
-  if (!identity_of(directory_fd_, segment.file_name, there) || there != segment) return true;
-  return ::unlinkat(directory_fd_, segment.file_name.c_str(), 0) == 0 || errno == ENOENT;
-}
-
-void Collect::remove_folded(SegmentIdentity segment) {
-  if (remove_file(segment)) {
-    ledger_.removed(segment);
-  } else {
-    unremoved_.push_back(std::move(segment));
-  }
-}
-
-bool Collect::is_unremoved(const SegmentIdentity& segment) const {
-  return std::ranges::find(unremoved_, segment) != unremoved_.end();
-}
-
-void Collect::retry_unremoved() {
-  for (SegmentIdentity& segment : std::exchange(unremoved_, {})) {
-    remove_folded(std::move(segment));
-  }
+void Collect::remove_folded(const SegmentIdentity& segment, int file) {
+  if (folded_files_.remove(directory_fd_, segment, file)) ledger_.removed(segment);
 }
 
 void Collect::end_lingering(const Moment& now) {
   for (auto& segment : segments_) {
     if (!segment->dead || now.unix_s < segment->died_unix_s + options_.linger_s) continue;
     tally_.detach(*segment->binding, now);
-    remove_file(segment->file.identity());
+    remove_segment_file(directory_fd_, segment->file.identity());
     let_go(*segment);
   }
   drop_let_go();
@@ -208,7 +177,7 @@ bool Collect::end_oldest_lingering(const Moment& now) {
   }
   if (oldest == nullptr) return false;
   tally_.detach(*oldest->binding, now);
-  remove_file(oldest->file.identity());
+  remove_segment_file(directory_fd_, oldest->file.identity());
   let_go(*oldest);
   return true;
 }

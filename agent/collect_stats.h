@@ -27,7 +27,8 @@ struct CollectStats {
   std::uint64_t dead_segments = 0;       // waiting to be folded, or (per process) lingering
   std::uint64_t nameless_segments = 0;   // among both: their owner removed the file
   std::uint64_t rejected_segments = 0;   // files remembered as no segments
-  std::uint64_t unremoved_segments = 0;  // folded, but their files cannot be removed
+  std::uint64_t waiting_segments = 0;    // files that there was no room for yet
+  std::uint64_t unremoved_segments = 0;  // folded, but their files are not known to be gone
   std::uint64_t series = 0;              // bound, over all segments
   std::uint64_t rows = 0;
   std::uint64_t slots = 0;

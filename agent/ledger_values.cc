@@ -91,8 +91,7 @@ bool ascending(const Buckets& buckets) noexcept {
 }  // namespace
 
 std::size_t SegmentIdentityHash::operator()(const SegmentIdentity& segment) const noexcept {
-  const std::uint64_t mixed = (segment.inode * 0x9e3779b97f4a7c15ULL) ^ segment.birth_ns;
-  return std::hash<std::string>{}(segment.file_name) ^ static_cast<std::size_t>(mixed);
+  return static_cast<std::size_t>((segment.inode * 0x9e3779b97f4a7c15ULL) ^ segment.birth_ns);
 }
 
 std::uint32_t slot_count(const Family& family) noexcept {

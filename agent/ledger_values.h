@@ -18,13 +18,16 @@
 
 namespace notch::agent {
 
-// Who a segment is, as the kernel tells it: the writer cannot forge it.
+// Who a segment is, as the kernel tells it: the writer cannot forge it. The name is no part of it,
+// as the owner may give the file another at any time.
 struct SegmentIdentity {
   std::uint64_t inode = 0;
   std::uint64_t birth_ns = 0;  // statx btime, 0 where the file system has none
-  std::string file_name;       // within the directory
+  std::string file_name;       // within the directory, when it was last seen
 
-  bool operator==(const SegmentIdentity&) const = default;
+  bool operator==(const SegmentIdentity& other) const noexcept {
+    return inode == other.inode && birth_ns == other.birth_ns;
+  }
 };
 
 struct SegmentIdentityHash {

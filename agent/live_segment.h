@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -40,6 +41,8 @@ struct LiveSegment {
   MappedSegment file;
   shm::SegmentReader reader;
   std::unique_ptr<Binding> binding;
+
+  std::size_t place = 0;  // among collect's segments
 
   // Moved on by each gather.
   SegmentUsage usage;

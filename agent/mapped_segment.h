@@ -75,6 +75,8 @@ class MappedSegment {
   std::span<const std::byte> bytes() const noexcept;
   const SegmentIdentity& identity() const noexcept { return identity_; }
 
+  int file() const noexcept { return file_.get(); }
+
   // The same file under another name, by its identity.
   void take_name(const std::string& name) { identity_.file_name = name; }
 

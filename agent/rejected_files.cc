@@ -14,23 +14,18 @@ bool RejectedFiles::look_at(int directory_fd, const std::string& name, Look& loo
   return true;
 }
 
-void RejectedFiles::add(int directory_fd, const std::string& name, const char* reason,
-                        bool for_want_of_room) {
+void RejectedFiles::add(int directory_fd, const std::string& name, const char* reason) {
   ++by_reason_[reason];
-  Rejected rejected;
-  rejected.for_want_of_room = for_want_of_room;
-  if (files_.size() < kMaxRemembered && look_at(directory_fd, name, rejected.look)) {
-    files_[name] = rejected;
-  }
+  Look look;
+  if (files_.size() < kMaxRemembered && look_at(directory_fd, name, look)) files_[name] = look;
 }
 
-std::vector<std::string> RejectedFiles::take_changed(int directory_fd, bool room_came) {
+std::vector<std::string> RejectedFiles::take_changed(int directory_fd) {
   std::vector<std::string> changed;
   for (auto file = files_.begin(); file != files_.end();) {
     Look look;
     const bool gone = !look_at(directory_fd, file->first, look);
-    const Rejected& rejected = file->second;
-    const bool again = look != rejected.look || (rejected.for_want_of_room && room_came);
+    const bool again = look != file->second;
     if (!gone && again) changed.push_back(file->first);
     file = gone || again ? files_.erase(file) : std::next(file);
   }

@@ -4,7 +4,8 @@
 //
 // Invariants
 //   Y1  A rejection is counted once per file and look; a file that did not change is not looked at
-//       again, unless it was refused for want of room and room came.
+//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted
+//       here.
 //   Y2  At most kMaxRemembered files are remembered; others are counted, but never looked at again.
 #pragma once
 
@@ -23,12 +24,13 @@ inline constexpr std::size_t kMaxRemembered = 20'000;
 class RejectedFiles {
  public:
   // `reason` must live for ever.
-  void add(int directory_fd, const std::string& name, const char* reason, bool for_want_of_room);
+  void add(int directory_fd, const std::string& name, const char* reason);
+  void count_waiting(const char* reason) { ++by_reason_[reason]; }
   void forget(const std::string& name) { files_.erase(name); }
 
   // Forgets files that are gone, and hands out, forgetting them, those worth another look. Cost: a
   // stat per remembered file.
-  std::vector<std::string> take_changed(int directory_fd, bool room_came);
+  std::vector<std::string> take_changed(int directory_fd);
 
   std::size_t count() const noexcept { return files_.size(); }
   const std::map<std::string_view, std::uint64_t>& by_reason() const noexcept { return by_reason_; }
@@ -40,13 +42,9 @@ class RejectedFiles {
     std::int64_t changed_ns = 0;
     bool operator==(const Look&) const = default;
   };
-  struct Rejected {
-    Look look;
-    bool for_want_of_room = false;
-  };
   static bool look_at(int directory_fd, const std::string& name, Look& look);
 
-  std::unordered_map<std::string, Rejected> files_;
+  std::unordered_map<std::string, Look> files_;
   std::map<std::string_view, std::uint64_t> by_reason_;
 };
 

@@ -51,4 +51,12 @@ std::uint64_t SegmentQuota::cells_left(std::uint32_t uid) const {
                   left(limits_.total.cells, total_.cells));
 }
 
+std::uint64_t SegmentQuota::segments_left(std::uint32_t uid) const {
+  return std::min(left(limits_.per_uid.segments, of(uid).segments), all_segments_left());
+}
+
+std::uint64_t SegmentQuota::all_segments_left() const {
+  return left(limits_.total.segments, total_.segments);
+}
+
 }  // namespace notch::agent

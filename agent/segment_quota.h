@@ -39,6 +39,8 @@ class SegmentQuota {
 
   std::uint64_t series_left(std::uint32_t uid) const;
   std::uint64_t cells_left(std::uint32_t uid) const;
+  std::uint64_t segments_left(std::uint32_t uid) const;
+  std::uint64_t all_segments_left() const;
   const SegmentUsage& total() const noexcept { return total_; }
 
  private:

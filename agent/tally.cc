@@ -123,6 +123,7 @@ std::uint32_t Tally::bind_chunk(std::uint32_t row, std::int32_t chunk, bool nega
 }
 
 void Tally::attach(Binding& binding) {
+  binding.place = bindings_.size();
   bindings_.push_back(&binding);
 }
 
@@ -140,7 +141,9 @@ void Tally::detach(Binding& binding, const Moment& now) {
   binding.families.clear();
   binding.chunks.clear();
   binding.runs.clear();
-  std::erase(bindings_, &binding);
+  bindings_[binding.place] = bindings_.back();
+  bindings_[binding.place]->place = binding.place;
+  bindings_.pop_back();
 }
 
 bool Tally::outlives(const RowRecord& row) const {

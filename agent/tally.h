@@ -186,7 +186,7 @@ class Tally {
   SlotStore slots_;
   std::vector<NativeRow> natives_;
   ExemplarStore exemplars_;
-  std::vector<Binding*> bindings_;
+  std::vector<Binding*> bindings_;  // in no order
 
   std::shared_ptr<const Layout> layout_;  // null: rows came or went since it was made
   std::uint32_t ledger_rows_ = 0;

@@ -86,6 +86,13 @@ def _agent_claims():
                 "scrape_bench",
                 cost_over("notch_scrape_many_segments", "read_memory_many_segments"), "x",
                 at_most=3)
+    yield Claim("A death folded among 10,000, over one among 1,000", "deaths_bench",
+                lambda rows: rows["deaths/10000"].real_ns / rows["deaths/1000"].real_ns, "x",
+                at_most=2)
+    yield Claim("Leaving the tally among 50,000 segments, over leaving it among 1,000",
+                "deaths_bench",
+                lambda rows: rows["detaches/50000"].real_ns / rows["detaches/1000"].real_ns, "x",
+                at_most=4)
     yield Claim("Agent at rest, 100 living segments, no scrape, share of a CPU", "agent_cost",
                 lambda rows: rows["agent_at_rest"].counters["cpu_percent"], " %", at_most=0.1)
     yield Claim("Agent memory after a scrape, over 20 MiB and 250 bytes a series", "agent_cost",

@@ -51,6 +51,10 @@ class Smoke(unittest.TestCase):
         path = os.path.join(PROGRAMS, "bench", "scrape_bench")
         self.judge("scrape_bench", self.rows_of(path, *BRIEFLY, NOTCH_BENCH_SCALE="50"))
 
+    def test_deaths(self):
+        path = os.path.join(PROGRAMS, "bench", "deaths_bench")
+        self.judge("deaths_bench", self.rows_of(path, "--benchmark_repetitions=2"))
+
     def test_attach(self):
         path = os.path.join(PROGRAMS, "bench", "attach_bench")
         self.judge("attach_bench", self.rows_of(path, *BRIEFLY))

@@ -80,7 +80,7 @@ void Catalogue::grow_string_table() noexcept {
 }
 
 std::uint64_t Catalogue::used() const noexcept {
-  return shm::observe(published_) & 0xffffffffU;
+  return shm::observe(published_) & 0xffffffffU;  // [tag: log-used]
 }
 std::uint64_t Catalogue::next_cell() const noexcept {
   return shm::read_alone(next_cell_);

@@ -6,7 +6,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,22 +26,12 @@ constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 512;
 constexpr std::uint64_t kCommittedCatalogueBytes = 4 * 1024;
 
-// Of the address space a program may take (RLIMIT_AS), at most one part in this many is for the
-// private memory, and two for the segment: what it needs for its threads' stacks must stay.
-constexpr std::uint64_t kShareOfLimit = 32;
-
-// The private memory, one mapping: Wiped, how long the log is, the tables' first block, the log.
-// Up to the log's first bytes it is usable from the start.
-constexpr std::uint64_t kLengthOffset = shm::round_to_page(sizeof(Wiped));
-constexpr std::uint64_t kTablesOffset = kLengthOffset + sizeof(std::uint64_t);
-constexpr std::uint64_t kLogOffset = kLengthOffset + std::uint64_t{192} * 1024;
-constexpr std::uint64_t kUsableAtFirst = kLogOffset + kFirstLogBytes;
+// How far the process is closed to system calls of ours.
+constexpr std::uint32_t kNoGrowth = 1;
+constexpr std::uint32_t kNoCalls = 2;
 
 // Kept across a fork; written before the first definition returns, but for what says otherwise.
 struct State {
-  std::byte* memory = nullptr;  // goes once from null to the private memory
-  std::uint32_t no_memory = 0;  // 1: the last try found none
-
   // Under the lock.
   Settings settings{};  // read when the first segment is made
   bool settings_read = false;
@@ -52,45 +41,12 @@ struct State {
   shm::Segment segments[2];          // the second, for a process that counted in private memory
   shm::Segment* current = segments;  // that Wiped::segment points to, or a parent's did
 
-  std::uint32_t sealed = 0;     // goes once from 0 to 1
+  std::uint32_t sealed = 0;     // 0, kNoGrowth, kNoCalls: only rises
   sigset_t mask_before_fork{};  // of the thread that is forking
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
-
-// Null if there is no private memory.
-Wiped* wiped() noexcept {
-  return reinterpret_cast<Wiped*>(shm::observe(state.memory));  // [tag: private-memory]
-}
-
-std::uint64_t& log_bytes(std::byte* memory) noexcept {
-  return *reinterpret_cast<std::uint64_t*>(memory + kLengthOffset);
-}
-
-// What one part of the address space is that a program under a limit can spare; else no bound.
-std::uint64_t spare_address_space() noexcept {
-  struct rlimit limit {};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return ~std::uint64_t{0};
-  return limit.rlim_cur / kShareOfLimit;
-}
-
-// Signals wait while this lives.
-class NoSignals {
- public:
-  NoSignals() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  NoSignals(const NoSignals&) = delete;
-  NoSignals& operator=(const NoSignals&) = delete;
-  ~NoSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_;
-};
 
 // Another thread was making the segment while this child was made by a bare clone, which runs no
 // handler: the child has its descriptor,
@@ -105,30 +61,6 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
   const bool is_ours = segment.inode != 0 ? file.st_ino == segment.inode
                                           : S_ISREG(file.st_mode) && (file.st_mode & 07137) == 0;
   if (is_ours) ::close(fd);
-}
-
-bool take_registry_lock(RegistryLock::Wait wait) noexcept {
-  Wiped* const own = wiped();
-  if (own == nullptr) return false;
-  const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(own->lock, self); ++spins) {
-    if (wait == RegistryLock::Wait::kNot || shm::read_alone(own->lock) == self) return false;
-    if (spins < 4096) {
-      shm::pause();
-    } else if (!sealed()) {
-      sched_yield();
-    }
-  }
-  return true;
-}
-
-// A handler may park an observation until the very moment the lock is free.
-void release_registry_lock() noexcept {
-  Wiped& own = *wiped();
-  do {
-    if (any_parked(own.parked)) settle_parked(own.parked);
-    shm::publish(own.lock, std::uint64_t{0});  // [tag: registry-lock]
-  } while (any_parked(own.parked) && take_registry_lock(RegistryLock::Wait::kNot));
 }
 
 // A child must not be forked while another thread makes the segment: it would inherit the
@@ -176,33 +108,13 @@ void after_fork_in_child() noexcept {
   errno = saved_errno;
 }
 
-// Several threads may do so at once, and a child may be forked from amid them: the first to publish
-// its own wins.
-bool map_private_memory() noexcept {
-  const std::uint64_t spare = spare_address_space();
-  const std::uint64_t most = kLogOffset + kCatalogueBytes;
-  std::uint64_t bytes = spare < kUsableAtFirst ? kUsableAtFirst : spare < most ? spare : most;
-  bytes = bytes / shm::kPageBytes * shm::kPageBytes;
-  shm::Reservation memory;
-  if (!memory.reserve(bytes) && !memory.reserve(bytes = kUsableAtFirst)) return false;
-  std::byte* const base = memory.base();
-  if (!memory.commit(0, kUsableAtFirst) || madvise(base, kLengthOffset, MADV_WIPEONFORK) != 0) {
-    memory.release();
-    return false;
-  }
-  log_bytes(base) = bytes - kLogOffset;
-  std::byte* const none = nullptr;
-  if (!shm::publish_first(state.memory, none, base)) memory.release();  // [tag: private-memory]
-  return true;
-}
-
 // The tables behind the private memory, once. A child forked amid this does it again.
 bool prepare_tables_locked() noexcept {
   if (state.tables_ready) return true;
-  std::byte* const memory = state.memory;
-  private_memory().start(memory + kTablesOffset, kLogOffset - kTablesOffset);
-  state.tables_ready = catalogue().prepare(memory + kLogOffset, log_bytes(memory)) &&
-                       prepare_registry() && prepare_series_index();
+  const PrivateParts parts = private_parts();
+  private_memory().start(parts.tables, parts.tables_bytes);
+  state.tables_ready = catalogue().prepare(parts.log, parts.log_bytes) && prepare_registry() &&
+                       prepare_series_index();
   return state.tables_ready;
 }
 
@@ -213,15 +125,20 @@ shm::SegmentPlan plan() noexcept {
   plan.mode = counting_mode;
   plan.columns = wanted_columns();
   plan.cells = kCells;
-  plan.catalogue_bytes = log_bytes(state.memory);
   const std::uint64_t cells = catalogue().next_cell();
   const std::uint64_t bytes = catalogue().used();
   plan.committed_cells = cells > kCommittedCells ? cells : kCommittedCells;
   plan.committed_catalogue_bytes =
       bytes > kCommittedCatalogueBytes ? bytes : kCommittedCatalogueBytes;
+  // A child may be under a limit that its parent, which made the log, was not.
   const std::uint64_t spare = spare_address_space();
+  const std::uint64_t log_bytes = private_parts().log_bytes;
+  plan.catalogue_bytes = spare < log_bytes ? spare : log_bytes;
+  if (plan.catalogue_bytes < plan.committed_catalogue_bytes * 2)
+    plan.catalogue_bytes = plan.committed_catalogue_bytes * 2;
+  if (plan.catalogue_bytes < kFirstLogBytes) plan.catalogue_bytes = kFirstLogBytes;
   while (plan.cells > plan.committed_cells * 2 && plan.cells > kCommittedCells * 2 &&
-         plan.cells * shm::kCellBytes * plan.columns / 2 > spare) {
+         plan.cells * shm::kCellBytes * plan.columns > spare) {
     plan.cells /= 2;
   }
   return plan;
@@ -243,17 +160,23 @@ bool make_segment(shm::Segment& segment) noexcept {
   return false;
 }
 
-void commit_running_column(shm::Segment& segment) noexcept {
-  if (!counts_by_rseq()) return;
-  const std::int32_t id = concurrency_id();
+void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= NOTCH_SHARED_COLUMN) return;
   const auto index = static_cast<std::uint32_t>(id) + 1;
   void*& entry = wiped()->columns[id];
   if (shm::read_alone(entry) != nullptr || !shm::commit_column(segment, index)) return;
   // Release: the column's memory is there before anyone adds to it. The acquire is the address
-  // dependency of the section in cell.h, which loads the pointer and then uses it. [tag:
-  // column-pointer]
+  // dependency of the section in cell.h, which loads the pointer and then uses it.
+  // [tag: column-pointer]
   shm::publish(entry, static_cast<void*>(segment.column(index)));
+}
+
+void commit_running_column(shm::Segment& segment) noexcept {
+  if (counts_by_rseq()) commit_column_of(concurrency_id(), segment);
+}
+
+bool may_not_attach() noexcept {
+  return shm::read_alone(state.sealed) == kNoCalls;
 }
 
 // From here on adds find their columns.
@@ -262,6 +185,7 @@ void publish_columns(shm::Segment& segment) noexcept {
   shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
   shm::publish(own.segment, &segment);              // [tag: attached]
   commit_running_column(segment);
+  // [tag: column-pointer] As commit_column_of().
   shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
 }
 
@@ -291,6 +215,23 @@ shm::Segment* attach_first() noexcept {
   return &segment;
 }
 
+// From here on adds wait for the lock.
+void take_columns(const shm::Segment& old, void** columns) noexcept {
+  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
+    columns[id] = wiped()->columns[id];
+    // Relaxed is enough: what is read on the strength of a null is the lock.
+    shm::write_alone(wiped()->columns[id], static_cast<void*>(nullptr));
+  }
+  shm::write_alone(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
+}
+
+void give_columns_back(const shm::Segment& old, void* const* columns) noexcept {
+  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id)
+    shm::publish(wiped()->columns[id], columns[id]);  // [tag: column-pointer]
+  // [tag: column-pointer]
+  shm::publish(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(old.column(0)));
+}
+
 // Of a process that counts in private memory. Without luck all is as it was.
 void attach_late(shm::Segment& old) noexcept {
   shm::Segment& segment = state.segments[&old == state.segments ? 1 : 0];
@@ -299,19 +240,12 @@ void attach_late(shm::Segment& old) noexcept {
     old.system_errno = segment.system_errno;
     return state.retries.failed();
   }
-  Wiped& own = *wiped();
   void* columns[shm::kMaxColumns - 1];
-  const std::uint32_t ids = old.column_capacity - 1;
-  for (std::uint32_t id = 0; id < ids; ++id) {
-    columns[id] = own.columns[id];
-    shm::publish(own.columns[id], static_cast<void*>(nullptr));
-  }
-  shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
+  take_columns(old, columns);
   end_sections();
   if (!copy_counts(old, segment, catalogue().next_cell())) {
     shm::discard_segment(segment);
-    for (std::uint32_t id = 0; id < ids; ++id) shm::publish(own.columns[id], columns[id]);
-    shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(old.column(0)));
+    give_columns_back(old, columns);
     return state.retries.failed();
   }
   catalogue().copy_to(segment);
@@ -326,30 +260,6 @@ bool is_retry_due(const shm::Segment& segment) noexcept {
 
 }  // namespace
 
-NoCancellation::NoCancellation() noexcept {
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
-}
-
-NoCancellation::~NoCancellation() {
-  pthread_setcancelstate(before_, nullptr);
-}
-
-RegistryLock::RegistryLock(Wait wait) noexcept : held_(take_registry_lock(wait)) {}
-
-RegistryLock::~RegistryLock() {
-  if (held_) release_registry_lock();
-}
-
-bool prepare() noexcept {
-  if (wiped() != nullptr) return true;
-  find_counting_mode();
-  const int saved_errno = errno;
-  const bool mapped = map_private_memory();
-  errno = saved_errno;
-  shm::write_alone(state.no_memory, std::uint32_t{mapped ? 0U : 1U});
-  return mapped;
-}
-
 shm::Segment* attached_segment() noexcept {
   const Wiped* const own = wiped();
   return own == nullptr ? nullptr : shm::observe(own->segment);  // [tag: attached]
@@ -357,14 +267,16 @@ shm::Segment* attached_segment() noexcept {
 
 shm::Segment* attach_locked() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) return segment;
-  return sealed() || shm::read_alone(wiped()->failed) != 0 ? nullptr : attach_first();
+  return may_not_attach() || shm::read_alone(wiped()->failed) != 0 ? nullptr : attach_first();
 }
 
 void attach(Attach attempt) noexcept {
   Wiped& own = *wiped();
+  // [tag: column-pointer]
   const bool has_column = shm::observe(own.columns[NOTCH_SHARED_COLUMN]) != nullptr;
-  if (attempt == Attach::kFirst && (has_column || shm::observe(own.failed) != 0)) return;
-  if (sealed()) return;
+  const bool has_failed = shm::observe(own.failed) != 0;  // [tag: attached]
+  if (attempt == Attach::kFirst && (has_column || has_failed)) return;
+  if (may_not_attach()) return;
   if (has_column && !is_retry_due(*attached_segment())) return;
   const NoSignals whole;
   const RegistryLock lock;
@@ -375,13 +287,24 @@ void attach(Attach attempt) noexcept {
     attach_late(*segment);
 }
 
+void attach_with_columns(std::uint32_t ids) noexcept {
+  if (may_not_attach()) return;
+  const NoSignals whole;
+  const RegistryLock lock;
+  shm::Segment* const segment = lock ? attach_locked() : nullptr;
+  for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < segment->column_capacity;
+       ++id) {
+    commit_column_of(static_cast<std::int32_t>(id), *segment);
+  }
+}
+
 std::byte* shared_column() noexcept {
-  if (wiped() == nullptr && (shm::read_alone(state.no_memory) != 0 || !prepare())) return nullptr;
+  if (wiped() == nullptr && (is_without_memory() || !prepare())) return nullptr;
   void*& entry = wiped()->columns[NOTCH_SHARED_COLUMN];
-  if (void* const shared = shm::observe(entry); shared != nullptr)
+  if (void* const shared = shm::observe(entry); shared != nullptr)  // [tag: column-pointer]
     return static_cast<std::byte*>(shared);
   attach();
-  return static_cast<std::byte*>(shm::observe(entry));
+  return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
 }
 
 void read_settings_locked() noexcept {
@@ -409,7 +332,7 @@ void drop(shm::DropReason reason, std::uint64_t count) noexcept {
   const auto index = static_cast<std::size_t>(reason);
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) {
     shm::add_alone(segment->header().drops[index], count);
-  } else if (shm::read_alone(state.no_memory) == 0 && prepare()) {
+  } else if (!is_without_memory() && prepare()) {
     shm::add_alone(wiped()->early_drops[index], count);
   }
 }
@@ -438,8 +361,21 @@ bool commit_cells_locked(std::uint64_t cells) noexcept {
 bool sealed() noexcept {
   return shm::read_alone(state.sealed) != 0;
 }
+void close_growth() noexcept {
+  if (!sealed()) shm::write_alone(state.sealed, kNoGrowth);
+}
 void seal() noexcept {
-  shm::write_alone(state.sealed, std::uint32_t{1});
+  shm::write_alone(state.sealed, kNoCalls);
+}
+
+void begin() noexcept {
+  find_counting_mode();
+  pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
+}
+
+void end() noexcept {
+  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
+    shm::close_segment(*segment);
 }
 
 bool debugging() noexcept {
@@ -458,18 +394,18 @@ void debug_line(const char* a, const char* b, const char* c, const char* d) noex
   errno = saved_errno;
 }
 
+#ifndef NOTCH_LIFE_ELSEWHERE  // preload/life.cc
 namespace {
 
 [[gnu::constructor(101)]] void at_load() {
-  find_counting_mode();
-  pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
+  begin();
 }
 
 [[gnu::destructor(101)]] void at_exit() {
-  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
-    shm::close_segment(*segment);
+  end();
 }
 
 }  // namespace
+#endif
 
 }  // namespace notch::client

@@ -1,16 +1,12 @@
-// The one state of a process: its segment, its columns, its lock; what a fork wipes and what it
-// keeps. Called by: abi.cc (the exported calls), registry, series_index, catalogue.
+// The one state of a process: its segment and its columns, from the first definition to the end.
+// Called by: abi.cc (the exported calls), registry, series_index, catalogue.
 //
 // Invariants
-//   P1  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
-//       so no column, no lock held, not attached. Everything else is inherited as it was.
-//   P2  Whatever is inherited is append-only and published last, so a child forked in the middle of
-//       another thread's registration sees the registry from before it.
-//   P3  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
+//   P1  What a fork does not wipe is append-only and published last, so a child forked in the
+//       middle of another thread's registration sees the registry from before it.
+//   P2  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
 //       the system.
-//   P4  columns[id] is null or a column with memory for every cell handed out.
-//   P5  There is no private memory before the first definition, or the first add through a null
-//       handle; and no segment without private memory.
+//   P3  columns[id] is null or a column with memory for every cell handed out.
 #pragma once
 
 #include <cstddef>
@@ -18,54 +14,12 @@
 
 #include "client/include/notch/abi.h"
 #include "client/parked.h"
+#include "client/registry_lock.h"
+#include "client/wiped.h"
 #include "shm/layout.h"
 #include "shm/segment_file.h"
 
 namespace notch::client {
-
-// Zero after a fork.
-struct Wiped {
-  void* columns[NOTCH_SHARED_COLUMN + 1];
-  std::uint64_t lock;                            // the holder's thread pointer, 0: free
-  std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
-  shm::Segment* segment;                         // null: not tried, or no memory at all
-  std::uint32_t failed;                          // 1: tried, and there was no memory at all
-  Parked parked;                                 // under the lock
-};
-
-// Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
-// that ended there would hold the lock for ever. No system call.
-class NoCancellation {
- public:
-  NoCancellation() noexcept;
-  ~NoCancellation();
-  NoCancellation(const NoCancellation&) = delete;
-  NoCancellation& operator=(const NoCancellation&) = delete;
-
- private:
-  int before_ = 0;
-};
-
-// Held while the registry or the segment changes. Not got when this very thread holds it already,
-// below us on the stack: we are in a signal handler then, and must not wait.
-class RegistryLock {
- public:
-  enum class Wait { kForIt, kNot };
-
-  explicit RegistryLock(Wait wait = Wait::kForIt) noexcept;
-  ~RegistryLock();
-  RegistryLock(const RegistryLock&) = delete;
-  RegistryLock& operator=(const RegistryLock&) = delete;
-  explicit operator bool() const noexcept { return held_; }
-
- private:
-  NoCancellation until_released_;
-  bool held_;
-};
-
-// Makes the private memory if there is none; false if there can be none, and until a later call
-// has more luck nothing is counted. Async-signal-safe.
-bool prepare() noexcept;
 
 // Whether the caller may spend time on another try, where the last one failed.
 enum class Attach { kFirst, kAgain };
@@ -104,8 +58,21 @@ std::uint64_t dropped() noexcept;
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
 
-bool sealed() noexcept;
+// The preloaded library's: attach(), and the columns of the first concurrency ids with it, so that
+// none is left to be given later.
+void attach_with_columns(std::uint32_t ids) noexcept;
+
+// From here on nothing grows by a system call; a forked child still gets a segment.
+void close_growth() noexcept;
+// From here on no system call at all, in forked children neither.
 void seal() noexcept;
+// Whether either was called.
+bool sealed() noexcept;
+
+// The process begins: the library is loaded.
+void begin() noexcept;
+// The process ends in order. What is counted after it still counts.
+void end() noexcept;
 
 // NOTCH_DEBUG is set.
 bool debugging() noexcept;

@@ -4,7 +4,8 @@
 //
 // Invariants
 //   O1  Plain shared words are reached through atomic_ref alone, on both sides.
-//   O2  Every publish() names its tag, and the observe() with that tag is its partner.
+//   O2  Every release and every acquire here is used under a tag in brackets that its partner has
+//       too; tests/layers reads which is which from the orders spelled below.
 #pragma once
 
 #include <atomic>
@@ -68,7 +69,7 @@ inline bool publish_first(T& word, T expected, T wanted) noexcept {
 }
 
 // Acquire on success: sees what the last holder wrote before publish(word, 0). One word says both
-// that the lock is held and by whom, so a signal handler cannot come between. [tag: registry-lock]
+// that the lock is held and by whom, so a signal handler cannot come between.
 inline bool take_lock(std::uint64_t& word, std::uint64_t owner) noexcept {
   return exchange_if(word, std::uint64_t{0}, owner);
 }

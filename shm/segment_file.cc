@@ -339,7 +339,8 @@ void discard_segment(Segment& segment) noexcept {
 
 void close_segment(Segment& segment) noexcept {
   if (segment.memory.base() == nullptr) return;
-  publish(segment.header().state, static_cast<std::uint32_t>(State::kClosed));  // [tag: state]
+  // Relaxed is enough: it is believed when the process is gone, and the lock's end orders that.
+  write_alone(segment.header().state, static_cast<std::uint32_t>(State::kClosed));
 }
 
 }  // namespace notch::shm

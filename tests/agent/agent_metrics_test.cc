@@ -141,9 +141,13 @@ TEST(AgentMetrics, SegmentsAreShownByState) {
   told.collect.nameless_segments = 3;
   told.collect.rejected_segments = 2;
   told.collect.unremoved_segments = 1;
-  EXPECT_EQ(told.values("notch_agent_segments"),
-            (std::map<std::string, double>{
-                {"live", 5}, {"dead", 4}, {"nameless", 3}, {"rejected", 2}, {"unremoved", 1}}));
+  told.collect.waiting_segments = 6;
+  EXPECT_EQ(told.values("notch_agent_segments"), (std::map<std::string, double>{{"live", 5},
+                                                                                {"dead", 4},
+                                                                                {"nameless", 3},
+                                                                                {"rejected", 2},
+                                                                                {"waiting", 6},
+                                                                                {"unremoved", 1}}));
 }
 
 TEST(AgentMetrics, EachTotalReachesItsCounter) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -153,6 +154,54 @@ TEST_F(CollectTest, LimitsPerUserAreKeptAndRoomIsUsedWhenItComes) {
   pass(60);
   sweep();
   EXPECT_EQ(sum(), 7U);
+}
+
+TEST_F(CollectTest, WhatWaitsForRoomIsCountedAsRefusedOnce) {
+  CollectOptions options;
+  options.limits.per_uid.segments = 1;
+  start_agent(options);
+  for (std::uint64_t i = 0; i < 4; ++i) start_process(std::uint64_t{1} << i);
+  EXPECT_EQ(stats().rejected.at("segments_per_uid"), 3U);
+  EXPECT_EQ(stats().waiting_segments, 3U);
+  for (const auto& process : segments_) {
+    process->die();
+    sweep();  // room for one more, and the others are refused again
+  }
+  EXPECT_EQ(sum(), 15U);
+  EXPECT_EQ(stats().rejected.at("segments_per_uid"), 3U);
+  EXPECT_EQ(stats().waiting_segments, 0U);
+}
+
+TEST_F(CollectTest, AFileThatGoesWhileItWaitsIsForgotten) {
+  CollectOptions options;
+  options.limits.per_uid.segments = 1;
+  start_agent(options);
+  SegmentFile& first = start_process(1);
+  const SegmentFile& second = start_process(2);
+  std::filesystem::remove(directory_.path(second.name()));
+  collect_->removed(std::vector{second.name()});
+  EXPECT_EQ(stats().waiting_segments, 0U);
+  first.die();
+  sweep();
+  EXPECT_EQ(sum(), 1U);
+}
+
+TEST_F(CollectTest, ABacklogOfAnyLengthIsCountedWhole) {
+  constexpr std::uint64_t kFiles = 23'000;  // more than are remembered of what was rejected
+  std::vector<std::string> names;
+  const SegmentBuilder builder = SegmentFile::builder_with(1);
+  for (std::uint64_t i = 0; i < kFiles; ++i) {
+    names.push_back("dead" + std::to_string(i) + ".notch");
+    directory_.write(names.back(), builder.bytes());
+  }
+  CollectOptions options;
+  options.limits.per_uid.segments = 500;
+  start_agent(options);
+  collect_->add(names, now_);
+  for (std::uint64_t swept = 0; swept <= kFiles; swept += options.limits.per_uid.segments) sweep();
+  EXPECT_EQ(sum(), kFiles);
+  EXPECT_EQ(stats().folds, kFiles);
+  EXPECT_EQ(stats().rejected.at("segments_per_uid"), kFiles - options.limits.per_uid.segments);
 }
 
 TEST_F(CollectTest, BytesAreLimited) {

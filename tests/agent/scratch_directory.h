@@ -1,4 +1,5 @@
-// A directory of its own for a test, on tmpfs, removed with all it holds.
+// A directory of its own for a test, removed with all it holds: on tmpfs, or elsewhere for files
+// that are to be executed, which a tmpfs may forbid.
 // Called by: tests that need real files.
 #pragma once
 
@@ -18,10 +19,10 @@ namespace notch::testing {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory() {
-    std::string pattern = "/dev/shm/notch-test-XXXXXX";
+  explicit ScratchDirectory(const std::string& parent = "/dev/shm") {
+    std::string pattern = parent + "/notch-test-XXXXXX";
     if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-    EXPECT_FALSE(path_.empty()) << "no directory in /dev/shm";
+    EXPECT_FALSE(path_.empty()) << "no directory in " << parent;
     fd_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   }
   ScratchDirectory(const ScratchDirectory&) = delete;

@@ -57,6 +57,8 @@ namespace notch::cell {
   ".pushsection __rseq_failure, \"ax?\"\n\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" \
   "4:\n\tdecl %[restarts]\n\tjz %l[slow]\n\tjmp 0b\n\t.popsection\n\t"
 
+// Acquire: the address of the add depends on the pointer loaded, so that it finds the memory that
+// was there before the pointer was stored. [tag: column-pointer]
 #define NOTCH_RSEQ_OWN_COLUMN "movl %%fs:24(%[rseq]), %%eax\n\tmovq (%[columns],%%rax,8), %%rax\n\t"
 #define NOTCH_RSEQ_COLUMN_0 "movq 65536(%[columns]), %%rax\n\t"
 static_assert(NOTCH_SHARED_COLUMN * sizeof(void*) == 65536);

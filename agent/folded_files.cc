@@ -1,0 +1,68 @@
+#include "agent/folded_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <iterator>
+
+#include "agent/segment_identity.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr int kLooks = 2;
+
+enum class Outcome { kRemoved, kNotThere, kStays };
+
+Outcome remove_name(int directory_fd, const SegmentIdentity& segment) {
+  struct statx status {};
+  const char* name = segment.file_name.c_str();
+  if (::statx(directory_fd, name, AT_SYMLINK_NOFOLLOW, kIdentityStatxMask, &status) != 0 ||
+      identity_of(status, segment.file_name) != segment) {
+    return Outcome::kNotThere;
+  }
+  if (::unlinkat(directory_fd, name, 0) == 0) return Outcome::kRemoved;
+  return errno == ENOENT ? Outcome::kNotThere : Outcome::kStays;
+}
+
+bool has_a_name(int file) {
+  struct stat status {};
+  return ::fstat(file, &status) != 0 || status.st_nlink != 0;
+}
+
+}  // namespace
+
+bool remove_segment_file(int directory_fd, const SegmentIdentity& segment) {
+  return remove_name(directory_fd, segment) != Outcome::kStays;
+}
+
+bool FoldedFiles::remove(int directory_fd, const SegmentIdentity& segment, int file) {
+  const Outcome outcome = remove_name(directory_fd, segment);
+  const bool gone = file >= 0 ? !has_a_name(file) : outcome == Outcome::kRemoved;
+  if (!gone) held_.emplace(segment, 0);
+  return gone;
+}
+
+bool FoldedFiles::remove_found(int directory_fd, const SegmentIdentity& segment, int file) {
+  held_.erase(segment);
+  return remove(directory_fd, segment, file);
+}
+
+std::vector<SegmentIdentity> FoldedFiles::look_again(int directory_fd) {
+  std::vector<SegmentIdentity> gone;
+  for (auto at = held_.begin(); at != held_.end();) {
+    const Outcome outcome = remove_name(directory_fd, at->first);
+    const bool given_up = outcome == Outcome::kNotThere && ++at->second >= kLooks;
+    if (outcome != Outcome::kRemoved && !given_up) {
+      ++at;
+      continue;
+    }
+    gone.push_back(at->first);
+    at = held_.erase(at);
+  }
+  return gone;
+}
+
+}  // namespace notch::agent

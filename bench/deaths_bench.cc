@@ -1,0 +1,120 @@
+// What one death costs the agent when many processes die at once: found, read a last time, folded
+// into the ledger, its file removed. The claim: one costs no more among many than among few.
+//   deaths_bench [--benchmark_filter=...]
+#include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "agent/collect.h"
+#include "agent/tally.h"
+#include "agent/truncation_guard.h"
+#include "tests/shm/segment_builder.h"
+
+namespace notch {
+namespace {
+
+std::vector<std::byte> segment_bytes() {
+  testing::SegmentShape shape;
+  shape.uid = static_cast<std::uint32_t>(::geteuid());
+  testing::SegmentBuilder builder(shape);
+  const std::uint32_t family = builder.new_family(testing::counter("requests_total", {"route"}));
+  for (int i = 0; i < 4; ++i) {
+    builder.set_cell(0, builder.first_cell(builder.new_series(family, {std::to_string(i)})), 1);
+  }
+  const auto bytes = builder.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+// A directory of segments without processes: the agent learns that from their free locks, at its
+// first sweep.
+class Doomed {
+ public:
+  explicit Doomed(int segments) {
+    std::string pattern = "/dev/shm/notch-bench-XXXXXX";
+    path_ = ::mkdtemp(pattern.data());
+    directory_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const std::vector<std::byte> bytes = segment_bytes();
+    for (int i = 0; i < segments; ++i) {
+      names_.push_back("s" + std::to_string(i) + ".notch");
+      const std::string file = path_ + "/" + names_.back();
+      std::ofstream(file, std::ios::binary)
+          .write(reinterpret_cast<const char*>(bytes.data()),
+                 static_cast<std::streamsize>(bytes.size()));
+    }
+  }
+  Doomed(const Doomed&) = delete;
+  Doomed& operator=(const Doomed&) = delete;
+  ~Doomed() {
+    ::close(directory_);
+    std::filesystem::remove_all(path_);
+  }
+
+  int directory() const { return directory_; }
+  const std::vector<std::string>& names() const { return names_; }
+
+ private:
+  std::string path_;
+  int directory_ = -1;
+  std::vector<std::string> names_;
+};
+
+void deaths(benchmark::State& state) {
+  agent::install_truncation_handler();
+  const agent::Moment now = {1'000'000, 1'000'000'000};
+  agent::CollectOptions options;
+  options.limits.per_uid.segments = 20'000;
+  options.limits.total.segments = 20'000;
+  for (auto _ : state) {
+    const Doomed doomed(static_cast<int>(state.range(0)));
+    agent::Collect collect(options);
+    agent::Recovered recovered;
+    if (!collect.open(doomed.directory(), recovered).ok) state.SkipWithError("no ledger");
+    collect.add(doomed.names(), now);
+    collect.gather(now);
+    const auto begin = std::chrono::steady_clock::now();
+    collect.sweep(now);
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    // Per death, so that the rows can be compared.
+    state.SetIterationTime(took.count() / static_cast<double>(state.range(0)));
+    if (collect.stats().folds != doomed.names().size()) state.SkipWithError("not all were folded");
+  }
+}
+
+// The tally's part alone, among as many as no descriptor limit lets live in files.
+void detaches(benchmark::State& state) {
+  const auto count = static_cast<std::size_t>(state.range(0));
+  for (auto _ : state) {
+    agent::Tally tally({});
+    std::vector<agent::Binding> bindings(count);
+    for (agent::Binding& binding : bindings) tally.attach(binding);
+    const auto begin = std::chrono::steady_clock::now();
+    for (agent::Binding& binding : bindings) tally.detach(binding, {});
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    state.SetIterationTime(took.count() / static_cast<double>(count));
+  }
+}
+
+BENCHMARK(detaches)->Arg(1'000)->Arg(50'000)->UseManualTime()->Iterations(3);
+BENCHMARK(deaths)->Arg(1'000)->Arg(10'000)->UseManualTime()->Iterations(3);
+
+}  // namespace
+}  // namespace notch
+
+int main(int argc, char** argv) {
+  // The agent holds a descriptor for each segment.
+  rlimit files{};
+  ::getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &files);
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}
