@@ -193,33 +193,44 @@ TEST_F(SingleStep, ARegistrationInAHandlerNeverWaitsForItsOwnThread) {
   EXPECT_GT(all[0].drops(shm::DropReason::kReentered), 0U);
 }
 
-// A handler that observes at every instruction of its thread's making a run of buckets: in the same
-// run, and in runs that nobody has made. None is lost, none counted twice.
+// A handler that observes at every instruction, from where its thread holds the lock on, in the run
+// of buckets that the thread is making and in three that nobody has made. None is lost, none
+// counted twice.
 TEST_F(SingleStep, AnObservationInAHandlerIsNeverLost) {
   const Shared<StepCounts> of;
-  static constexpr double kValues[] = {1e3, 1e6, 1e9, -1e3};
+  static constexpr double kValues[] = {1, 1e3, 1e6, -1e3};
   expect_quiet_success([&] {
     static auto native = native_histogram({.name = "test_native", .help = "N."});
+    static auto family = counter_family(
+        {.name = "test_nested_total", .help = "N.", .labels = {"by"}, .series_limit = 50'000});
     struct sigaction action {};
     static std::atomic<std::uint64_t>& traps = of->traps;
-    action.sa_handler = [](int) { native.observe(kValues[traps.fetch_add(1) % 4]); };
+    static std::uint64_t before = 0;
+    static bool is_held = false;
+    action.sa_handler = [](int) {
+      // A new label set is refused when this thread is in the middle of the like.
+      is_held = is_held || !family.with(std::to_string(before++));
+      if (is_held) native.observe(kValues[traps.fetch_add(1) % 4]);
+    };
     sigaction(SIGTRAP, &action, nullptr);
     trace(true);
-    native.observe(1e3);
+    native.observe(1);
     trace(false);
   });
   const std::uint64_t traps = of->traps.load();
   EXPECT_GT(traps, 100U);
   const auto all = segments();
   ASSERT_EQ(all.size(), 1U);
-  EXPECT_EQ(all[0].drops(shm::DropReason::kReentered), 0U);
+  EXPECT_EQ(all[0].drops(shm::DropReason::kReentered), 1U) << "the label set";
   const SeriesTotals series = all[0].find("test_native").at(0);
   EXPECT_EQ(series.observations(), traps + 1);
-  double sum = 1e3;
+  double sum = 1;
   for (std::uint64_t trap = 0; trap < traps; ++trap) sum += kValues[trap % 4];
   EXPECT_EQ(series.sum(), sum);
-  EXPECT_EQ(series.negative.size(), 1U);
-  EXPECT_EQ(series.positive.size(), 3U);
+  ASSERT_EQ(series.positive.size(), 3U);
+  ASSERT_EQ(series.negative.size(), 1U);
+  EXPECT_EQ(series.positive.begin()->second, 1 + (traps + 3) / 4);
+  EXPECT_EQ(series.negative.begin()->second, traps / 4);
 }
 
 // More runs at once than there are cells to wait in: what finds none is counted as dropped.
