@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 namespace notch::agent {
 namespace {
@@ -72,19 +73,27 @@ std::uint64_t derive_negative(NativeBuckets buckets, const Powers& powers, Class
   return counted;
 }
 
+// The zero bucket: how much of it is not counted yet, and from which bound on it is.
+struct ZeroBucket {
+  std::uint64_t count = 0;
+  double threshold = 0;
+};
+
 // `counted`: what lies below. Returns the count of everything.
 std::uint64_t derive_positive(NativeBuckets buckets, const Powers& powers, std::uint64_t counted,
-                              ClassicBuckets& out) {
+                              ZeroBucket zero, ClassicBuckets& out) {
   const ExponentRange range = bounds_of(buckets, powers);
   std::size_t next = 0;
   for (std::int64_t exponent = range.low; exponent <= range.high; exponent += powers.step()) {
+    const double bound = std::ldexp(1.0, static_cast<int>(exponent));
+    if (bound >= zero.threshold) counted += std::exchange(zero.count, 0);
     for (; next < buckets.size() && powers.upper(buckets[next].first) <= exponent; ++next) {
       counted += buckets[next].second;
     }
-    add_bound(out, std::ldexp(1.0, static_cast<int>(exponent)), counted);
+    add_bound(out, bound, counted);
   }
   for (; next < buckets.size(); ++next) counted += buckets[next].second;
-  return counted;
+  return counted + zero.count;
 }
 
 std::uint64_t side_count(NativeBuckets buckets) noexcept {
@@ -110,13 +119,15 @@ void derive_classic(const Family& family, const NativeValue& value, ClassicBucke
   const Powers powers(family.schema);
   const NativeBuckets positive = plausible(value.positive);
   std::uint64_t counted = derive_negative(plausible(value.negative), powers, out);
-  counted += value.zero_count;
+  ZeroBucket zero = {value.zero_count, zero_threshold(family)};
   const ExponentRange above = bounds_of(positive, powers);
-  const double threshold = zero_threshold(family);
   const bool fits_below =
-      above.low > above.high || threshold < std::ldexp(1.0, static_cast<int>(above.low));
-  if (value.zero_count > 0 && fits_below) add_bound(out, threshold, counted);
-  out.cumulative.push_back(derive_positive(positive, powers, counted, out));
+      above.low > above.high || zero.threshold < std::ldexp(1.0, static_cast<int>(above.low));
+  if (zero.count > 0 && fits_below) {
+    counted += std::exchange(zero.count, 0);
+    add_bound(out, zero.threshold, counted);
+  }
+  out.cumulative.push_back(derive_positive(positive, powers, counted, zero, out));
 }
 
 double zero_threshold(const Family& family) noexcept {

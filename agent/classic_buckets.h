@@ -11,7 +11,8 @@
 // lowest populated bucket to the upper edge of the highest (of base^n for schemas below 0, whose
 // buckets hold several powers); the negative side is mirrored. Powers between them stand even when
 // nothing was counted there, so that sums over series by `le` stay right. Where the zero bucket is
-// populated its threshold is a bound too, unless it reaches above the lowest positive bound. At
+// populated its threshold is a bound too, unless it reaches above the lowest positive bound; it
+// counts from the first bound on that its threshold does not reach above. At
 // most kMaxDerivedBounds of a side, the ones farthest from zero; what lies nearer counts in the
 // next bucket up. Observations at exactly -2^n count from the next bound up on.
 #pragma once

@@ -28,6 +28,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   if (options_.tally.per_process) return {};
   const LedgerResult result = ledger_.open(directory_fd, options_.ledger_name, recovered);
   if (!result.ok) return result;
+  stats_.broken_frames = recovered.broken_frames;
   tally_.restore(recovered);
   recovered.families = {};
   recovered.rows = {};
@@ -52,39 +53,48 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
   auto segment = std::make_unique<LiveSegment>();
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
-  if (reject == Reject::kUnreadable || reject == Reject::kNotMapped) {
-    keep_waiting(name, segment->file, reject_name(reject));
-    return nullptr;
-  }
-  const char* reason = nullptr;
-  if (reject == Reject::kGone || (reject == Reject::kNone && found_again(segment->file))) {
+  if (reject == Reject::kAbsent || reject == Reject::kGone ||
+      (reject == Reject::kNone && found_again(segment->file))) {
     waiting_.forget(name);
     return nullptr;
   }
+  const char* reason = nullptr;
+  bool later = reject == Reject::kUnreadable || reject == Reject::kNotMapped;
   if (reject != Reject::kNone) {
     reason = reject_name(reject);
   } else if (const shm::Fault fault =
                  segment->reader.attach(segment->file.bytes(), options_.reader_limits);
              fault != shm::Fault::kNone) {
     reason = shm::fault_name(fault);
+    later = fault == shm::Fault::kBeingBuilt;
   } else {
     reason = read_claims(*segment);
   }
-  if (reason == nullptr) {
-    if (const char* refusal = room_refusal(*segment, now)) {
-      keep_waiting(name, segment->file, refusal);
-      return nullptr;
-    }
+  const char* refusal = reason == nullptr ? room_refusal(*segment, now) : nullptr;
+  if (later || refusal != nullptr) {
+    keep_waiting(name, *segment, later ? reason : refusal, later);
+    return nullptr;
   }
   waiting_.forget(name);
   if (reason != nullptr) {
     rejected_.add(directory_fd_, name, reason);
+    tell_rejected(name, reason, segment->reader);
     return nullptr;
   }
   segment->usage = {1, segment->reader.claimed_bytes(), 0, 0};
   quota_.change(segment->file.owner_uid(), {}, segment->usage);
   by_identity_[segment->file.identity()] = segment.get();
   return segment;
+}
+
+// Names are their owners' choice: nothing of them may end a line of a log.
+void Collect::tell_rejected(const std::string& name, const char* reason,
+                            const shm::SegmentReader& reader) {
+  std::string& message = stats_.rejected_message;
+  message.clear();
+  for (const char c : name) message += c > ' ' && c < '\x7f' ? c : '?';
+  message += std::string(" is left out: ") + reason;
+  if (!reader.fault_detail().empty()) message += " (" + reader.fault_detail() + ")";
 }
 
 const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
@@ -95,10 +105,12 @@ const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now)
   return refusal;
 }
 
-void Collect::keep_waiting(const std::string& name, const MappedSegment& file, const char* reason) {
-  const bool was_opened = file.file() >= 0;
-  const auto owner = was_opened ? std::optional(file.owner_uid()) : std::nullopt;
-  if (waiting_.add(name, file.identity().inode, owner)) rejected_.count_waiting(reason);
+void Collect::keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
+                           bool not_opened) {
+  const auto owner = not_opened ? std::nullopt : std::optional(segment.file.owner_uid());
+  if (!waiting_.add(name, segment.file.identity().inode, owner)) return;
+  rejected_.count(reason);
+  tell_rejected(name, reason, segment.reader);
 }
 
 // A file that was given another name is read already, or folded: taken as new, it would count
@@ -176,6 +188,7 @@ void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now)
   tally_.detach(*segment.binding, now);
   const std::string& name = segment.file.identity().file_name;
   if (!segment.nameless) rejected_.add(directory_fd_, name, reason);
+  tell_rejected(name, reason, segment.reader);
   let_go(segment);
 }
 
@@ -207,31 +220,47 @@ void Collect::removed(std::span<const std::string> names) {
   }
 }
 
+void Collect::follow_all(const Moment& now) {
+  for (auto& segment : segments_) {
+    if (const char* reason = read_claims(*segment)) {
+      end_faulty(*segment, reason, now);
+    } else if (const shm::Fault fault = follow(*segment); fault != shm::Fault::kNone) {
+      end_faulty(*segment, shm::fault_name(fault), now);
+    }
+  }
+  drop_let_go();
+}
+
+bool Collect::eject_truncated(const Moment& now) {
+  bool any = false;
+  for (auto& segment : segments_) {
+    if (!segment->file.truncated()) continue;
+    end_faulty(*segment, reject_name(Reject::kTruncated), now);
+    any = true;
+  }
+  drop_let_go();
+  return any;
+}
+
 Snapshot Collect::gather(const Moment& now) {
   const auto begin = std::chrono::steady_clock::now();
   // All catalogues first: a round's slots must all be there when it begins.
-  for (auto& segment : segments_) {
-    const char* reason = read_claims(*segment);
-    if (reason == nullptr) {
-      const shm::Fault fault = follow(*segment);
-      if (fault != shm::Fault::kNone) reason = shm::fault_name(fault);
+  follow_all(now);
+  Snapshot snapshot;
+  do {
+    tally_.begin_gather();
+    for (auto& segment : segments_) {
+      tally_.add(*segment->binding, ReaderCells(segment->reader), now);
+      segment->gathered = true;
+      segment->read_drops();
+      exemplars_.clear();
+      segment->reader.exemplars(exemplars_);
+      if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
     }
-    if (reason != nullptr) eject(*segment, reason, now);
-  }
-  drop_let_go();
-  tally_.begin_gather();
-  for (auto& segment : segments_) {
-    tally_.add(*segment->binding, ReaderCells(segment->reader), now);
-    segment->read_drops();
-    exemplars_.clear();
-    segment->reader.exemplars(exemplars_);
-    if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
-  }
-  Snapshot snapshot = tally_.finish_gather();
-  for (auto& segment : segments_) {
-    if (segment->file.truncated()) eject(*segment, reject_name(Reject::kTruncated), now);
-  }
-  drop_let_go();
+    snapshot = tally_.finish_gather();
+    fold_back_steps(now);
+    // Again without those that were cut off meanwhile, so that all they leave is folded by now.
+  } while (eject_truncated(now));
   ++stats_.gathers;
   stats_.gather_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return snapshot;
@@ -262,6 +291,31 @@ void Collect::make_contested_anew(const Moment& now) {
     if (fault != shm::Fault::kNone) eject(*segment, shm::fault_name(fault), now);
   }
   drop_let_go();
+}
+
+namespace {
+
+std::optional<std::uint64_t> passed_bytes(const LiveSegment& segment) {
+  const std::vector<std::uint32_t>& cells = segment.binding->passed_cells;
+  if (cells.empty()) return std::nullopt;
+  std::uint64_t bytes = 0;
+  for (const std::uint32_t cell : cells) segment.reader.add_cells(cell, std::span(&bytes, 1));
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<AttachedProcess> Collect::attached() const {
+  std::vector<AttachedProcess> living;
+  for (const auto& segment : segments_) {
+    if (segment->dead) continue;
+    const shm::SegmentInfo& info = segment->reader.info();
+    living.push_back({{info.pid, info.start_time_ticks, segment->file.owner_uid()},
+                      info.pid_namespace,
+                      segment->binding->service,
+                      passed_bytes(*segment)});
+  }
+  return living;
 }
 
 CollectStats Collect::stats() const {

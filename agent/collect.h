@@ -11,9 +11,10 @@
 //   C2  A segment's file is removed only after its fold is in the ledger, and only if the name
 //   still
 //       leads to that file. A file whose fold is in the ledger is never read again.
-//   C3  A file that breaks a rule is counted and let go; it never fails a gather. What it had
-//   counted
-//       stands still in the sums until the others have made up for it (V2 of slot_store.h).
+//   C3  A file that breaks a rule is counted and let go; it never fails a gather. If a snapshot had
+//       its numbers, they stay, once: the segment is folded as the dead are, with what its cells
+//       say, and its file removed. Where the cells are gone (cut off), or say less than before,
+//       what the sums fall by is folded instead.
 //   C4  Segments found together are bound in the order of their birth, so the definitions in force
 //       after a restart are those that were in force before.
 //
@@ -31,6 +32,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/attached_process.h"
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
 #include "agent/folded_files.h"
@@ -84,19 +86,27 @@ class Collect {
 
   CollectStats stats() const;
 
+  // The living, oldest first. Valid until the next call of anything else.
+  std::vector<AttachedProcess> attached() const;
+
  private:
   using Segments = std::vector<std::unique_ptr<LiveSegment>>;
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
   const char* room_refusal(const LiveSegment& segment, const Moment& now);
-  void keep_waiting(const std::string& name, const MappedSegment& file, const char* reason);
+  void keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
+                    bool not_opened);
+  void tell_rejected(const std::string& name, const char* reason, const shm::SegmentReader& reader);
   bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
   shm::Fault follow(LiveSegment& segment);
   void update_usage(LiveSegment& segment);
+  void follow_all(const Moment& now);
+  bool eject_truncated(const Moment& now);
+  void fold_back_steps(const Moment& now);
   void eject(LiveSegment& segment, const char* reason, const Moment& now);
   void let_go(LiveSegment& segment);
   void drop_let_go();
@@ -106,6 +116,9 @@ class Collect {
   void find_dead(const Moment& now);
   void fold_dead(const Moment& now);
   bool fold_batch(std::span<LiveSegment* const> batch, const Moment& now);
+  void end_faulty(LiveSegment& segment, const char* reason, const Moment& now);
+  bool append_one(const SegmentIdentity& segment, FoldDraft& draft, const Moment& now);
+  void read_last_good(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);

@@ -1,5 +1,5 @@
 // What happens to the dead: found by their free locks, read a last time, folded into the ledger in
-// batches, their files removed.
+// batches, their files removed. Called by: collect.cc, at each sweep.
 #include <algorithm>
 #include <utility>
 
@@ -20,6 +20,7 @@ constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 constexpr std::size_t kMaxServices = 1000;
 constexpr const char* kOtherServices = "(others)";
+const SegmentIdentity kNoSegment;
 
 }  // namespace
 
@@ -110,6 +111,53 @@ void Collect::fold_dead(const Moment& now) {
   drop_let_go();
 }
 
+// What nobody has seen yet is left out whole. The others are folded, be it with nothing, so that
+// nothing of theirs is counted again should their file be mended.
+void Collect::end_faulty(LiveSegment& segment, const char* reason, const Moment& now) {
+  FoldDraft draft;
+  if (segment.gathered) read_last_good(segment, now, draft);
+  if (!segment.gathered || options_.tally.per_process ||
+      !append_one(segment.file.identity(), draft, now)) {
+    return eject(segment, reason, now);
+  }
+  tally_.apply_fold(draft, *segment.binding, now);
+  ++stats_.folds;
+  rejected_.count(reason);
+  tell_rejected(segment.file.identity().file_name, reason, segment.reader);
+  remove_folded(segment.file.identity(), segment.file.file());
+  let_go(segment);
+}
+
+// The cells it has bound are known without the catalogue. By a reader of its own: one that met a
+// fault reads nothing any more. Cells that are gone are among what the sums fall by.
+void Collect::read_last_good(LiveSegment& segment, const Moment& now, FoldDraft& draft) {
+  shm::SegmentReader reader;
+  if (reader.attach(segment.file.bytes(), options_.reader_limits) != shm::Fault::kNone) return;
+  reader.begin_round();
+  if (segment.file.check_claims(reader) != Reject::kNone) return;
+  FoldDraft read = tally_.draft_fold(*segment.binding, ReaderCells(reader), now);
+  if (!segment.file.truncated()) draft = std::move(read);
+}
+
+bool Collect::append_one(const SegmentIdentity& segment, FoldDraft& draft, const Moment& now) {
+  tally_.number_fold(draft, ledger_);
+  Fold fold = {segment, std::move(draft.changes)};
+  const LedgerResult result = ledger_.append(std::span(&fold, 1), now.unix_s);
+  draft.changes = std::move(fold.rows);
+  if (result.ok) return true;
+  ++stats_.fold_failures;
+  stats_.ledger_message = result.message;
+  return false;
+}
+
+// As the fold of a segment that never was: nobody can tell whose numbers fell.
+void Collect::fold_back_steps(const Moment& now) {
+  FoldDraft draft = tally_.take_back_steps();
+  if (draft.rows.empty() || !append_one(kNoSegment, draft, now)) return;
+  tally_.apply_back_steps(draft);
+  ledger_.removed(kNoSegment);
+}
+
 const char* Collect::read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft) {
   if (const char* reason = read_claims(segment)) return reason;
   const shm::Fault fault = follow(segment);
@@ -126,7 +174,7 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
   for (LiveSegment* segment : batch) {
     FoldDraft draft;
     if (const char* reason = read_last(*segment, now, draft)) {
-      eject(*segment, reason, now);
+      end_faulty(*segment, reason, now);
       continue;
     }
     tally_.number_fold(draft, ledger_);
@@ -155,7 +203,8 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
 }
 
 void Collect::remove_folded(const SegmentIdentity& segment, int file) {
-  if (folded_files_.remove(directory_fd_, segment, file)) ledger_.removed(segment);
+  const bool gone = segment == kNoSegment || folded_files_.remove(directory_fd_, segment, file);
+  if (gone) ledger_.removed(segment);
 }
 
 void Collect::end_lingering(const Moment& now) {

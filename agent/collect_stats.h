@@ -46,11 +46,15 @@ struct CollectStats {
   std::map<std::string, EndCounts> ends;  // by service
   std::uint64_t folds = 0;
   std::uint64_t fold_failures = 0;  // appends to the ledger that failed
+  std::uint64_t broken_frames = 0;  // of the ledger, when it was opened
   std::uint64_t overflowed_rows = 0;
   std::uint64_t retired_rows = 0;
   std::uint64_t not_finite = 0;  // readings left out
   std::uint64_t held_back = 0;   // slots shown higher than they summed to
   std::uint64_t gathers = 0;
+
+  // The last file left out, and why; empty if none was.
+  std::string rejected_message;
 
   // The last thing the ledger refused, empty if it works.
   std::string ledger_message;

@@ -20,6 +20,7 @@
 #include "agent/host_figures.h"
 #include "agent/http_server.h"
 #include "agent/landing_page.h"
+#include "agent/process_figures.h"
 #include "agent/prometheus_cpp_families.h"
 #include "agent/scrape.h"
 #include "agent/segment_directory.h"
@@ -32,6 +33,7 @@ namespace asio = boost::asio;
 
 constexpr std::chrono::seconds kHostSamplePeriod{15};
 constexpr std::uint64_t kHalfBornCheck_s = 60;
+constexpr std::uint64_t kRejectedLine_s = 10;
 
 Moment moment_now() {
   timespec wall{};
@@ -75,10 +77,13 @@ class Daemon {
         host_timer_(loop_),
         watch_(loop_),
         collect_(with_seed(options.collect)),
+        processes_({options.collect.tally.per_process, options.collect.retention_s}),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
-                  [this] { return scrape_.stats(); },
-                  [this] { return directory_.ignored_names(); }}),
+                  [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
+                  [this] { return processes_.outcomes(); },
+                  [this] { return processes_.coverage(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
+                 {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
                  {"host", [this] { return convert_families(host_.families()).snapshot; }}}) {
     scrape_.on_page = [this](double seconds) { metrics_.observe_scrape(seconds); };
@@ -119,6 +124,7 @@ class Daemon {
     }
     if (recovered.discarded_other_boot)
       spdlog::info("the ledger was of another boot: totals start at zero");
+    if (recovered.broken_frames != 0) spdlog::error("{}", recovered.broken_message);
     if (recovered.torn_bytes != 0) {
       spdlog::info("the ledger's last write was cut off ({} bytes): its segments are folded again",
                    recovered.torn_bytes);
@@ -206,12 +212,23 @@ class Daemon {
   void sweep() {
     const Moment now = moment_now();
     collect_.sweep(now);
+    processes_.sample(collect_.attached(), now.monotonic_ns / 1'000'000'000);
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
+    tell_rejected(now);
     if (now.unix_s < next_half_born_unix_s_) return;
     next_half_born_unix_s_ = now.unix_s + kHalfBornCheck_s;
     directory_.remove_half_born(static_cast<std::int64_t>(now.unix_s));
+  }
+
+  // The last of those since the line before: whoever writes to the directory must not fill the log.
+  void tell_rejected(const Moment& now) {
+    const std::string message = collect_.stats().rejected_message;
+    if (message == last_rejected_message_ || now.unix_s < next_rejected_unix_s_) return;
+    spdlog::warn("{}", message);
+    last_rejected_message_ = message;
+    next_rejected_unix_s_ = now.unix_s + kRejectedLine_s;
   }
 
   void sample_host() {
@@ -251,11 +268,14 @@ class Daemon {
   asio::posix::stream_descriptor watch_;
   SegmentDirectory directory_;
   Collect collect_;
+  ProcessFigures processes_;
   HostFigures host_;
   AgentMetrics metrics_;
   Scrape scrape_;
   std::unique_ptr<HttpServer> server_;
   std::string last_ledger_message_;
+  std::string last_rejected_message_;
+  std::uint64_t next_rejected_unix_s_ = 0;
   std::uint64_t next_half_born_unix_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;

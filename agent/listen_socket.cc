@@ -83,11 +83,17 @@ std::string endpoint_text(const tcp::endpoint& endpoint) {
   return (endpoint.address().is_v6() ? "[" + address + "]" : address) + port;
 }
 
+std::string listen_address_fault(const std::string& address) {
+  HostAndPort where;
+  if (split_address(address, where)) return "";
+  return "\"" + address + "\" is no address to listen on: want ADDRESS:PORT, [IPV6]:PORT or :PORT";
+}
+
 std::string open_listen_socket(asio::io_context& loop, const std::string& address,
                                std::vector<tcp::acceptor>& sockets) {
   HostAndPort where;
   if (!split_address(address, where)) {
-    return "cannot listen on \"" + address + "\": want ADDRESS:PORT, [IPV6]:PORT or :PORT";
+    return listen_address_fault(address);
   }
   tcp::acceptor acceptor(loop);
   error_code failure;

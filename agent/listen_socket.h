@@ -1,4 +1,5 @@
-// Sockets that listen: opened by address, or taken over from systemd. Called by: http_server.
+// Sockets that listen: opened by address, or taken over from systemd. Called by: http_server,
+// options (the form of an address).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -15,6 +16,9 @@ namespace notch::agent {
 // lets the kernel choose. Blocks for as long as resolving a NAME takes.
 std::string open_listen_socket(boost::asio::io_context& loop, const std::string& address,
                                std::vector<boost::asio::ip::tcp::acceptor>& sockets);
+
+// What is wrong with the form of `address`, naming it, or an empty string. Resolves nothing.
+std::string listen_address_fault(const std::string& address);
 
 // The sockets passed by systemd (sd_listen_fds(3)); none passed is an error.
 std::string adopt_systemd_sockets(boost::asio::io_context& loop,

@@ -49,6 +49,7 @@ struct LiveSegment {
   DropCounts drops{};
 
   // Set once.
+  bool gathered = false;  // a snapshot has its numbers
   bool nameless = false;  // its owner removed the file
   bool dead = false;      // its lock is free, and ours until it is let go
   std::uint64_t died_unix_s = 0;

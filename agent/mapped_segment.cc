@@ -35,7 +35,7 @@ class DescriptorMappable {
 Reject reject_of_open(int error) {
   switch (error) {
     case ENOENT:
-      return Reject::kGone;
+      return Reject::kAbsent;
     case ELOOP:  // a link
     case ENXIO:  // a socket, or a device that is not there
     case EISDIR:
@@ -51,6 +51,8 @@ const char* reject_name(Reject reject) noexcept {
   switch (reject) {
     case Reject::kNone:
       return "none";
+    case Reject::kAbsent:
+      return "absent";
     case Reject::kGone:
       return "gone";
     case Reject::kUnreadable:

@@ -25,7 +25,8 @@ namespace notch::agent {
 // Why a file of the directory is not taken for a segment. What its bytes say is shm::Fault's part.
 enum class Reject : std::uint8_t {
   kNone = 0,
-  kGone,        // no such file any more
+  kAbsent,      // no such file
+  kGone,        // there was one when it was opened, but it has no name any more
   kUnreadable,  // may not be opened, or the kernel would not say what it is
   kNotAFile,    // a link, directory, socket, device or pipe
   kManyLinks,   // has a second name, so that removing the first would not end it

@@ -35,7 +35,8 @@ char* put_double(char* to, double value) noexcept {
 char* put_text_bound(char* to, double bound) noexcept {
   if (!std::isfinite(bound)) return put_not_finite(to, bound);
   // The general form switches to an exponent where printf's %g does; the shortest form does not.
-  return std::to_chars(to, to + kMaxNumberBytes, bound, std::chars_format::general).ptr;
+  // Zero is added so that minus zero is no other bound than zero.
+  return std::to_chars(to, to + kMaxNumberBytes, bound + 0.0, std::chars_format::general).ptr;
 }
 
 char* put_openmetrics_bound(char* to, double bound) noexcept {

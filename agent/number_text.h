@@ -23,7 +23,7 @@ inline char* put_i64(char* to, std::int64_t value) noexcept {
 }
 
 // A sample's value: `5`, `0.25`, `1e+300`, `+Inf`, `-Inf`, `NaN`. Whole numbers carry no point, as
-// OpenMetrics wants them.
+// OpenMetrics wants them. Zero is `0` whatever its sign, as Go's writers have it.
 char* put_double(char* to, double value) noexcept;
 
 // A bucket's bound as the value of `le`. Series are told apart by these bytes, so they follow what

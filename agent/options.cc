@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
 
+#include "agent/listen_socket.h"
+
 namespace notch::agent {
 namespace {
 
@@ -46,6 +48,7 @@ void add_limits(CLI::App& app, Options& options) {
 void add_web(CLI::App& app, Options& options) {
   app.add_option("--listen,--web.listen-address", options.http.listen,
                  "ADDRESS:PORT to serve on; may be given several times")
+      ->check(CLI::Validator(listen_address_fault, "ADDRESS"))
       ->capture_default_str();
   app.add_option("--web.telemetry-path", options.metrics_path, "Path of the exposition")
       ->capture_default_str();
@@ -92,7 +95,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.footer(
       "Exit codes: 0 ended in order, 1 failed while running, 2 wrong command line,\n"
       "3 the directory or the ledger cannot be used or another agent has it,\n"
-      "4 an address or the web configuration is wrong.");
+      "4 an address cannot be served on, or the web configuration is wrong.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing. Default: /run/notch, else "
                  "/dev/shm/notch");

@@ -25,7 +25,8 @@ class RejectedFiles {
  public:
   // `reason` must live for ever.
   void add(int directory_fd, const std::string& name, const char* reason);
-  void count_waiting(const char* reason) { ++by_reason_[reason]; }
+  // For those that are not to be looked at again, or not by this.
+  void count(const char* reason) { ++by_reason_[reason]; }
   void forget(const std::string& name) { files_.erase(name); }
 
   // Forgets files that are gone, and hands out, forgetting them, those worth another look. Cost: a

@@ -1,5 +1,6 @@
 #include "agent/request_target.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -34,19 +35,44 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
   return decoded;
 }
 
-std::string_view without_scheme_and_host(std::string_view target) {
+// A host as RFC 3986 section 3.2.2 has it, loosely: an address in brackets, or a name without any;
+// then perhaps a port.
+bool is_authority(std::string_view text) {
+  if (text.empty()) return false;
+  std::size_t host_end = text.find_first_of(":[]");
+  if (text.front() == '[') {
+    host_end = text.find(']');
+    if (host_end == std::string_view::npos || host_end == 1) return false;
+    if (text.substr(1, host_end - 1).find('[') != std::string_view::npos) return false;
+    ++host_end;
+  }
+  if (host_end == 0) return false;
+  if (host_end == std::string_view::npos || host_end == text.size()) return true;
+  const std::string_view port = text.substr(host_end + 1);
+  return text[host_end] == ':' && port.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Nothing if what stands before the path is no scheme and host.
+std::optional<std::string_view> without_scheme_and_host(std::string_view target) {
   const std::size_t scheme_end = target.find("://");
   if (target.starts_with('/') || scheme_end == std::string_view::npos) return target;
-  const std::size_t path = target.find_first_of("/?", scheme_end + 3);
-  return path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+  const std::size_t host = scheme_end + 3;
+  const std::size_t path = std::min(target.find_first_of("/?#", host), target.size());
+  std::string_view authority = target.substr(host, path - host);
+  if (const std::size_t user_end = authority.rfind('@'); user_end != std::string_view::npos) {
+    authority.remove_prefix(user_end + 1);
+  }
+  if (!is_authority(authority)) return std::nullopt;
+  return path == target.size() ? std::string_view("/") : target.substr(path);
 }
 
 }  // namespace
 
 std::string parse_request_target(std::string_view target, std::size_t max_parameters,
                                  RequestTarget& parsed) {
-  target = without_scheme_and_host(target);
-  target = target.substr(0, target.find('#'));
+  const std::optional<std::string_view> local = without_scheme_and_host(target);
+  if (!local) return "bad host in the target";
+  target = local->substr(0, local->find('#'));
   const std::size_t mark = target.find('?');
   std::optional<std::string> path = percent_decoded(target.substr(0, mark), false);
   if (!path) return "bad percent-encoding in the path";

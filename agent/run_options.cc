@@ -11,8 +11,8 @@
 namespace notch::agent {
 namespace {
 
-constexpr std::array<std::string_view, 8> kModules = {"io",    "net",     "dns",  "malloc",
-                                                      "locks", "threads", "http", "tls"};
+constexpr std::array<std::string_view, 10> kModules = {"io",      "net",  "dns", "malloc", "locks",
+                                                       "threads", "http", "tls", "all",    "none"};
 
 // Calls `visit` with each part between the commas.
 template <class Visit>
@@ -30,8 +30,10 @@ std::string check_modules(const std::string& text) {
   std::string wrong;
   for_each_module(text, [&](std::string_view module) {
     if (wrong.empty() && std::ranges::find(kModules, module) == kModules.end()) {
-      wrong = "\"" + std::string(module) +
-              "\" is no module; they are io, net, dns, malloc, locks, threads, http and tls";
+      wrong =
+          "\"" + std::string(module) +
+          "\" is no module; they are io, net, dns, malloc, locks, threads, http and tls, or all "
+          "or none";
     }
   });
   return wrong;
@@ -63,7 +65,7 @@ void add_options(CLI::App& app, RunOptions& options) {
       ->check(not_empty);
   app.add_option("--modules", options.modules,
                  "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
-                 "and tls, with commas between. Default: all but tls")
+                 "and tls, with commas between; all: all but tls; none. Default: all")
       ->check(CLI::Validator(check_modules, "LIST"));
   app.add_flag("--tls", options.tls, "Measure inside TLS too, of programs that share OpenSSL");
   app.add_option("--library", options.library,

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <functional>
 #include <utility>
 
 #include "shm/layout.h"
@@ -39,17 +40,21 @@ double combine(RunKind kind, double a, double b) {
   }
 }
 
-// Shows no less than `before`; returns how many slots needed it.
 template <class Less>
-std::uint64_t hold(std::span<std::uint64_t> now, std::span<const std::uint64_t> before, Less less) {
-  std::uint64_t held = 0;
-  for (std::size_t i = 0; i < before.size(); ++i) {
-    const bool fell = less(now[i], before[i]);
-    held += fell;
-    now[i] = fell ? before[i] : now[i];
-  }
-  return held;
+bool any_fell(std::span<const std::uint64_t> now, std::span<const std::uint64_t> before,
+              Less less) {
+  bool fell = false;
+  for (std::size_t i = 0; i < before.size(); ++i) fell |= less(now[i], before[i]);
+  return fell;
 }
+
+constexpr auto kLessInteger = std::less<std::uint64_t>();
+constexpr auto kLessFloat = [](std::uint64_t a, std::uint64_t b) {
+  return as_double(a) < as_double(b);
+};
+
+// A little more than the difference: added first, it must not be rounded away.
+constexpr double kRounding = 0x1p-48;
 
 }  // namespace
 
@@ -147,21 +152,39 @@ void SlotStore::add_last(const Run& run, const CellSource& cells, std::uint64_t 
 }
 
 std::shared_ptr<const SlotStore::Buffer> SlotStore::finish_round() {
+  back_steps_.clear();
   if (previous_ != nullptr) {
     for (const KindRun& run : kinds_) {
       if (run.kind == Kind::kOther || run.first >= previous_->size()) continue;
-      const std::size_t slots = std::min<std::size_t>(run.slots, previous_->size() - run.first);
-      const auto now = std::span(*now_).subspan(run.first, slots);
-      const auto before = std::span(std::as_const(*previous_)).subspan(run.first, slots);
-      held_back_ += run.kind == Kind::kGrowingInteger
-                        ? hold(now, before, std::less<std::uint64_t>())
-                        : hold(now, before, [](std::uint64_t a, std::uint64_t b) {
-                            return as_double(a) < as_double(b);
-                          });
+      hold_run(run, std::min<std::size_t>(run.slots, previous_->size() - run.first));
     }
   }
   spare_ = std::exchange(previous_, std::exchange(now_, nullptr));
   return previous_;
+}
+
+void SlotStore::hold_run(const KindRun& run, std::size_t slots) {
+  const auto now = std::span(*now_).subspan(run.first, slots);
+  const auto before = std::span(std::as_const(*previous_)).subspan(run.first, slots);
+  const bool integers = run.kind == Kind::kGrowingInteger;
+  if (integers ? !any_fell(now, before, kLessInteger) : !any_fell(now, before, kLessFloat)) return;
+  for (std::uint32_t i = 0; i < slots; ++i) {
+    if (integers ? !kLessInteger(now[i], before[i]) : !kLessFloat(now[i], before[i])) continue;
+    const double shown = as_double(before[i]);
+    back_steps_.push_back({run.first + i, integers ? before[i] - now[i]
+                                                   : as_bits(shown - as_double(now[i]) +
+                                                             std::abs(shown) * kRounding)});
+    now[i] = before[i];
+    ++held_back_;
+  }
+}
+
+double SlotStore::hold(std::uint32_t slot) noexcept {
+  if (spare_ == nullptr || slot >= spare_->size()) return 0;
+  const double missing = as_double((*spare_)[slot]) - as_double((*previous_)[slot]);
+  if (!std::isfinite(missing)) return 0;
+  (*previous_)[slot] = (*spare_)[slot];
+  return missing;
 }
 
 void SlotStore::fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexcept {

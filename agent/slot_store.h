@@ -6,9 +6,9 @@
 //   V1  A round starts from `folded` and ends with a buffer nobody writes to while it is held.
 //   V2  A slot that only grows never shows less than in the round before, whatever the writers do.
 //       Its price is one load and compare per slot, against the buffer of the round before, which
-//       is kept anyway. Its limits: it starts anew with the agent; a sum that fell stands still
-//       until the others have made up for it, and so counts too little; a writer may still
-//       make its own rows too large.
+//       is kept anyway. What a slot fell by is told, so that the caller can make it up in `folded`;
+//       until it does, the slot stands still. Its limits: what the others added in the round in
+//       which it fell is lost; a writer may still make its own rows too large.
 //   V3  Nothing that is not finite is added; it is counted.
 #pragma once
 
@@ -21,6 +21,12 @@
 #include "agent/binding.h"
 
 namespace notch::agent {
+
+// What a slot of one round shows more than it summed to: an integer, or a double's bits.
+struct BackStep {
+  std::uint32_t slot = 0;
+  std::uint64_t amount = 0;
+};
 
 class SlotStore {
  public:
@@ -42,6 +48,13 @@ class SlotStore {
   // REQUIRES: a buffer handed out is let go by the thread that gathers, or with an ordering of the
   // caller's own.
   std::shared_ptr<const Buffer> finish_round();
+
+  // Those of the last round, by slot.
+  const std::vector<BackStep>& back_steps() const noexcept { return back_steps_; }
+
+  // Makes the last round show what the one before showed, whatever the kind; the slot is a double.
+  // Returns what it shows more than it summed to.
+  double hold(std::uint32_t slot) noexcept;
 
   // --- what dead processes left ---
 
@@ -67,6 +80,7 @@ class SlotStore {
   };
 
   void append(Kind kind, std::uint32_t slots);
+  void hold_run(const KindRun& run, std::size_t slots);
   void add_floats(const Run& run, const CellSource& cells);
   void add_gauges(const Run& run, const CellSource& cells);
   void add_last(const Run& run, const CellSource& cells, std::uint64_t monotonic_ns);
@@ -77,6 +91,8 @@ class SlotStore {
   std::shared_ptr<Buffer> now_;
   std::shared_ptr<Buffer> previous_;  // handed out last; what V2 compares with
   std::shared_ptr<Buffer> spare_;     // handed out before that; written again once nobody holds it
+
+  std::vector<BackStep> back_steps_;
 
   std::uint64_t not_finite_ = 0;
   std::uint64_t held_back_ = 0;  // slots shown higher than they summed to, all rounds together

@@ -88,12 +88,20 @@ std::string StrictYaml::choice(const std::string& key, const std::vector<std::st
   fail(key, "is \"" + value + "\", want one of " + wanted);
 }
 
+void StrictYaml::lack(const std::string& key, const std::string& rule) {
+  if (!lacking_key_.empty()) return;
+  lacking_key_ = key;
+  lacking_rule_ = rule;
+}
+
 void StrictYaml::finish() const {
-  if (empty(node_)) return;
-  for (const auto& entry : node_) {
-    const std::string key = entry.first.Scalar();
-    if (!taken_.contains(key)) fail_at(entry.first, prefix_ + key, "unknown key");
+  if (!empty(node_)) {
+    for (const auto& entry : node_) {
+      const std::string key = entry.first.Scalar();
+      if (!taken_.contains(key)) fail_at(entry.first, prefix_ + key, "unknown key");
+    }
   }
+  if (!lacking_key_.empty()) fail(lacking_key_, lacking_rule_);
 }
 
 void StrictYaml::fail(const std::string& key, const std::string& rule) const {

@@ -2,7 +2,8 @@
 //
 // Invariants
 //   Y1  Every error is a YamlError whose text names file, line and key: "FILE:LINE: KEY: rule".
-//   Y2  finish() fails on a key that was never asked for, so a misspelt one cannot pass in silence.
+//   Y2  finish() fails on a key that was never asked for, so a misspelt one cannot pass in silence,
+//       and before any that is missing, which may be the same one.
 #pragma once
 
 #include <yaml-cpp/yaml.h>
@@ -37,6 +38,9 @@ class StrictYaml {
   // One of `choices`, or "" if absent.
   std::string choice(const std::string& key, const std::vector<std::string>& choices);
 
+  // Says that a key is missing or needs another: finish() fails on the first of them.
+  void lack(const std::string& key, const std::string& rule);
+
   void finish() const;
 
   [[noreturn]] void fail(const std::string& key, const std::string& rule) const;
@@ -55,6 +59,8 @@ class StrictYaml {
   std::string prefix_;  // "tls_server_config.", empty at the top
 
   std::set<std::string> taken_;
+  std::string lacking_key_;  // empty: none
+  std::string lacking_rule_;
 };
 
 }  // namespace notch::agent

@@ -171,6 +171,7 @@ void Tally::erase_row(std::uint32_t row) {
   }
   if (record.native != kNoNative) natives_[record.native] = NativeRow();
   exemplars_.forget(row);
+  parts_elsewhere_.erase(row);
   --families_[record.family].rows;
   rows_.erase(row);
   layout_ = nullptr;
@@ -255,6 +256,9 @@ void Tally::move_slots(const std::vector<std::uint32_t>& new_slots,
     }
   }
   exemplars_.renumber(new_rows);
+  std::unordered_set<std::uint32_t> parts_elsewhere;
+  for (const std::uint32_t row : parts_elsewhere_) parts_elsewhere.insert(new_rows[row]);
+  parts_elsewhere_ = std::move(parts_elsewhere);
   layout_ = nullptr;
 }
 

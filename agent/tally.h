@@ -24,6 +24,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/binding.h"
@@ -120,6 +121,12 @@ class Tally {
   // Once the fold is in the ledger: adds it to the rows and detaches the binding.
   void apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now);
 
+  // What sums fell by in the last round, to be numbered, written to the ledger and then applied: it
+  // is theirs for good from then on. Until then they are held (V2 of slot_store.h), and found again
+  // each round. Not among them: rows past A5, which are only held.
+  FoldDraft take_back_steps();
+  void apply_back_steps(const FoldDraft& draft);
+
   // At the start: what the ledger holds. Of two definitions or rows of one name, the later counts.
   void restore(const Recovered& recovered);
   DeadRows dead_rows(const Moment& now) const;
@@ -169,6 +176,17 @@ class Tally {
   void move_slots(const std::vector<std::uint32_t>& new_slots,
                   const std::vector<std::uint32_t>& new_rows);
 
+  struct ChunkPlace {
+    std::uint32_t row;
+    std::int32_t chunk;
+    bool negative;
+  };
+  std::uint32_t row_before(std::uint32_t slot) const;
+  std::map<std::uint32_t, ChunkPlace> chunk_places() const;
+  void find_back_steps();
+  void hold_sums();
+
+  bool keeps_own_fold(std::uint32_t row) const;
   // kNoRow: the change is lost.
   std::uint32_t fold_target(std::uint32_t row);
   std::uint32_t ledger_row(std::uint32_t row, Ledger& ledger);
@@ -186,6 +204,9 @@ class Tally {
   SlotStore slots_;
   std::vector<NativeRow> natives_;
   ExemplarStore exemplars_;
+  FoldDraft back_steps_;  // of the last round
+  // Rows of the living whose dead went to the overflow row: what they fell by stands there.
+  std::unordered_set<std::uint32_t> parts_elsewhere_;
   std::vector<Binding*> bindings_;  // in no order
 
   std::shared_ptr<const Layout> layout_;  // null: rows came or went since it was made

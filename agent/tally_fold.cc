@@ -1,4 +1,5 @@
 // The tally's dead: from a segment's last numbers to changes of rows, to the ledger and back.
+// Called by: collect_dead, when the ledger is opened and at each fold.
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -98,10 +99,8 @@ FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
 }
 
 std::uint32_t Tally::fold_target(std::uint32_t row) {
+  if (keeps_own_fold(row)) return row;
   const RowRecord& record = rows_[row];
-  if (record.ledger_row != kNoLedgerId || ledger_rows_ < options_.max_dead_rows) return row;
-  const bool others_have_a_part = record.living > 1;
-  if (others_have_a_part && ledger_rows_ / 2 < options_.max_dead_rows) return row;
   // The last value set is no part of a total.
   if (families_[record.family].definition->combine == Combine::kLast) return kNoRow;
   std::string labels;
@@ -178,7 +177,11 @@ void Tally::apply_fold(const FoldDraft& draft, Binding& binding, const Moment& n
   for (const std::uint32_t row : draft.overflowed) {
     ++overflowed_rows_;
     // Its numbers stand in the overflow row now: shown under both they would count twice.
-    if (rows_[row].erased() || rows_[row].living != 0) continue;
+    if (rows_[row].erased()) continue;
+    if (rows_[row].living != 0) {
+      parts_elsewhere_.insert(row);
+      continue;
+    }
     const std::uint32_t family = rows_[row].family;
     --dead_rows_;
     erase_row(row);

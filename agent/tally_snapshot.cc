@@ -1,5 +1,5 @@
 // The tally's snapshots: which rows there are (made anew only when they change), and one round's
-// numbers beside them.
+// numbers beside them. Called by: collect.cc, at each gather.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -80,6 +80,7 @@ NativeValue Tally::native_value(const RowRecord& row, const std::uint64_t* slots
 
 Snapshot Tally::finish_gather() {
   const auto slots = slots_.finish_round();
+  find_back_steps();
   if (layout_ == nullptr) layout_ = make_layout();
   const Layout& layout = *layout_;
 

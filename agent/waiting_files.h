@@ -23,7 +23,8 @@ namespace notch::agent {
 
 class WaitingFiles {
  public:
-  // The file waits from now on, behind the others of its owner; no owner: it could not be opened.
+  // The file waits from now on, behind the others of its owner; no owner: it could not be opened
+  // or is not whole yet.
   // True if this file did not wait before, under this name.
   bool add(const std::string& name, std::uint64_t inode, std::optional<std::uint32_t> owner_uid);
 
@@ -34,7 +35,7 @@ class WaitingFiles {
   // forget().
   std::vector<std::string> next(const SegmentQuota& quota);
 
-  // The same for those that could not be opened.
+  // The same for those without an owner.
   std::vector<std::string> next_unopened(std::size_t most);
 
   std::size_t count() const noexcept { return files_.size(); }

@@ -39,8 +39,8 @@ void read_key_pair(StrictYaml& yaml, const std::string& file, TlsConfig& tls) {
   tls.key = yaml.string("key");
   tls.cert_file = beside(file, yaml.string("cert_file"));
   tls.key_file = beside(file, yaml.string("key_file"));
-  if (tls.cert.empty() && tls.cert_file.empty()) yaml.fail("cert_file", "missing, and no cert");
-  if (tls.key.empty() && tls.key_file.empty()) yaml.fail("key_file", "missing, and no key");
+  if (tls.cert.empty() && tls.cert_file.empty()) yaml.lack("cert_file", "missing, and no cert");
+  if (tls.key.empty() && tls.key_file.empty()) yaml.lack("key_file", "missing, and no key");
   if (!tls.cert.empty() && !tls.cert_file.empty()) yaml.fail("cert", "given beside cert_file");
   if (!tls.key.empty() && !tls.key_file.empty()) yaml.fail("key", "given beside key_file");
 }
@@ -58,11 +58,11 @@ void read_client_rules(StrictYaml& yaml, const std::string& file, TlsConfig& tls
     yaml.fail("client_ca", "given beside client_ca_file");
   }
   if (has_ca && tls.client_auth == ClientAuth::kNone) {
-    yaml.fail(tls.client_ca.empty() ? "client_ca_file" : "client_ca", "needs a client_auth_type");
+    yaml.lack(tls.client_ca.empty() ? "client_ca_file" : "client_ca", "needs a client_auth_type");
   }
-  if (!has_ca && verifies(tls.client_auth)) yaml.fail("client_auth_type", "needs client_ca_file");
+  if (!has_ca && verifies(tls.client_auth)) yaml.lack("client_auth_type", "needs client_ca_file");
   if (!tls.client_allowed_sans.empty() && !requires_certificate(tls.client_auth)) {
-    yaml.fail("client_allowed_sans", "needs a client_auth_type that requires a certificate");
+    yaml.lack("client_allowed_sans", "needs a client_auth_type that requires a certificate");
   }
 }
 

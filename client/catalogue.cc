@@ -14,7 +14,6 @@ namespace {
 constexpr std::uint64_t kStep = 256 * 1024;  // the private log grows by this
 constexpr std::uint64_t kFirstRecord = 8;    // offset 0 means "none"
 constexpr std::uint64_t kFirstStringSlots = 256;
-constexpr std::uint64_t kMostStringSlots = 1U << 18;
 constexpr std::uint32_t kProbes = 16;  // then a string is simply stored once more
 
 constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
@@ -64,7 +63,7 @@ std::uint32_t* Catalogue::free_slot(StringTable& table, std::uint64_t hash) cons
 
 // Four times as large; if there is no memory the old one does.
 void Catalogue::grow_string_table() noexcept {
-  if (sealed() || strings_->slot_count >= kMostStringSlots) return;
+  if (sealed() || strings_->slot_count >= kStringSlots) return;
   StringTable* const grown = make_string_table(strings_->slot_count * 4);
   if (grown == nullptr) return;
   for (std::uint64_t i = 0; i < strings_->slot_count; ++i) {

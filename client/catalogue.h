@@ -15,13 +15,13 @@
 #include <span>
 #include <string_view>
 
+#include "client/capacity.h"
 #include "shm/layout.h"
 #include "shm/reservation.h"
 #include "shm/segment_file.h"
 
 namespace notch::client {
 
-inline constexpr std::uint64_t kCatalogueBytes = 16U << 20;  // at most
 inline constexpr std::uint64_t kFirstLogBytes = 64 * 1024;
 
 class Catalogue {
@@ -109,9 +109,8 @@ class Catalogue {
   std::uint64_t next_cell_ = shm::kFirstFreeCell;
 };
 
-// Limits that the packing of Catalogue::published_ sets.
+// A limit that the packing of Catalogue::published_ sets; kMostSeries is well within its 20 bits.
 inline constexpr std::uint32_t kMostFamilies = (1U << 12) - 1;
-inline constexpr std::uint32_t kMostSeries = 1U << 17;
 
 Catalogue& catalogue() noexcept;
 

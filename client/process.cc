@@ -22,7 +22,6 @@
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kCells = 1U << 18;
 constexpr std::uint64_t kCommittedCells = 512;
 constexpr std::uint64_t kCommittedCatalogueBytes = 4 * 1024;
 
@@ -48,6 +47,10 @@ struct State {
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
 
+bool may_not_attach() noexcept {
+  return shm::read_alone(state.sealed) == kNoCalls;
+}
+
 // Another thread was making the segment while this child was made by a bare clone, which runs no
 // handler: the child has its descriptor,
 // and would keep the parent's lock with it. The number alone is not believed: the kernel copies the
@@ -67,7 +70,7 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
 // wait too, as in attach().
 void before_fork() noexcept {
-  if (!prepare()) return;  // no lock yet, and none without memory
+  if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
   const shm::Segment* const segment = attached_segment();
   if (segment != nullptr && segment->attached) return;
   sigset_t all;
@@ -101,7 +104,7 @@ void after_fork_in_child() noexcept {
   const int saved_errno = errno;
   end_wait_of_births();
   const shm::Segment& parents = *state.current;
-  if (parents.attached && parents.memory.base() != nullptr) {
+  if (!may_not_attach() && parents.attached && parents.memory.base() != nullptr) {
     mmap(parents.memory.base(), parents.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   }
@@ -173,10 +176,6 @@ void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
 
 void commit_running_column(shm::Segment& segment) noexcept {
   if (counts_by_rseq()) commit_column_of(concurrency_id(), segment);
-}
-
-bool may_not_attach() noexcept {
-  return shm::read_alone(state.sealed) == kNoCalls;
 }
 
 // From here on adds find their columns.
@@ -288,7 +287,8 @@ void attach(Attach attempt) noexcept {
 }
 
 void attach_with_columns(std::uint32_t ids) noexcept {
-  if (may_not_attach()) return;
+  if (attached_segment() == nullptr && (may_not_attach() || shm::read_alone(wiped()->failed) != 0))
+    return;
   const NoSignals whole;
   const RegistryLock lock;
   shm::Segment* const segment = lock ? attach_locked() : nullptr;

@@ -269,8 +269,7 @@ std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
 
 std::uint64_t make_bucket_locked(const NativeTable& table, std::int32_t bucket,
                                  bool negative) noexcept {
-  std::uint32_t* const chunks = negative ? table.negative : table.positive;
-  std::uint32_t& entry = chunks[(bucket >> 5) - table.first_chunk];
+  std::uint32_t& entry = table.chunks[negative ? 1 : 0][(bucket >> 5) - table.first_chunk];
   std::uint32_t first = shm::read_alone(entry);
   if (first == 0) {
     first = catalogue().take_cells(shm::kChunkBuckets);

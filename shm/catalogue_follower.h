@@ -68,6 +68,9 @@ class CatalogueFollower {
   }
   std::uint32_t series_count() const noexcept { return series_count_; }
 
+  // Where the next record begins, or the one that was refused.
+  std::uint64_t at() const noexcept { return at_; }
+
  private:
   struct FamilyShape {
     FamilyType type;

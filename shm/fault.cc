@@ -6,6 +6,8 @@ const char* fault_name(Fault fault) noexcept {
   switch (fault) {
     case Fault::kNone:
       return "none";
+    case Fault::kBeingBuilt:
+      return "being_built";
     case Fault::kTooShort:
       return "too_short";
     case Fault::kNotASegment:
@@ -14,6 +16,8 @@ const char* fault_name(Fault fault) noexcept {
       return "other_byte_order";
     case Fault::kNewerVersion:
       return "newer_version";
+    case Fault::kOlderVersion:
+      return "older_version";
     case Fault::kBadGeometry:
       return "bad_geometry";
     case Fault::kBadRecord:

@@ -6,13 +6,18 @@
 
 namespace notch::shm {
 
-// What stands in the way of reading a segment; the agent counts rejected segments by it.
+// What stands in the way of reading a segment; the agent counts rejected segments by it. kNone: it
+// is ready. Whether there is a file at all is for whoever opens it.
 enum class Fault : std::uint8_t {
   kNone = 0,
-  kTooShort,        // shorter than a header: not a segment, or cut off
+  kBeingBuilt,    // no magic yet: its writer stores that last
+  kNewerVersion,  // a major version later than this reader's
+  kOlderVersion,  // a major version before this reader's
+
+  // Corrupt, or never a segment.
+  kTooShort,        // shorter than a header, or than its header says
   kNotASegment,     // magic differs
   kOtherByteOrder,  // written by a machine of the other byte order
-  kNewerVersion,    // a major version this reader does not know
   kBadGeometry,     // offsets, strides or capacities that do not fit the file or the limits
   kBadRecord,       // a catalogue record that breaks a rule of FORMAT.md
   kTooMany,         // more families, series or cells than the limits allow

@@ -4,7 +4,9 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "shm/bounds.h"
 #include "shm/column_sum.h"
@@ -23,10 +25,32 @@ constexpr std::uint64_t byte_swapped(std::uint64_t value) {
 
 // All checks below are on a copy of the header, and subtract from what is known to be larger.
 
-Fault check_version(const SegmentHeader& header) {
-  if (header.byte_order != kByteOrder) return Fault::kOtherByteOrder;
-  if (header.major != kMajorVersion) return Fault::kNewerVersion;
-  return Fault::kNone;
+std::string got_wanted(const char* field, std::uint64_t got, const std::string& wanted) {
+  return std::string(field) + " is " + std::to_string(got) + ", wanted " + wanted;
+}
+
+// Found wrong, and in what; kNone with no detail.
+struct Judgement {
+  Fault fault = Fault::kNone;
+  std::string detail;
+};
+
+Judgement check_magic(std::uint64_t magic) {
+  if (magic == kMagic) return {};
+  if (magic == 0) return {Fault::kBeingBuilt, "its magic is not there yet"};
+  const bool swapped = magic == byte_swapped(kMagic);
+  return {swapped ? Fault::kOtherByteOrder : Fault::kNotASegment,
+          got_wanted("magic", magic, std::to_string(kMagic))};
+}
+
+Judgement check_version(const SegmentHeader& header) {
+  if (header.byte_order != kByteOrder) {
+    return {Fault::kOtherByteOrder,
+            got_wanted("byte_order", header.byte_order, std::to_string(kByteOrder))};
+  }
+  if (header.major == kMajorVersion) return {};
+  return {header.major > kMajorVersion ? Fault::kNewerVersion : Fault::kOlderVersion,
+          got_wanted("major", header.major, std::to_string(kMajorVersion))};
 }
 
 // A part of the file: aligned, behind the header, within the file.
@@ -61,18 +85,29 @@ bool valid_exemplars(const SegmentHeader& header) {
                     std::uint64_t{header.exemplar_slots} * header.exemplar_slot_bytes);
 }
 
-Fault check_geometry(const SegmentHeader& header, std::uint64_t bytes_given) {
+Judgement check_geometry(const SegmentHeader& header, std::uint64_t bytes_given) {
+  const auto bad = [](const char* field, std::uint64_t got, const std::string& wanted) {
+    return Judgement{Fault::kBadGeometry, got_wanted(field, got, wanted)};
+  };
   if (header.header_bytes < kHeaderBytes || header.header_bytes % kWordBytes != 0) {
-    return Fault::kBadGeometry;
+    return bad("header_bytes", header.header_bytes,
+               "a multiple of 8 from " + std::to_string(kHeaderBytes));
   }
-  if (header.file_bytes > bytes_given) return Fault::kTooShort;
-  if (header.header_bytes > header.file_bytes) return Fault::kBadGeometry;
-  if (!valid_catalogue(header) || !valid_values(header) || !valid_exemplars(header)) {
-    return Fault::kBadGeometry;
+  if (header.file_bytes > bytes_given) {
+    return {Fault::kTooShort,
+            got_wanted("file_bytes", header.file_bytes, "at most " + std::to_string(bytes_given))};
   }
+  const std::string in_file =
+      "a part of the " + std::to_string(header.file_bytes) + " bytes behind the header";
+  if (header.header_bytes > header.file_bytes) {
+    return bad("header_bytes", header.header_bytes, in_file);
+  }
+  if (!valid_catalogue(header)) return bad("catalogue_offset", header.catalogue_offset, in_file);
+  if (!valid_values(header)) return bad("values_offset", header.values_offset, in_file);
+  if (!valid_exemplars(header)) return bad("exemplar_offset", header.exemplar_offset, in_file);
   const bool known_mode = header.counting_mode == static_cast<std::uint32_t>(CountingMode::kRseq) ||
                           header.counting_mode == static_cast<std::uint32_t>(CountingMode::kAtomic);
-  return known_mode ? Fault::kNone : Fault::kBadGeometry;
+  return known_mode ? Judgement{} : bad("counting_mode", header.counting_mode, "1 or 2");
 }
 
 template <std::size_t N>
@@ -129,19 +164,22 @@ bool read_slot(std::span<const std::byte> slot_bytes, ExemplarEntry& entry, bool
 
 Fault SegmentReader::attach(std::span<const std::byte> bytes, const ReaderLimits& limits) {
   *this = SegmentReader();
-  if (bytes.size() < kHeaderBytes) return finish(Fault::kTooShort);
+  if (bytes.size() < kHeaderBytes) {
+    return finish(Fault::kTooShort,
+                  got_wanted("size", bytes.size(), "at least " + std::to_string(kHeaderBytes)));
+  }
 
   SegmentHeader copy;
   // [tag: segment-magic] Stored last by the writer: with it all that is written once is there.
   copy.magic = observe(*reinterpret_cast<const std::uint64_t*>(bytes.data()));
-  if (copy.magic == byte_swapped(kMagic)) return finish(Fault::kOtherByteOrder);
-  if (copy.magic != kMagic) return finish(Fault::kNotASegment);
+  Judgement judgement = check_magic(copy.magic);
+  if (judgement.fault != Fault::kNone) return finish(judgement.fault, judgement.detail);
   copy_shared(bytes, kWordBytes, reinterpret_cast<std::byte*>(&copy) + kWordBytes,
               sizeof(copy) - kWordBytes);
 
-  Fault fault = check_version(copy);
-  if (fault == Fault::kNone) fault = check_geometry(copy, bytes.size());
-  if (fault != Fault::kNone) return finish(fault);
+  judgement = check_version(copy);
+  if (judgement.fault == Fault::kNone) judgement = check_geometry(copy, bytes.size());
+  if (judgement.fault != Fault::kNone) return finish(judgement.fault, judgement.detail);
 
   bytes_ = bytes.first(static_cast<std::size_t>(copy.file_bytes));
   header_ = reinterpret_cast<const SegmentHeader*>(bytes_.data());
@@ -157,8 +195,9 @@ Fault SegmentReader::attach(std::span<const std::byte> bytes, const ReaderLimits
   return Fault::kNone;
 }
 
-Fault SegmentReader::finish(Fault fault) noexcept {
+Fault SegmentReader::finish(Fault fault, std::string detail) {
   fault_ = fault;
+  fault_detail_ = std::move(detail);
   header_ = nullptr;
   bytes_ = {};
   columns_.clear();
@@ -173,7 +212,9 @@ Fault SegmentReader::follow(CatalogueSink& sink) {
   // [tag: catalogue-used] The records up to here are whole.
   const std::uint64_t used = observe(header_->catalogue_used);
   const Fault fault = catalogue_.follow(used, sink);
-  return fault == Fault::kNone ? fault : finish(fault);
+  if (fault == Fault::kNone) return fault;
+  return finish(fault, "in the catalogue's record at byte " + std::to_string(catalogue_.at()) +
+                           " of " + std::to_string(used));
 }
 
 void SegmentReader::begin_round() {

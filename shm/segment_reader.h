@@ -58,6 +58,9 @@ class SegmentReader {
   // after a Fault, they find nothing. REQUIRES: bytes.data() is at a multiple of 8.
   Fault attach(std::span<const std::byte> bytes, const ReaderLimits& limits);
 
+  // What was found and what was wanted, as "major is 2, wanted 1"; empty before a Fault.
+  const std::string& fault_detail() const noexcept { return fault_detail_; }
+
   const SegmentInfo& info() const noexcept { return info_; }
 
   // Hands every record published since the last call to `sink`. Cost: none if nothing is new.
@@ -93,7 +96,7 @@ class SegmentReader {
   std::uint32_t series_count() const noexcept { return catalogue_.series_count(); }
 
  private:
-  Fault finish(Fault fault) noexcept;
+  Fault finish(Fault fault, std::string detail);
   std::size_t cells_with_memory(std::uint32_t first_cell, std::size_t wanted) const noexcept;
 
   // Set by attach(), constant until a Fault clears them.
@@ -110,6 +113,7 @@ class SegmentReader {
   // Moved on by follow().
   CatalogueFollower catalogue_;
   Fault fault_ = Fault::kNone;
+  std::string fault_detail_;
 
   // Set by begin_round().
   std::vector<const std::uint64_t*> columns_;

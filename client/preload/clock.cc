@@ -20,13 +20,13 @@ constexpr std::uint64_t kMostReadingNs = 150;
 // The two readings the rate comes from are each off by less than 100 ns.
 constexpr std::uint64_t kLeastBaselineNs = 20'000'000;
 
-constexpr std::uint32_t kReady = 1;
-constexpr std::uint32_t kTaken = 2;
+constexpr std::uint32_t kUnasked = 1;
+constexpr std::uint32_t kAsked = 2;
 
 struct State {
   std::uint32_t way = 0;      // ClockWay
   std::uint32_t allowed = 1;  // 0: kNone, whatever `way` says
-  std::uint32_t counter = 0;  // kReady: an even one, of unknown rate; kTaken: somebody has it
+  std::uint32_t counter = 0;  // kUnasked, kAsked: whether it is even
   std::uint64_t first_ticks = 0;
   std::uint64_t first_ns = 0;
   double seconds_per_tick = 0;  // published by `way` [tag: clock-way]
@@ -46,7 +46,8 @@ std::uint64_t ticks() noexcept {
   return __rdtsc();
 }
 
-// Constant at every clock rate, and running in every sleep state.
+// Constant at every clock rate, and running in every sleep state. Under a hypervisor the question
+// takes many microseconds.
 bool has_even_counter() noexcept {
   unsigned a = 0;
   unsigned b = 0;
@@ -70,9 +71,11 @@ ClockWay way() noexcept {
 
 // The rate, once there is a baseline long enough. Whichever thread is first says it, once.
 void learn_rate(std::uint64_t ns) noexcept {
-  if (shm::read_alone(state.counter) != kReady || ns - state.first_ns < kLeastBaselineNs) return;
+  if (shm::read_alone(state.counter) != kUnasked || ns - state.first_ns < kLeastBaselineNs) return;
   const std::uint64_t elapsed_ticks = ticks() - state.first_ticks;
-  if (!shm::exchange_if(state.counter, kReady, kTaken)) return;
+  std::uint32_t unasked = kUnasked;
+  // Relaxed: it only says who. What the one then writes is published by `way`.
+  if (!shm::exchange_alone(state.counter, unasked, kAsked) || !has_even_counter()) return;
   state.seconds_per_tick =
       static_cast<double>(ns - state.first_ns) * 1e-9 / static_cast<double>(elapsed_ticks);
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
@@ -89,7 +92,7 @@ void start_clock() noexcept {
     last = next;
   }
   if (quickest > kMostReadingNs) return;
-  state.counter = has_even_counter() ? kReady : 0;
+  state.counter = kUnasked;
   state.first_ns = last;
   state.first_ticks = ticks();
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kVdso));  // [tag: clock-way]

@@ -41,13 +41,13 @@ struct Sampling {
 };
 extern __thread Sampling sampling __attribute__((tls_model("initial-exec")));
 
-// True for the first operation of a thread, then for one in 8.5 on average, at random distances,
+// True for the first operation of a thread, then for one in 32.5 on average, at random distances,
 // so that no rhythm of a program's hides from it. A signal handler in between may cost a sample.
 inline bool is_sampled() noexcept {
   if (sampling.until_next-- != 0) [[likely]]
     return false;
   sampling.random = sampling.random * 1664525U + 1013904223U;
-  sampling.until_next = sampling.random >> 28;  // 0 to 15
+  sampling.until_next = sampling.random >> 26;  // 0 to 63
   return true;
 }
 

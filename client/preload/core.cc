@@ -1,6 +1,7 @@
 #include "client/preload/core.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstddef>
@@ -9,6 +10,7 @@
 #include "client/counting_mode.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
+#include "client/settings.h"
 #include "notch/abi.h"
 #include "shm/memory_order.h"
 
@@ -53,6 +55,7 @@ struct State {
   Calls calls;
   bool is_foreign = false;  // the program's own libnotch.so keeps the numbers
   std::uint64_t postponable_end = 0;
+  std::uint32_t sandboxed = 0;
 };
 
 constinit State state;
@@ -76,6 +79,14 @@ bool find_foreign_calls(Calls& calls) noexcept {
          find("notch_v1_native_cell", calls.native_cell) &&
          find("notch_v1_exemplar", calls.exemplar) && find("notch_v1_reserve", calls.reserve) &&
          find("notch_v1_health", calls.health);
+}
+
+// Asked before anything is prepared: under /etc/ld.so.preload every program of a host without an
+// agent comes here. With NOTCH_DEBUG it goes on, to say what is wrong.
+bool has_directory() noexcept {
+  client::Settings settings;
+  client::read_settings(settings);
+  return settings.debug || (!settings.disabled && access(settings.directory, W_OK | X_OK) == 0);
 }
 
 bool has_own_segment() noexcept {
@@ -129,6 +140,7 @@ bool begin_core() noexcept {
     state.is_foreign = true;
     return true;
   }
+  if (!has_directory()) return false;
   client::begin();
   return client::prepare();
 }
@@ -158,7 +170,13 @@ void attach_before_sandbox() noexcept {
 }
 
 void close_for_sandbox() noexcept {
+  // Relaxed, also below: it stands alone.
+  shm::write_alone(state.sandboxed, std::uint32_t{1});
   if (!state.is_foreign) client::seal();
+}
+
+bool is_in_sandbox() noexcept {
+  return shm::read_alone(state.sandboxed) != 0;
 }
 
 void end_core() noexcept {

@@ -29,6 +29,7 @@ bool close_definitions() noexcept;
 // A filter may come that forbids what making a segment needs: make it now.
 void attach_before_sandbox() noexcept;
 void close_for_sandbox() noexcept;
+bool is_in_sandbox() noexcept;
 
 // The process ends in order.
 void end_core() noexcept;

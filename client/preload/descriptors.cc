@@ -4,26 +4,32 @@
 #include <linux/close_range.h>
 #include <sys/stat.h>
 
+#include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
 
 namespace notch::preload {
 
-std::uint8_t descriptor_kinds[kMostDescriptors];
+alignas(std::uint64_t) std::uint8_t descriptor_kinds[kMostDescriptors];
 
 namespace {
+
+// Of this process: a child made by vfork has a table of descriptors of its own, and none of ours.
+void note_kind(int fd, Kind kind) noexcept {
+  if (!is_vfork_child()) set_kind(fd, kind);
+}
 
 // What a path leads to may be a device or a named pipe as well: its kind is "file" all the same.
 template <class Real, class... Arguments>
 int open_path(Real real, Arguments... arguments) {
   const int fd = real(arguments...);
-  set_kind(fd, Kind::kFile);
+  note_kind(fd, Kind::kFile);
   return fd;
 }
 
 template <class Real, class... Arguments>
 int open_socket(Real real, Arguments... arguments) {
   const int fd = real(arguments...);
-  set_kind(fd, Kind::kSocket);
+  note_kind(fd, Kind::kSocket);
   return fd;
 }
 
@@ -31,8 +37,8 @@ template <class Real>
 int open_socket_pair(Real real, int domain, int type, int protocol, int* pair) {
   const int result = real(domain, type, protocol, pair);
   if (result == 0) {
-    set_kind(pair[0], Kind::kSocket);
-    set_kind(pair[1], Kind::kSocket);
+    note_kind(pair[0], Kind::kSocket);
+    note_kind(pair[1], Kind::kSocket);
   }
   return result;
 }
@@ -41,8 +47,8 @@ template <class Real, class... Flags>
 int open_pipe(Real real, int* pair, Flags... flags) {
   const int result = real(pair, flags...);
   if (result == 0) {
-    set_kind(pair[0], Kind::kPipe);
-    set_kind(pair[1], Kind::kPipe);
+    note_kind(pair[0], Kind::kPipe);
+    note_kind(pair[1], Kind::kPipe);
   }
   return result;
 }
@@ -50,26 +56,28 @@ int open_pipe(Real real, int* pair, Flags... flags) {
 template <class Real, class... Rest>
 int copy_descriptor(Real real, int fd, Rest... rest) {
   const int copy = real(fd, rest...);
-  set_kind(copy, kind_of(fd));
+  note_kind(copy, kind_of(fd));
   return copy;
 }
 
 // Before the call: once it is closed, another thread may be given the number.
 template <class Real>
 int close_one(Real real, int fd) {
-  set_kind(fd, Kind::kOther);
+  note_kind(fd, Kind::kOther);
   return real(fd);
 }
 
 template <class Real>
 int close_several(Real real, unsigned first, unsigned last, int flags) {
-  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0) forget_kinds(first, last);
+  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0 && !is_vfork_child())
+    forget_kinds(first, last);
   return real(first, last, flags);
 }
 
 template <class Real>
 void close_rest(Real real, int first) {
-  forget_kinds(first < 0 ? 0 : static_cast<unsigned>(first), kMostDescriptors - 1);
+  if (!is_vfork_child())
+    forget_kinds(first < 0 ? 0 : static_cast<unsigned>(first), kMostDescriptors - 1);
   real(first);
 }
 

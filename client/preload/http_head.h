@@ -12,7 +12,7 @@
 //   One of the two names, and then a byte that is neither its colon nor part of a longer name: the
 //   framing is bad.
 //   Bad framing: until the connection closes, whatever else the head says.
-//   Any other line without a colon is passed over.
+//   Any other line without a colon is passed over. A status is three digits, and 100 or more.
 //
 // Invariants
 //   H1  The work is linear in the bytes given, and a head of more than kHeadLimit bytes (eight

@@ -307,10 +307,15 @@ void read_request_head(Feed& feed, HttpBytes& bytes) {
 }
 
 void read_idle_request(Feed& feed, HttpBytes& bytes) {
-  const HeadStep step = skip_empty_lines(feed.connection.request, bytes);
+  HttpConnection& connection = feed.connection;
+  const HeadStep step = skip_empty_lines(connection.request, bytes);
   if (step == HeadStep::kMore) return;
-  const unsigned char letter = step == HeadStep::kOver ? *bytes.at | 0x20U : 0;
-  if (letter < 'a' || letter > 'z') return lose_requests(feed);
+  if (step == HeadStep::kFault) return lose_requests(feed);
+  // The first byte of all settles most of what is not HTTP. Later on even garbage is a request: the
+  // server answers it.
+  const unsigned letter = *bytes.at | 0x20U;
+  const bool doubtful = letter < 'a' || letter > 'z';
+  if (doubtful && connection.verdict == HttpVerdict::kUndecided) return lose_requests(feed);
   begin_request(feed);
 }
 

@@ -20,7 +20,8 @@
 //   A request that asked for 100-continue, got a final answer instead, and had sent nothing of its
 //   body, sends none.
 //   Requests that can no longer be told apart (garbage between two, a broken chunk): those pending
-//   are still answered; then, or when an answer itself is broken, the following ends.
+//   are still answered, garbage as a request of method `_OTHER`; later ones are not seen. A broken
+//   answer, and one that nobody asked for, ends the following.
 //
 // Bounds, and why
 //   8 pending requests: browsers never pipelined more than six; a load generator that does has the
@@ -39,6 +40,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "client/preload/http_exchange.h"
 #include "client/preload/http_head.h"
@@ -62,6 +64,7 @@ struct HttpPending {
   HttpMethod method : 5;
   std::uint8_t announced : 1;  // started() was told
   std::uint8_t version_1_0 : 1;
+  std::uint8_t spare : 1;
   std::uint32_t body_bytes;  // once another request is read behind it
 };
 static_assert(sizeof(HttpPending) == 12);
@@ -79,8 +82,11 @@ struct HttpConnection {
   HttpPending pending[kPendingLimit];
   RouteCursor cursor;
   std::uint16_t status;  // of the answer being read; 0 before it is known
+  std::uint16_t spare;
 };
 static_assert(sizeof(HttpConnection) <= 192);
+static_assert(
+    std::has_unique_object_representations_v<HttpConnection>);  // may be compared by bytes
 
 struct HttpWatch {
   const HttpObserver* observer;

@@ -69,6 +69,7 @@ std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_vie
     }
     if (found != 0) continue;
     if (!may_learn) return kNoRoom;
+    // [tag: route-node] who takes a free slot fills it; nothing is read on the strength of this.
     if (!shm::exchange_if(node.tag, 0U, kBeingFilled)) continue;
     node.parent = parent;
     node.length = static_cast<std::uint8_t>(text.size());

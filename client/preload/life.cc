@@ -14,12 +14,16 @@
 #include "client/preload/modules.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
+#include "client/process.h"
 #include "shm/memory_order.h"
 
 extern "C" {
 // Exported, so that a second copy of the library knows of the first.
 __attribute__((visibility("default"))) extern const unsigned notch_preload_v1;
 const unsigned notch_preload_v1 = 1;
+// The same by a name that no other copy can take over.
+extern const unsigned notch_preload_own_mark
+    __attribute__((alias("notch_preload_v1"), visibility("hidden")));
 }
 
 namespace notch::preload {
@@ -31,13 +35,13 @@ bool is_on(const char* name) noexcept {
 }
 
 bool is_second_copy() noexcept {
-  return find_any_symbol("notch_preload_v1") != &notch_preload_v1;
+  return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
-// The modules to run, 0 for none.
-std::uint32_t wanted_modules() noexcept {
+// The modules to run, 0 for none; `unknown` as modules_of().
+std::uint32_t wanted_modules(const char** unknown) noexcept {
   if (is_on("NOTCH_DISABLED") || getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
-  return modules_of(getenv("NOTCH_PRELOAD"));
+  return modules_of(getenv("NOTCH_PRELOAD"), unknown);
 }
 
 // Those whose counts may be postponed come first.
@@ -49,15 +53,16 @@ void define_figures(std::uint32_t modules) noexcept {
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
-  const std::uint32_t modules = wanted_modules();
+  const char* unknown = nullptr;
+  const std::uint32_t modules = wanted_modules(&unknown);
   if (modules != 0 && begin_core()) {
     define_figures(modules);
+    if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
-      // Release: the handles are there before anyone counts. Threads that run before this
-      // constructor and see the word early find handles of zero. [tag: active-modules]
-      shm::publish(active_modules, modules);
+      // Release: the handles are there before anyone counts.
+      shm::publish(active_modules, modules);  // [tag: active-modules]
     }
   }
   errno = saved_errno;

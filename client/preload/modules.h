@@ -27,9 +27,7 @@ inline constexpr std::uint32_t kByDefault = kIo | kNet | kDns | kMalloc | kLocks
 extern std::uint32_t active_modules;  // written by life.cc alone
 
 inline bool is_active(std::uint32_t modules) noexcept {
-  // Relaxed: what the constructor wrote before is seen by every thread made after, and a thread
-  // that was there already finds a handle of zero, which counts nothing.
-  return (shm::read_alone(active_modules) & modules) != 0;
+  return (shm::observe(active_modules) & modules) != 0;  // [tag: active-modules]
 }
 
 // The words of NOTCH_PRELOAD, joined by commas, as a mask; null or empty: kByDefault. A word that

@@ -8,6 +8,7 @@
 
 #include "client/preload/clock.h"
 #include "client/preload/core.h"
+#include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
 
 namespace notch::preload {
@@ -68,7 +69,7 @@ long watch_system_call(Real real, long number, long a, long b, long c, long d, l
 // Destructors do not run, but the end is in order.
 template <class Real>
 void end_at_once(Real real, int status) {
-  end_core();
+  if (!is_vfork_child()) end_core();
   real(status);
 }
 

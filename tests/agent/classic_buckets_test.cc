@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -66,7 +67,16 @@ TEST(ClassicBuckets, AThresholdAboveTheLowestBoundIsNoBound) {
   value.positive = {{1, 2}};
   const ClassicBuckets buckets = derived(native_family(0, 8), value);
   EXPECT_THAT(buckets.bounds, ElementsAre(1, 2));
-  EXPECT_THAT(buckets.cumulative, ElementsAre(5, 7, 7));
+  EXPECT_THAT(buckets.cumulative, ElementsAre(0, 2, 7)) << "what is near 8 is not below 1";
+}
+
+TEST(ClassicBuckets, TheZeroBucketCountsFromTheFirstBoundAboveItsThreshold) {
+  NativeValue value;
+  value.zero_count = 5;
+  value.positive = {{0, 1}, {2, 3}};  // (0.5, 1], (2, 4]
+  const ClassicBuckets buckets = derived(native_family(0, 0.75), value);
+  EXPECT_THAT(buckets.bounds, ElementsAre(0.5, 1, 2, 4));
+  EXPECT_THAT(buckets.cumulative, ElementsAre(0, 6, 6, 9, 9));
 }
 
 TEST(ClassicBuckets, NegativeSideIsMirrored) {
@@ -131,14 +141,15 @@ TEST(ClassicBuckets, AgreeWithACountOfEveryBucket) {
     value.positive = side();
     value.negative = side();
     value.zero_count = random() % 3;
-    const ClassicBuckets buckets = derived(native_family(schema), value);
+    const double threshold = std::array{kDefaultZeroThreshold, 0.3, 1.0, 5.0}[random() % 4];
+    const ClassicBuckets buckets = derived(native_family(schema, threshold), value);
 
     ASSERT_TRUE(std::ranges::is_sorted(buckets.bounds, std::less_equal<>()));
     ASSERT_EQ(buckets.cumulative.size(), buckets.bounds.size() + 1);
     ASSERT_EQ(buckets.count(), native_count(value));
     for (std::size_t i = 0; i < buckets.bounds.size(); ++i) {
       const double bound = buckets.bounds[i];
-      std::uint64_t below = bound > 0 ? value.zero_count : 0;
+      std::uint64_t below = bound >= threshold ? value.zero_count : 0;
       for (const auto& [at, population] : value.positive) {
         if (edge(at, schema) <= bound * 1.0001) below += population;
       }

@@ -17,7 +17,7 @@
 #include "agent/collect.h"
 #include "agent/truncation_guard.h"
 #include "tests/agent/fake_segment.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
 namespace notch::testing {
@@ -68,6 +68,14 @@ class SegmentFile {
   // Column 0's cell.
   void set_cell(std::uint32_t cell, std::uint64_t value) {
     write_at(values_offset_ + std::uint64_t{cell} * shm::kCellBytes, &value, sizeof(value));
+  }
+  // So many more bytes of the catalogue, which say nothing.
+  void publish(std::uint64_t bytes) {
+    std::uint64_t used = 0;
+    const off_t at = offsetof(shm::SegmentHeader, catalogue_used);
+    EXPECT_EQ(::pread(lock_, &used, sizeof(used), at), static_cast<ssize_t>(sizeof(used)));
+    used += bytes;
+    write_at(static_cast<std::uint64_t>(at), &used, sizeof(used));
   }
   void count(std::uint64_t value) { set_cell(shm::kFirstFreeCell, value); }
   void cut(off_t bytes) { EXPECT_EQ(::ftruncate(lock_, bytes), 0); }

@@ -137,7 +137,8 @@ TEST_F(CollectTest, ASegmentCutOffIsLetGoAndTheSumDoesNotFall) {
   EXPECT_EQ(sum(), 7U);
   EXPECT_EQ(sum(), 7U);
   EXPECT_EQ(stats().live_segments, 1U);
-  EXPECT_EQ(stats().rejected_segments, 1U);
+  EXPECT_EQ(stats().rejected.at("truncated"), 1U);
+  EXPECT_FALSE(directory_.has(broken.name()));
 }
 
 TEST_F(CollectTest, LimitsPerUserAreKeptAndRoomIsUsedWhenItComes) {

@@ -70,7 +70,7 @@ TEST(ListenSocket, RefusesWhatIsNoAddress) {
        {"", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80",
         "127.0.0.1:-1", "[::1]", "a]b:1"}) {
     EXPECT_THAT(open_listen_socket(loop, address, sockets),
-                HasSubstr("\"" + address + "\": want ADDRESS:PORT"));
+                HasSubstr("\"" + address + "\" is no address to listen on: want ADDRESS:PORT"));
   }
   EXPECT_TRUE(sockets.empty());
 }

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 #include "tests/shm/collecting_sink.h"
 #include "tests/shm/segment_builder.h"
 
@@ -101,7 +101,7 @@ TEST_F(MappedSegmentTest, KeepsTheMapWhenMoved) {
 }
 
 TEST_F(MappedSegmentTest, RejectsWhatIsNotThere) {
-  EXPECT_EQ(open(), Reject::kGone);
+  EXPECT_EQ(open(), Reject::kAbsent);
 }
 
 TEST_F(MappedSegmentTest, RejectsALink) {
@@ -161,7 +161,7 @@ TEST_F(MappedSegmentTest, RejectsAFilePastTheLimit) {
 TEST_F(MappedSegmentTest, HoldsNothingAfterAReject) {
   write();
   ASSERT_EQ(open(), Reject::kNone);
-  EXPECT_EQ(open("missing.notch"), Reject::kGone);
+  EXPECT_EQ(open("missing.notch"), Reject::kAbsent);
   EXPECT_TRUE(segment_.bytes().empty());
   EXPECT_FALSE(segment_.try_lock_dead());
 }

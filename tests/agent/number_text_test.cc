@@ -53,6 +53,12 @@ TEST(NumberText, EveryDoubleReadsBackAsItself) {
   }
 }
 
+TEST(NumberText, ZeroHasNoSign) {
+  EXPECT_EQ(number(-0.0), "0");
+  EXPECT_EQ(text_bound(-0.0), "0");
+  EXPECT_EQ(openmetrics_bound(-0.0), "0.0");
+}
+
 TEST(NumberText, BoundsAreCanonicalInOpenMetrics) {
   EXPECT_EQ(openmetrics_bound(0), "0.0");
   EXPECT_EQ(openmetrics_bound(0.001), "0.001");

@@ -114,6 +114,8 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
       {{"--nosuch"}, "--nosuch"},
       {{"now"}, "now"},
       {{"--retention=1w"}, "--retention: \"1w\" is not a duration"},
+      {{"--listen", "127.0.0.1"}, "\"127.0.0.1\" is no address to listen on: want ADDRESS:PORT"},
+      {{"--listen=[::1:80"}, "\"[::1:80\" is no address"},
       {{"--linger=soon"}, "--linger: \"soon\" is not a duration"},
       {{"--sweep-ms=9"}, "--sweep-ms"},
       {{"--sweep-ms=60001"}, "--sweep-ms"},

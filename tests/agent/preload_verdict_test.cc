@@ -10,7 +10,7 @@
 #include <string>
 
 #include "tests/agent/elf_image.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {

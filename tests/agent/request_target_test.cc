@@ -51,6 +51,17 @@ TEST(RequestTarget, TakesAbsoluteForm) {
   EXPECT_EQ(parsed("/go?to=http://host/x").path, "/go");
 }
 
+TEST(RequestTarget, TakesAnAddressInBracketsOnlyWhole) {
+  EXPECT_EQ(parsed("http://[::1]:9464/metrics").path, "/metrics");
+  EXPECT_EQ(parsed("http://[::1]").path, "/");
+  EXPECT_EQ(parsed("http://user@[::1]:/x").path, "/x");
+  for (const char* target : {"http://[::1", "http://[::1/metrics", "http://::1]/", "http://[]/",
+                             "http://[[::1]]/", "http://[::1]9464/", "http://host:x/", "http://",
+                             "http:///metrics", "http://:80/", "http://a:b:1/"}) {
+    EXPECT_EQ(refusal(target), "bad host in the target") << target;
+  }
+}
+
 TEST(RequestTarget, EndsAtAFragment) {
   EXPECT_EQ(parsed("/metrics#top").path, "/metrics");
 }

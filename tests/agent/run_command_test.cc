@@ -14,7 +14,7 @@
 #include "agent/program_search.h"
 #include "agent/run_options.h"
 #include "agent/tool.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {

@@ -27,6 +27,16 @@ TEST(WebConfig, AnEmptyFileIsPlainHttp) {
   EXPECT_FALSE(config.has_tls);
 }
 
+TEST(WebConfig, AMisspeltKeyIsNamedBeforeTheOneItLeavesMissing) {
+  WebConfig config;
+  EXPECT_EQ(parse("tls_server_config:\n  cert_file: a\n  keyfile: b\n", config),
+            "/etc/notch/web.yml:3: tls_server_config.keyfile: unknown key");
+  EXPECT_EQ(parse("tls_server_config:\n  certfile: a\n  client_auth_type: "
+                  "RequireAndVerifyClientCert\n",
+                  config),
+            "/etc/notch/web.yml:2: tls_server_config.certfile: unknown key");
+}
+
 TEST(WebConfig, ReadsEveryKey) {
   WebConfig config;
   ASSERT_EQ(parse(std::string("tls_server_config:\n"

@@ -9,7 +9,7 @@ import unittest
 import code_text
 import layers_check
 
-HEAD = "// What it is.\n"
+HEAD = "// What it is. Called by: who needs it.\n"
 
 
 class Tree(unittest.TestCase):
@@ -140,6 +140,19 @@ class HouseRules(Tree):
         self.expect(["shm/a.h:601"], "601 lines", "shm/a.h", HEAD + "\n" * 600)
         self.expect_clean("shm/a.h", HEAD + "\n" * 599)
 
+    def test_prose_width(self):
+        self.expect(["shm/A.md:2"], "141 columns", "shm/A.md", "x" * 140 + "\n" + "| " + "x" * 139 + "\n")
+        self.expect(["shm/A.md:2"], "141 columns", "bench/RESULTS.md", "x" * 200 + "\n")
+
+    def test_named_callers(self):
+        self.write("agent/b.h", HEAD)
+        self.write("agent/b.cc", '// What else.\n#include "agent/b.h"\n')
+        self.write("client/include/notch/c.h", "// A type.\n")
+        self.expect(["agent/a.h:1"], "who uses this", "agent/a.h", "// What it is.\n#pragma once\n")
+        self.expect(["agent/a.h:1", "shm/main.cc:1"], "who uses this", "shm/main.cc", "// What it is.\n")
+        self.write("agent/a.h", "// What it is. Made by: a\n// factory.\n")
+        self.expect_clean("shm/main.cc", "// What it is.\n// Called by: a person.\n")
+
     def test_function_length(self):
         self.expect(["shm/a.cc:2"], "f() has 71 lines", "shm/a.cc",
                     HEAD + "int f() {\n" + "  g();\n" * 69 + "}\n")
@@ -171,6 +184,17 @@ class HouseRules(Tree):
 
     def test_unfinished(self):
         self.expect(["agent/a.h:2"], "finish it", "agent/a.h", HEAD + "// TO" "DO: later\n")
+
+    def test_scratch_folder(self):
+        for path, text in (("tests/a.cc", 'auto p = "/dev/sh' 'm/x-XXXXXX";\n'),
+                           ("tests/b.py", 'f = Folder(dir="/dev/sh' 'm")\n'),
+                           ("bench/c.cc", "::mkdt" "emp(path);\n")):
+            self.write(path, ("#" if path.endswith("y") else "//") + " What it is.\n" + text)
+        self.assertEqual(self.found()[0], ["bench/c.cc:2", "tests/a.cc:2", "tests/b.py:2"])
+
+    def test_scratch_folder_at_home_and_in_words(self):
+        self.expect_clean("tests/scratch_directory.h", HEAD + "::mkdt" "emp(path);\n")
+        self.expect_clean("agent/a.cc", HEAD + 'auto p = "/dev/sh' 'm";\n')
 
     def test_head_comment(self):
         self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")

@@ -157,8 +157,13 @@ TEST(HttpFraming, BadStatusLines) {
   }
 }
 
-TEST(HttpFraming, GarbageBetweenRequestsLeavesThePendingToBeAnswered) {
-  expect_lines({{'>', kGet + "\x01\x02" + kNext}, {'<', kEmpty}, {'<', "HTTP/1.1 400 Bad\r\n\r\n"}},
+TEST(HttpFraming, GarbageBetweenRequestsIsARequestIfItIsAnswered) {
+  expect_lines({{'>', kGet + "\x01\x02" + kNext},
+                {'<', kEmpty},
+                {'<', "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n"},
+                {'>', kNext}},
+               {"start GET", "GET /a 1.1 200 0:0 100", "start _OTHER", "_OTHER - 1.1 400 0:0 200"});
+  expect_lines({{'>', kGet + "\x01"}, {'<', kEmpty}, {'.', ""}},
                {"start GET", "GET /a 1.1 200 0:0 100"}, HttpVerdict::kStopped);
   // A line that breaks off is a request to the server: it answers it.
   expect_lines({{'>', kGet},

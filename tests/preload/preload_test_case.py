@@ -5,10 +5,10 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import live_agent
+import scratch
 
 NOTCHD, LIBRARY = sys.argv.pop(1), sys.argv.pop(1)
 SERVICE = "tried"
@@ -17,10 +17,8 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 class PreloadTestCase(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="notch-preload-", dir="/dev/shm")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
-        self.agent = live_agent.Agent(NOTCHD, os.path.join(folder.name, "segments"))
+        self.folder = scratch.folder_of(self)
+        self.agent = live_agent.Agent(NOTCHD, os.path.join(self.folder, "segments"))
         self.addCleanup(self.agent.end)
         self.agent.start_and_wait()
 

@@ -331,7 +331,9 @@ bool is_of_rule(Fault fault, int rule) {
   switch (fault) {
     case Fault::kNotASegment:
     case Fault::kOtherByteOrder:
+    case Fault::kBeingBuilt:
     case Fault::kNewerVersion:
+    case Fault::kOlderVersion:
       return rule == 2;
     case Fault::kTooShort:
       return rule == 3;

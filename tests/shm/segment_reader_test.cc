@@ -109,6 +109,25 @@ TEST_F(SegmentReaderTest, AcceptsAFileLongerThanItsHeaderSays) {
   EXPECT_EQ(attach(), Fault::kNone);
 }
 
+TEST_F(SegmentReaderTest, AFaultSaysWhatItGotAndWhatItWanted) {
+  segment_.header().major = 2;
+  ASSERT_EQ(attach(), Fault::kNewerVersion);
+  EXPECT_EQ(reader_.fault_detail(), "major is 2, wanted 1");
+  segment_.header().major = 0;
+  ASSERT_EQ(attach(), Fault::kOlderVersion);
+  EXPECT_EQ(reader_.fault_detail(), "major is 0, wanted 1");
+  segment_.header().major = 1;
+  segment_.header().counting_mode = 7;
+  ASSERT_EQ(attach(), Fault::kBadGeometry);
+  EXPECT_EQ(reader_.fault_detail(), "counting_mode is 7, wanted 1 or 2");
+  segment_.header().counting_mode = 1;
+  ASSERT_EQ(attach(), Fault::kNone);
+  EXPECT_EQ(reader_.fault_detail(), "");
+  segment_.cut(100);
+  ASSERT_EQ(attach(), Fault::kTooShort);
+  EXPECT_EQ(reader_.fault_detail(), "size is 100, wanted at least 4096");
+}
+
 // A rule of the header, and how to break it.
 struct BrokenHeader {
   const char* name;
@@ -133,14 +152,14 @@ constexpr std::uint64_t kHuge = ~std::uint64_t{7};  // aligned, and wraps when a
 INSTANTIATE_TEST_SUITE_P(
     Each, BrokenHeaderTest,
     ::testing::Values(
-        BrokenHeader{"NoMagic", Fault::kNotASegment, [](auto& h) { h.magic = 0; }},
+        BrokenHeader{"NoMagic", Fault::kBeingBuilt, [](auto& h) { h.magic = 0; }},
         BrokenHeader{"OtherMagic", Fault::kNotASegment, [](auto& h) { h.magic += 1; }},
         BrokenHeader{"SwappedMagic", Fault::kOtherByteOrder,
                      [](auto& h) { h.magic = __builtin_bswap64(h.magic); }},
         BrokenHeader{"SwappedByteOrder", Fault::kOtherByteOrder,
                      [](auto& h) { h.byte_order = 0x04030201; }},
         BrokenHeader{"NewerMajor", Fault::kNewerVersion, [](auto& h) { h.major = 2; }},
-        BrokenHeader{"NoMajor", Fault::kNewerVersion, [](auto& h) { h.major = 0; }},
+        BrokenHeader{"OlderMajor", Fault::kOlderVersion, [](auto& h) { h.major = 0; }},
         BrokenHeader{"ShortHeader", Fault::kBadGeometry,
                      [](auto& h) { h.header_bytes = kHeaderBytes - 8; }},
         BrokenHeader{"OddHeader", Fault::kBadGeometry,

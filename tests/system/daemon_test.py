@@ -13,6 +13,7 @@ import unittest
 
 import agent_test_case
 import live_agent
+import scratch
 
 NOTCHD = agent_test_case.NOTCHD
 PASSWORD = "open sesame"
@@ -72,8 +73,14 @@ class Refusals(agent_test_case.AgentTestCase):
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             self.assert_refused(4, [f"cannot listen on {address}", "in use"], "--listen", address)
 
-    def test_an_address_that_is_none_is_named(self):
-        self.assert_refused(4, ['cannot listen on "9464"'], "--listen", "9464")
+    def test_an_address_without_a_port_is_a_wrong_command_line_and_leaves_nothing(self):
+        for address in ("9464", "127.0.0.1", "::1:9464", "127.0.0.1:port"):
+            with self.subTest(address), scratch.folder() as parent:
+                directory = os.path.join(parent, "segments")
+                code, _, errors = run("--dir", directory, "--listen", address)
+                self.assertEqual(code, 2, errors)
+                self.assertIn(f'"{address}" is no address to listen on', errors)
+                self.assertEqual(os.listdir(parent), [])
 
     def test_a_bad_web_configuration_is_named_by_file_and_line(self):
         path = os.path.join(self.folder, "web.yml")

@@ -72,17 +72,19 @@ class HostileSegments(agent_test_case.AgentTestCase):
     def test_what_is_no_segment_is_rejected(self):
         for name, content, reason in (
                 ("empty", b"", "too_short"), ("short", b"NOTCHSEG", "too_short"),
-                ("zeros", bytes(HEADER_BYTES * 4), "not_a_segment"),
+                ("zeros", bytes(HEADER_BYTES * 4), "being_built"),
                 ("garbage", random.Random(SEED).randbytes(100_000), "not_a_segment")):
             with self.subTest(name):
                 self.place(name + ".notch", content)
         self.assert_rejected("too_short", 2)
-        self.assert_rejected("not_a_segment", 2)
+        self.assert_rejected("not_a_segment", 1)
+        self.assert_rejected("being_built", 1)
 
     def test_a_claim_in_the_header_that_is_not_true_is_rejected(self):
         for name, offset, form, value, reason in (
                 ("uid", UID, "<I", os.geteuid() + 1, "wrong_owner"),
                 ("major", MAJOR, "<H", 2, "newer_version"),
+                ("old", MAJOR, "<H", 0, "older_version"),
                 ("order", BYTE_ORDER, "<I", 0x04030201, "other_byte_order"),
                 ("values", VALUES_OFFSET, "<Q", 2**63, "bad_geometry"),
                 ("used", CATALOGUE_USED, "<Q", 2**40, "not_backed"),

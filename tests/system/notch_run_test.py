@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """notch run as a person uses it: real programs, compiled here, with a small library that says whether it was loaded.
-Called by: ctest, as notch_run_test.py NOTCH COMPILER.
+And with the real one, to an agent's page.
+Called by: ctest, as notch_run_test.py NOTCHD NOTCH COMPILER.
 """
 import os
 import pathlib
@@ -12,7 +13,10 @@ import tempfile
 import unittest
 
 import live_agent
+import scratch
+import text_page
 
+NOTCHD = sys.argv.pop(1)
 NOTCH, COMPILER = sys.argv.pop(1), sys.argv.pop(1)
 
 # Says that it is there by a file, as printing could not be told from the program's own.
@@ -91,7 +95,9 @@ class Preloads(NotchRun):
                 self.mark.unlink()
 
     def test_the_users_own_preload_stays_behind_ours(self):
-        done = self.run_program("/usr/bin/env", LD_PRELOAD=f"{self.library} libm.so.6")
+        # A notch that is itself built with a sanitizer would refuse to start under one.
+        done = self.run_program("/usr/bin/env", LD_PRELOAD=f"{self.library} libm.so.6",
+                                ASAN_OPTIONS="verify_asan_link_order=0")
         self.assertIn(f"LD_PRELOAD={self.library}:libm.so.6\n", done.stdout)
 
     def test_what_is_asked_for_is_in_the_environment(self):
@@ -128,6 +134,57 @@ class Preloads(NotchRun):
             link.unlink()
 
 
+class TheRealLibrary(NotchRun):
+    """The one beside the tool in the build tree; nothing else is set up."""
+
+    def setUp(self):
+        super().setUp()
+        self.agent = live_agent.Agent(NOTCHD, os.path.join(scratch.folder_of(self), "segments"))
+        self.addCleanup(self.agent.end)
+        self.agent.start_and_wait()
+
+    def run_real(self, *command):
+        return self.run_program(*command, library=False, flags=("--service", "copies", "--dir", self.agent.directory))
+
+    def test_what_a_program_wrote_is_on_the_page(self):
+        done = self.run_real("dd", "if=/dev/zero", "of=/dev/null", "bs=1000", "count=1000", "status=none")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        live_agent.until(30, "the fold", self.agent.all_folded)
+        seen = self.agent.samples("libc_io_bytes_total")
+        self.assertEqual(text_page.total(seen, "libc_io_bytes_total", 'operation="write"'), 1_000_000)
+        self.assertTrue(all('service="copies"' in labels for _, labels in seen))
+
+    def test_coverage_tells_what_does_not_pass_the_wrappers(self):
+        """The same writes by libc and by naked system calls, which the library cannot see."""
+        name = "notch_agent_preload_coverage_ratio"
+        for call, low, high in (("write(1, block, sizeof block)", 0.9, 1.0),
+                                ("syscall(SYS_write, 1, block, sizeof block)", 0.0, 0.1)):
+            source = f"""#define _GNU_SOURCE
+                #include <sys/syscall.h>
+                #include <unistd.h>
+                static char block[1 << 20];
+                int main(void) {{
+                  for (int i = 0; i < 8; ++i) if ({call} < 0) return 1;
+                  pause();
+                }}"""
+            program = self.compiled("writer", source)
+            with self.subTest(call), open("/dev/null", "wb") as null:
+                command = [NOTCH, "run", "--service", call[:5], "--dir", self.agent.directory, "--", program]
+                process = subprocess.Popen(command, stdout=null, env=live_agent.environment())
+                try:
+                    key = (name, f'service="{call[:5]}"')
+                    live_agent.until(40, f"a share from {low} to {high}",
+                                     lambda k=key, l=low, h=high: l <= self.agent.samples(name).get(k, -1) <= h)
+                finally:
+                    process.kill()
+                    process.wait()
+
+    def test_a_program_it_steps_aside_for_has_no_metrics(self):
+        program = self.compiled("static", PROGRAM, "-static")
+        self.assert_stepped_aside(self.run_real(program), "is statically linked", program=program)
+        self.assertEqual(self.agent.segment_names(), [])
+
+
 class StepsAside(NotchRun):
     def test_static_programs(self):
         for flags in (["-static"], ["-static-pie"]):
@@ -146,6 +203,8 @@ class StepsAside(NotchRun):
                     self.assert_stepped_aside(self.run_program(program), "is built with a sanitizer", program=program)
 
     def test_a_sanitized_program_under_an_outer_run_is_spared(self):
+        if b"__asan_init" in pathlib.Path(NOTCH).read_bytes():
+            self.skipTest("this notch is itself built with a sanitizer, and would not start")
         program = self.compiled("sanitized", PROGRAM, "-fsanitize=address", compiler="gcc")
         ours = shutil.copy(self.library, self.folder / "libnotch_preload.so")
         done = self.run_program(program, LD_PRELOAD=str(ours))
@@ -205,7 +264,7 @@ class Refuses(NotchRun):
     def test_wrong_usage(self):
         for arguments, words in (((), "no command is given"), (("nosuch",), '"nosuch" is no command'),
                                  (("run",), "no program is given"), (("run", "ls"), "ls"),
-                                 (("run", "--modules", "all", "--", "ls"), '"all" is no module'),
+                                 (("run", "--modules", "tcp", "--", "ls"), '"tcp" is no module'),
                                  (("run", "--library", "/no/such.so", "--", "ls"), "--library: /no/such.so: No such"),
                                  (("run", "--library", "/etc/passwd", "--", "ls"), "is not a sound ELF file")):
             with self.subTest(arguments):

@@ -39,6 +39,18 @@
 
 namespace notch::cell {
 
+// By its bits: a program built with -ffast-math has no other test that stays.
+inline bool is_finite(double value) noexcept {
+  return std::bit_cast<std::uint64_t>(value) << 1 < std::uint64_t{0x7ff} << 53;
+}
+
+// Whether it can be observed; if not, it is counted as dropped.
+inline bool is_observable(double value) noexcept {
+  if (is_finite(value)) return true;
+  notch_v1_drop_not_finite();
+  return false;
+}
+
 #ifdef NOTCH_RSEQ
 // Restarts after which an add goes to column 0: a debugger that steps through restarts it for ever.
 #define NOTCH_RSEQ_RESTARTS 64
@@ -94,7 +106,7 @@ slow:
 // A gauge's store: column 0, the complement of the bits, so that zero means "never set". In a
 // section for the address's sake alone (C2); any thread may store, the last one wins.
 [[gnu::always_inline]] inline void set(std::uint64_t offset, double value) noexcept {
-  if (!(value - value == 0)) return notch_v1_set_gauge(offset, value, 0);
+  if (!is_finite(value)) return notch_v1_set_gauge(offset, value, 0);
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_COLUMN_0, "movq %[bits], (%%rax,%[offset])")
                     : [restarts] "+r"(restarts)

@@ -16,7 +16,8 @@ class FloatCounter {
   // Adds `amount`. Negative and NaN amounts, and those of 2^970 (about 1e292) and more, are not
   // added but counted as dropped. What is less never takes the sum past the largest double: there
   // it is lost in rounding, and the counter stays where it is.
-  // Cost: about 1 ns. Thread-safe, async-signal-safe.
+  // Cost: about 1 ns; 3 ns right behind an add to the same counter, for whose sum it waits.
+  // Thread-safe, async-signal-safe.
   void add(double amount) noexcept {
     if (!(amount >= 0 && amount < 0x1p970)) [[unlikely]] {
       return amount < 0 ? notch_v1_drop_negative() : notch_v1_drop_not_finite();
