@@ -138,6 +138,27 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
                   stats.retired_rows);
 }
 
+void declare_processes(const OutcomeCounts& counts, const std::map<std::string, double>& coverage,
+                       Declarations& declare) {
+  MetricFamily& ratio = declare.family(
+      "notch_agent_preload_coverage_ratio",
+      "Bytes that passed the preloaded library's wrappers, of the bytes the kernel counted for the "
+      "same processes' reads and writes.",
+      MetricType::Gauge);
+  for (const auto& [service, value] : coverage) {
+    Declarations::point(ratio, {{"service", service}}, value);
+  }
+  MetricFamily& samples = declare.family(
+      "notch_agent_process_samples_total",
+      "Looks at an attached process's figures in /proc, by outcome.", MetricType::Counter);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] == 0) continue;
+    Declarations::point(samples,
+                        {{"outcome", process_outcome_name(static_cast<ProcessOutcome>(i))}},
+                        static_cast<double>(counts[i]));
+  }
+}
+
 void declare_http(const HttpStats& stats, Declarations& declare) {
   MetricFamily& requests = declare.family("notch_agent_http_requests_total",
                                           "Requests answered, by code.", MetricType::Counter);
@@ -231,6 +252,7 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
   declare_segments(collected, sources_.ignored_names(), declare);
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
+  declare_processes(sources_.process_samples(), sources_.preload_coverage(), declare);
   declare_http(sources_.http(), declare);
   declare_exposition(sources_.exposition(), declare);
   declare_histogram("notch_agent_scrape_duration_seconds",

@@ -18,6 +18,7 @@
 
 #include "agent/collect_stats.h"
 #include "agent/http_stats.h"
+#include "agent/process_sample.h"
 
 namespace notch::agent {
 
@@ -39,6 +40,8 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<HttpStats()> http;
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
+    std::function<OutcomeCounts()> process_samples;
+    std::function<std::map<std::string, double>()> preload_coverage;  // by service
   };
   explicit AgentMetrics(Sources sources);
 

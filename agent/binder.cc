@@ -101,6 +101,10 @@ void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
     case MetricType::kCounter:
       binding_.add_run({first_cell, 1, first_slot,
                         family.number == Number::kFloat ? RunKind::kFloat : RunKind::kInteger});
+      if (family.name == kPassedFamily && family.number == Number::kUnsigned &&
+          binding_.passed_cells.size() < kMostPassedCells) {
+        binding_.passed_cells.push_back(first_cell);
+      }
       break;
     case MetricType::kHistogram:
     case MetricType::kNativeHistogram: {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/family.h"
@@ -67,6 +68,11 @@ struct BoundChunk {
   bool negative = false;
 };
 
+// What the preloaded library counts of its program's reads and writes: read apart from the sums, to
+// be held against the kernel's count of the same.
+inline constexpr std::string_view kPassedFamily = "libc_io_bytes_total";
+inline constexpr std::size_t kMostPassedCells = 64;
+
 struct Binding {
   // Set at the start.
   std::string service;
@@ -78,9 +84,10 @@ struct Binding {
   std::vector<BoundSeries> series;    // index: the segment's series id
   std::vector<BoundChunk> chunks;
   std::vector<Run> runs;
-  std::uint64_t cells = 0;         // bound so far
-  std::uint64_t bound_series = 0;  // those not left out
-  bool contested = false;          // left a family out for another's definition
+  std::vector<std::uint32_t> passed_cells;  // of kPassedFamily
+  std::uint64_t cells = 0;                  // bound so far
+  std::uint64_t bound_series = 0;           // those not left out
+  bool contested = false;                   // left a family out for another's definition
 
   // Set by the tally: where it stands among those attached.
   std::size_t place = 0;

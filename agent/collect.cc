@@ -293,6 +293,31 @@ void Collect::make_contested_anew(const Moment& now) {
   drop_let_go();
 }
 
+namespace {
+
+std::optional<std::uint64_t> passed_bytes(const LiveSegment& segment) {
+  const std::vector<std::uint32_t>& cells = segment.binding->passed_cells;
+  if (cells.empty()) return std::nullopt;
+  std::uint64_t bytes = 0;
+  for (const std::uint32_t cell : cells) segment.reader.add_cells(cell, std::span(&bytes, 1));
+  return bytes;
+}
+
+}  // namespace
+
+std::vector<AttachedProcess> Collect::attached() const {
+  std::vector<AttachedProcess> living;
+  for (const auto& segment : segments_) {
+    if (segment->dead) continue;
+    const shm::SegmentInfo& info = segment->reader.info();
+    living.push_back({{info.pid, info.start_time_ticks, segment->file.owner_uid()},
+                      info.pid_namespace,
+                      segment->binding->service,
+                      passed_bytes(*segment)});
+  }
+  return living;
+}
+
 CollectStats Collect::stats() const {
   CollectStats stats = stats_;
   for (const auto& segment : segments_) {

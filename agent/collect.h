@@ -32,6 +32,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/attached_process.h"
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
 #include "agent/folded_files.h"
@@ -84,6 +85,9 @@ class Collect {
   void sweep(const Moment& now);
 
   CollectStats stats() const;
+
+  // The living, oldest first. Valid until the next call of anything else.
+  std::vector<AttachedProcess> attached() const;
 
  private:
   using Segments = std::vector<std::unique_ptr<LiveSegment>>;

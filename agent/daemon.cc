@@ -20,6 +20,7 @@
 #include "agent/host_figures.h"
 #include "agent/http_server.h"
 #include "agent/landing_page.h"
+#include "agent/process_figures.h"
 #include "agent/prometheus_cpp_families.h"
 #include "agent/scrape.h"
 #include "agent/segment_directory.h"
@@ -76,10 +77,13 @@ class Daemon {
         host_timer_(loop_),
         watch_(loop_),
         collect_(with_seed(options.collect)),
+        processes_({options.collect.tally.per_process, options.collect.retention_s}),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
-                  [this] { return scrape_.stats(); },
-                  [this] { return directory_.ignored_names(); }}),
+                  [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
+                  [this] { return processes_.outcomes(); },
+                  [this] { return processes_.coverage(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
+                 {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
                  {"host", [this] { return convert_families(host_.families()).snapshot; }}}) {
     scrape_.on_page = [this](double seconds) { metrics_.observe_scrape(seconds); };
@@ -208,6 +212,7 @@ class Daemon {
   void sweep() {
     const Moment now = moment_now();
     collect_.sweep(now);
+    processes_.sample(collect_.attached(), now.monotonic_ns / 1'000'000'000);
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
@@ -263,6 +268,7 @@ class Daemon {
   asio::posix::stream_descriptor watch_;
   SegmentDirectory directory_;
   Collect collect_;
+  ProcessFigures processes_;
   HostFigures host_;
   AgentMetrics metrics_;
   Scrape scrape_;

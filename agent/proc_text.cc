@@ -16,8 +16,12 @@ constexpr std::size_t kMostBytes = 256 * 1024;
 }  // namespace
 
 std::string read_proc(const char* path) {
+  return read_proc_at(AT_FDCWD, path);
+}
+
+std::string read_proc_at(int folder, const char* path) {
   std::string text;
-  const FileDescriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+  const FileDescriptor file(::openat(folder, path, O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return text;
   std::array<char, 4096> block;
   while (text.size() < kMostBytes) {

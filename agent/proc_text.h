@@ -1,5 +1,5 @@
 // Small texts of /proc: read whole, walked by line, numbers taken from the front.
-// Called by: host_figures, own_process.
+// Called by: host_figures, own_process, process_text, process_sample, process_figures.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,7 @@ namespace notch::agent {
 
 // The file's content, at most 256 KiB; empty if it cannot be read.
 std::string read_proc(const char* path);
+std::string read_proc_at(int folder, const char* path);  // as openat(2)
 
 // Takes blanks and then a decimal number off the front. Nothing if there is none, or it is over 64
 // bits.

@@ -1,6 +1,6 @@
 // How a segment ended, once its lock is free: what its header says, and what /proc knows of its
 // process.
-// Called by: collect.
+// Called by: collect, process_figures.
 #pragma once
 
 #include <cstdint>

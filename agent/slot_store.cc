@@ -141,9 +141,10 @@ void SlotStore::add_gauges(const Run& run, const CellSource& cells) {
 void SlotStore::add_last(const Run& run, const CellSource& cells, std::uint64_t monotonic_ns) {
   std::uint64_t* slots = now_->data() + run.first_slot;
   for (std::uint32_t i = 0; i + 1 < run.cells; i += 2) {
+    // The time first: a set in between may give it a newer value, never an old value a new time.
+    const std::uint64_t time_ns = std::min(cells.shared_cell(run.first_cell + i + 1), monotonic_ns);
     const std::uint64_t value = cells.shared_cell(run.first_cell + i);
     if (value == 0 || !is_finite(gauge_value(value))) continue;
-    const std::uint64_t time_ns = std::min(cells.shared_cell(run.first_cell + i + 1), monotonic_ns);
     if (slots[i] != 0 && time_ns <= slots[i + 1]) continue;
     slots[i] = value;
     slots[i + 1] = time_ns;

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -17,6 +16,7 @@
 #include "agent/collect.h"
 #include "agent/tally.h"
 #include "agent/truncation_guard.h"
+#include "bench/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
 namespace notch {
@@ -39,13 +39,11 @@ std::vector<std::byte> segment_bytes() {
 class Doomed {
  public:
   explicit Doomed(int segments) {
-    std::string pattern = "/dev/shm/notch-bench-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-    directory_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory_ = ::open(scratch_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const std::vector<std::byte> bytes = segment_bytes();
     for (int i = 0; i < segments; ++i) {
       names_.push_back("s" + std::to_string(i) + ".notch");
-      const std::string file = path_ + "/" + names_.back();
+      const std::string file = scratch_.path() + "/" + names_.back();
       std::ofstream(file, std::ios::binary)
           .write(reinterpret_cast<const char*>(bytes.data()),
                  static_cast<std::streamsize>(bytes.size()));
@@ -53,16 +51,13 @@ class Doomed {
   }
   Doomed(const Doomed&) = delete;
   Doomed& operator=(const Doomed&) = delete;
-  ~Doomed() {
-    ::close(directory_);
-    std::filesystem::remove_all(path_);
-  }
+  ~Doomed() { ::close(directory_); }
 
   int directory() const { return directory_; }
   const std::vector<std::string>& names() const { return names_; }
 
  private:
-  std::string path_;
+  bench::ScratchDirectory scratch_;
   int directory_ = -1;
   std::vector<std::string> names_;
 };

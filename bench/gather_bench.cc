@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -17,6 +16,7 @@
 
 #include "agent/collect.h"
 #include "agent/truncation_guard.h"
+#include "bench/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
 namespace notch {
@@ -26,9 +26,7 @@ namespace {
 class LiveSegments {
  public:
   LiveSegments(int segments, int series, bool shared, std::uint32_t columns) {
-    std::string pattern = "/dev/shm/notch-bench-XXXXXX";
-    path_ = ::mkdtemp(pattern.data());
-    directory_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory_ = ::open(scratch_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (int i = 0; i < segments; ++i) write_segment(i, series, shared, columns);
   }
   LiveSegments(const LiveSegments&) = delete;
@@ -36,7 +34,6 @@ class LiveSegments {
   ~LiveSegments() {
     for (const int lock : locks_) ::close(lock);
     ::close(directory_);
-    std::filesystem::remove_all(path_);
   }
 
   int directory() const { return directory_; }
@@ -58,7 +55,7 @@ class LiveSegments {
       builder.set_cell(0, builder.first_cell(id), static_cast<std::uint64_t>(i));
     }
     const std::string name = "s" + std::to_string(index) + ".notch";
-    const std::string file = path_ + "/" + name;
+    const std::string file = scratch_.path() + "/" + name;
     const auto bytes = builder.bytes();
     std::ofstream(file, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),
@@ -68,7 +65,7 @@ class LiveSegments {
     names_.push_back(name);
   }
 
-  std::string path_;
+  const bench::ScratchDirectory scratch_;
   int directory_ = -1;
   std::vector<int> locks_;
   std::vector<std::string> names_;

@@ -64,6 +64,7 @@ prometheus::Family<prometheus::Counter>& prometheus_family() {
 }
 
 void notch_with_and_add(benchmark::State& state) {
+  const OwnCpu own_cpu(state);
   static const Family<Counter> shared =
       counter_family({"bench_requests_total", "Requests.", {"method", "route", "status"}});
   const Family<Counter> family = shared;
@@ -77,6 +78,7 @@ void notch_with_and_add(benchmark::State& state) {
 }
 
 void prometheus_cpp_add_and_increment(benchmark::State& state) {
+  const OwnCpu own_cpu(state);
   auto& family = prometheus_family();
   const LabelSet* sets = look_ups().data();
   std::size_t i = 0;
@@ -87,6 +89,7 @@ void prometheus_cpp_add_and_increment(benchmark::State& state) {
 }
 
 void prometheus_cpp_add_made_before(benchmark::State& state) {
+  const OwnCpu own_cpu(state);
   auto& family = prometheus_family();
   static const std::vector<prometheus::Labels> made = [] {
     std::vector<prometheus::Labels> labels;

@@ -1,5 +1,6 @@
-// A directory of its own on tmpfs, for the segments of one run; removed with all it holds.
-// Called by: bench_main, scrape_bench.
+// A directory of its own on tmpfs, for the segments of one run; removed with all it holds. In
+// NOTCH_SCRATCH, where tests/run looks for what was left behind, or in /dev/shm.
+// Called by: bench_main, deaths_bench, gather_bench, scrape_bench.
 #pragma once
 
 #include <stdlib.h>
@@ -14,8 +15,10 @@ namespace notch::bench {
 class ScratchDirectory {
  public:
   // Throws std::runtime_error: without it nothing can be measured.
-  ScratchDirectory() : path_("/dev/shm/notch-bench-XXXXXX") {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no directory in /dev/shm");
+  ScratchDirectory() {
+    const char* const root = ::getenv("NOTCH_SCRATCH");
+    path_ = std::string(root != nullptr ? root : "/dev/shm") + "/notch-bench-XXXXXX";
+    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("no directory " + path_);
   }
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;

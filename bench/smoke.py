@@ -40,12 +40,29 @@ class Smoke(unittest.TestCase):
             with self.subTest(claim.text):
                 self.assertIsInstance(claim.met(claim.figure(rows)), bool)
 
+    def client_rows(self, program):
+        return self.rows_of(os.path.join(PROGRAMS, "bench", program), *BRIEFLY)
+
     def test_client_programs(self):
+        programs = {"add_ablation_bench": self.client_rows("add_ablation_bench")}
         for name in ("counter_add_bench", "histogram_observe_bench", "labelled_lookup_bench"):
             for program in (name, f"{name}_static"):
                 with self.subTest(program):
-                    path = os.path.join(PROGRAMS, "bench", program)
-                    self.judge(program, self.rows_of(path, *BRIEFLY))
+                    programs[program] = self.client_rows(program)
+                    self.judge(program, programs[program])
+        for claim in claims.all_claims(os.cpu_count()):
+            with self.subTest(f"cause: {claim.text}"):
+                self.assertNotIn("nan", claim.cause(programs))
+
+    def test_a_row_whose_threads_took_turns_judges_no_claim(self):
+        def entry(cpu_time, real_time):
+            return {"name": "row/threads:2", "run_type": "iteration", "threads": 2, "time_unit": "ns",
+                    "cpu_time": cpu_time, "real_time": real_time}
+        met, turns = entry(10, 5), entry(4, 4)
+        row = results.read_rows({"benchmarks": [turns, met, turns]})["row/threads:2"]
+        self.assertEqual((row.repetitions, row.cpu_ns, row.together), (1, 10, 1))
+        row = results.read_rows({"benchmarks": [turns, turns]})["row/threads:2"]
+        self.assertEqual((row.repetitions, row.together), (2, 0.5))
 
     def test_scrape(self):
         path = os.path.join(PROGRAMS, "bench", "scrape_bench")

@@ -17,6 +17,7 @@ bool write_exemplar(std::byte* segment, std::uint32_t cell, double value,
   shm::ExemplarSlot& slot = slots[number % shm::kExemplarSlots];
 
   const std::uint64_t sequence = shm::read_alone(slot.sequence);
+  // [tag: exemplar-written] The slot's last writer is done with its words.
   if ((sequence & 1) != 0 || !shm::exchange_if(slot.sequence, sequence, sequence + 1)) return false;
   timespec now{};
   clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -29,6 +30,7 @@ bool write_exemplar(std::byte* segment, std::uint32_t cell, double value,
   const std::uint64_t seconds = static_cast<std::uint64_t>(now.tv_sec);
   shm::publish(words[1], std::uint64_t{cell});                  // [tag: exemplar-words]
   shm::publish(words[2], std::bit_cast<std::uint64_t>(value));  // [tag: exemplar-words]
+  // [tag: exemplar-words]
   shm::publish(words[3], seconds * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec));
   for (int i = 0; i < 3; ++i) shm::publish(words[4 + i], ids[i]);  // [tag: exemplar-words]
   shm::publish(slot.sequence, sequence + 2);                       // [tag: exemplar-written]

@@ -66,6 +66,30 @@ const char* broken_unit_rule(const notch_definition& definition) noexcept {
                   : "a metric with a unit has a name that ends in _<unit> (before _total)";
 }
 
+const char* unit_advice(const notch_definition& definition) noexcept {
+  std::string_view name = view(definition.name);
+  if (name.ends_with("_total")) name.remove_suffix(6);
+  std::string_view last = name;
+  last.remove_prefix(name.rfind('_') + 1);  // npos + 1 is 0
+  static constexpr std::string_view kNotBase[] = {
+      "ns",           "us",      "ms",        "sec",       "nanoseconds", "microseconds",
+      "milliseconds", "minutes", "hours",     "days",      "kb",          "mb",
+      "gb",           "kib",     "mib",       "gib",       "kilobytes",   "megabytes",
+      "gigabytes",    "bits",    "kibibytes", "mebibytes", "gibibytes",   "percent"};
+  return std::find(std::begin(kNotBase), std::end(kNotBase), last) == std::end(kNotBase)
+             ? nullptr
+             : "Prometheus counts in base units, spelt out: seconds, bytes, ratio";
+}
+
+const char* label_advice(const notch_definition& definition) noexcept {
+  for (std::size_t i = 0; i < definition.label_count; ++i) {
+    const std::string_view label = view(definition.label_names[i]);
+    if (std::any_of(label.begin(), label.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+      return "label names are snake_case by custom";
+  }
+  return nullptr;
+}
+
 const char* broken_help_rule(const notch_definition& definition) noexcept {
   const std::string_view help = view(definition.help);
   if (help.empty()) return "a metric needs a help text";
@@ -155,6 +179,13 @@ int refuse(notch_error& error, int code, notch_text name, const char* message) n
   for (; *message != '\0'; ++message) put(*message);
   *out = '\0';
   return code;
+}
+
+bool advise(const notch_definition& definition, notch_error& advice) noexcept {
+  const char* message = unit_advice(definition);
+  if (message == nullptr) message = label_advice(definition);
+  if (message != nullptr) refuse(advice, NOTCH_OK, definition.name, message);
+  return message != nullptr;
 }
 
 int judge_definition(const notch_definition& definition, notch_error& error) noexcept {

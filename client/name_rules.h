@@ -10,6 +10,11 @@ namespace notch::client {
 // message in `error` that names the metric and the rule. No allocation.
 int judge_definition(const notch_definition& definition, notch_error& error) noexcept;
 
+// Whether the definition works and is not as Prometheus's practices have it: `advice` then says
+// what is. Not a refusal: names that dashboards know already must be possible. REQUIRES: it was
+// judged, and is NOTCH_OK.
+bool advise(const notch_definition& definition, notch_error& advice) noexcept;
+
 // Writes "NAME": MESSAGE, cut to the error's size; bytes that do not print become '?'.
 int refuse(notch_error& error, int code, notch_text name, const char* message) noexcept;
 

@@ -4,7 +4,8 @@
 //
 // Invariants
 //   O1  Plain shared words are reached through atomic_ref alone, on both sides.
-//   O2  Every publish() names its tag, and the observe() with that tag is its partner.
+//   O2  Every release and every acquire here is used under a tag in brackets that its partner has
+//       too; tests/layers reads which is which from the orders spelled below.
 #pragma once
 
 #include <atomic>
@@ -59,8 +60,16 @@ inline bool exchange_if(T& word, T expected, T wanted) noexcept {
       expected, wanted, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
+// Release on success, acquire on failure: of several that have made the same thing, the first
+// publishes its own, and the others see that one. Each use names its tag.
+template <class T>
+inline bool publish_first(T& word, T expected, T wanted) noexcept {
+  return std::atomic_ref<T>(word).compare_exchange_strong(
+      expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
 // Acquire on success: sees what the last holder wrote before publish(word, 0). One word says both
-// that the lock is held and by whom, so a signal handler cannot come between. [tag: registry-lock]
+// that the lock is held and by whom, so a signal handler cannot come between.
 inline bool take_lock(std::uint64_t& word, std::uint64_t owner) noexcept {
   return exchange_if(word, std::uint64_t{0}, owner);
 }

@@ -137,12 +137,13 @@ SegmentInfo info_of(const SegmentHeader& header) {
 // may be dead, or hostile.
 bool read_slot(std::span<const std::byte> slot_bytes, ExemplarEntry& entry, bool& in_progress) {
   const auto* slot = reinterpret_cast<const ExemplarSlot*>(slot_bytes.data());
-  // [tag: exemplar-sequence] An even sequence publishes the words behind it. They are observed too,
-  // so that the second look at the sequence cannot come before them.
+  // [tag: exemplar-written] An even sequence publishes the words behind it.
   const std::uint64_t sequence = observe(slot->sequence);
   if (sequence == 0) return false;
   std::array<std::uint64_t, sizeof(ExemplarSlot) / kWordBytes> words{};
   for (std::size_t i = 1; i < words.size(); ++i) {
+    // [tag: exemplar-words] Observed too, so that the second look at the sequence cannot come
+    // before them, and sees the odd one that a word's writer had left.
     words[i] = observe(*reinterpret_cast<const std::uint64_t*>(slot_bytes.data() + i * kWordBytes));
   }
   if (sequence % 2 != 0 || read_alone(slot->sequence) != sequence) {
@@ -257,7 +258,8 @@ void SegmentReader::add_float_cells(std::uint32_t first_cell,
 
 std::uint64_t SegmentReader::shared_cell(std::uint32_t cell) const noexcept {
   if (shared_column_ == nullptr || cell >= cells_committed_) return 0;
-  return read_alone(shared_column_[cell]);
+  // [tag: gauge-time] Who reads a time and then its value finds that value or a later one.
+  return observe(shared_column_[cell]);
 }
 
 void SegmentReader::exemplars(std::vector<ExemplarEntry>& out) {

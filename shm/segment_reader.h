@@ -73,7 +73,7 @@ class SegmentReader {
   // The same for doubles: `out` takes the sum of the columns' doubles, not finite ones left out.
   void add_float_cells(std::uint32_t first_cell, std::span<double> out) const noexcept;
 
-  // Column 0 alone: what gauges use.
+  // Column 0 alone: what gauges use. A gauge's time is to be read before its value.
   std::uint64_t shared_cell(std::uint32_t cell) const noexcept;
 
   // Reads which columns are in force and how many cells have memory. To be called once before a

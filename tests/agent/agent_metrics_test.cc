@@ -24,8 +24,11 @@ struct Told {
   HttpStats http;
   ExpositionStats exposition;
   std::uint64_t ignored_names = 0;
+  OutcomeCounts process_samples{};
+  std::map<std::string, double> coverage;
   AgentMetrics metrics{{[this] { return collect; }, [this] { return http; },
-                        [this] { return exposition; }, [this] { return ignored_names; }}};
+                        [this] { return exposition; }, [this] { return ignored_names; },
+                        [this] { return process_samples; }, [this] { return coverage; }}};
 
   prometheus::MetricFamily family(const std::string& name) const {
     for (prometheus::MetricFamily& family : metrics.Collect()) {
@@ -68,6 +71,8 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_ledger_rows", kGauge},
     {"notch_agent_ledger_bytes", kGauge},
     {"notch_agent_ignored_names_total", kCounter},
+    {"notch_agent_process_samples_total", kCounter},
+    {"notch_agent_preload_coverage_ratio", kGauge},
     {"notch_agent_rejected_segments_total", kCounter},
     {"notch_agent_conflicts_total", kCounter},
     {"notch_agent_client_dropped_total", kCounter},
@@ -124,6 +129,7 @@ TEST(AgentMetrics, AReasonThatNeverHappenedHasNoSeries) {
   EXPECT_THAT(told.values("notch_agent_conflicts_total"), IsEmpty());
   EXPECT_THAT(told.values("notch_agent_client_dropped_total"), IsEmpty());
   EXPECT_THAT(told.values("notch_agent_process_ends_total"), IsEmpty());
+  EXPECT_THAT(told.values("notch_agent_process_samples_total"), IsEmpty());
   EXPECT_THAT(told.values("notch_agent_http_requests_total"), IsEmpty());
 }
 
@@ -192,6 +198,7 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   told.http.header_timeouts = 6;
   told.http.write_timeouts = 7;
   told.exposition.dropped_families["clash"] = 8;
+  told.process_samples[static_cast<std::size_t>(ProcessOutcome::kOtherOwner)] = 9;
   using Values = std::map<std::string, double>;
   EXPECT_EQ(told.values("notch_agent_rejected_segments_total"), (Values{{"not_a_segment", 2}}));
   EXPECT_EQ(told.values("notch_agent_conflicts_total"), (Values{{"help", 3}}));
@@ -199,6 +206,7 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   EXPECT_EQ(told.values("notch_agent_http_requests_total"), (Values{{"503", 5}}));
   EXPECT_EQ(told.values("notch_agent_http_timeouts_total"), (Values{{"header", 6}, {"write", 7}}));
   EXPECT_EQ(told.values("notch_agent_dropped_families_total"), (Values{{"clash", 8}}));
+  EXPECT_EQ(told.values("notch_agent_process_samples_total"), (Values{{"other_owner", 9}}));
 }
 
 TEST(AgentMetrics, EndsAreShownByServiceAndKind) {
@@ -206,6 +214,14 @@ TEST(AgentMetrics, EndsAreShownByServiceAndKind) {
   told.collect.ends["shop"] = {.closed = 1, .exec = 0, .killed = 3};
   EXPECT_EQ(told.values("notch_agent_process_ends_total"),
             (std::map<std::string, double>{{"shop,closed", 1}, {"shop,killed", 3}}));
+}
+
+TEST(AgentMetrics, CoverageIsShownByService) {
+  Told told;
+  EXPECT_THAT(told.values("notch_agent_preload_coverage_ratio"), IsEmpty());
+  told.coverage["shop"] = 0.5;
+  EXPECT_EQ(told.values("notch_agent_preload_coverage_ratio"),
+            (std::map<std::string, double>{{"shop", 0.5}}));
 }
 
 TEST(AgentMetrics, DurationsAreObserved) {

@@ -17,7 +17,7 @@
 #include "agent/collect.h"
 #include "agent/truncation_guard.h"
 #include "tests/agent/fake_segment.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
 namespace notch::testing {

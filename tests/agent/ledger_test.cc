@@ -23,7 +23,7 @@
 
 #include "agent/ledger_replay.h"
 #include "tests/agent/ledger_sample.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {

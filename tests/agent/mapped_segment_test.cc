@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 #include "tests/shm/collecting_sink.h"
 #include "tests/shm/segment_builder.h"
 

@@ -14,7 +14,7 @@
 #include <fstream>
 #include <string>
 
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {
@@ -88,10 +88,8 @@ TEST_F(SegmentDirectoryTest, WarnsOfADirectoryEveryoneMayClear) {
 TEST_F(SegmentDirectoryTest, WarnsOfADirectoryThatIsNotOnTmpfs) {
   const DirectoryResult result = directory_.open("/proc/self/fd", false);
   EXPECT_FALSE(result.ok);  // no lock can be made there
-  std::string path = std::string(NOTCH_BINARY_DIR) + "/disk-XXXXXX";
-  ASSERT_NE(::mkdtemp(path.data()), nullptr);
-  EXPECT_TRUE(directory_.open(path, false).not_tmpfs);
-  std::filesystem::remove_all(path);
+  const testing::ScratchDirectory on_disk(NOTCH_BINARY_DIR);
+  EXPECT_TRUE(directory_.open(on_disk.path(), false).not_tmpfs);
 }
 
 // --- the one agent ---

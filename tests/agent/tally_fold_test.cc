@@ -8,7 +8,7 @@
 #include "agent/ledger.h"
 #include "agent/tally.h"
 #include "tests/agent/fake_segment.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -107,6 +108,43 @@ TEST_F(TallyTest, LastIsTheMostRecentlySet) {
   EXPECT_EQ(gauge(gather_both(), "g"), 3);
   first_.cells[older + 1] = 300;
   EXPECT_EQ(gauge(gather_both(), "g"), 2);
+}
+
+// A process sets its gauge after the first look at it.
+class SetWhileRead final : public CellSource {
+ public:
+  SetWhileRead(FakeSegment& segment, std::uint32_t cell) : segment_(segment), cell_(cell) {}
+  void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const override {
+    segment_.add_cells(first_cell, out);
+  }
+  void add_float_cells(std::uint32_t first_cell, std::span<double> out) const override {
+    segment_.add_float_cells(first_cell, out);
+  }
+  std::uint64_t shared_cell(std::uint32_t cell) const override {
+    const std::uint64_t before = segment_.shared_cell(cell);
+    segment_.set_gauge(cell_, 9);
+    segment_.cells[cell_ + 1] = 900;
+    return before;
+  }
+
+ private:
+  FakeSegment& segment_;
+  std::uint32_t cell_;
+};
+
+TEST_F(TallyTest, LastGivesNoOldValueANewTime) {
+  const std::uint32_t cell = first_.add(gauge_entry("g", shm::GaugeMode::kLast));
+  const std::uint32_t between = second_.add(gauge_entry("g", shm::GaugeMode::kLast));
+  first_.set_gauge(cell, 2);
+  first_.cells[cell + 1] = 100;
+  second_.set_gauge(between, 3);
+  second_.cells[between + 1] = 200;
+  const Moment now = {0, 1'000'000};
+  tally_.begin_gather();
+  tally_.add(first_.binding(), SetWhileRead(first_, cell), now);
+  tally_.add(second_.binding(), second_, now);
+  EXPECT_EQ(gauge(tally_.finish_gather(), "g"), 3);
+  EXPECT_EQ(gauge(gather_both(), "g"), 9);
 }
 
 TEST_F(TallyTest, LastFromTheFutureIsFromNow) {

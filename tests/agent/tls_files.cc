@@ -1,7 +1,6 @@
 #include "tests/agent/tls_files.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -16,16 +15,6 @@ void run(const std::string& command) {
 }
 
 }  // namespace
-
-TlsFiles::TlsFiles() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "notch-tls-XXXXXX").string();
-  EXPECT_NE(::mkdtemp(pattern.data()), nullptr) << pattern;
-  directory_ = pattern;
-}
-
-TlsFiles::~TlsFiles() {
-  std::filesystem::remove_all(directory_);
-}
 
 std::string TlsFiles::write(const std::string& name, const std::string& content) const {
   std::ofstream(path(name + ".new")) << content;

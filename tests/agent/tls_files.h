@@ -1,18 +1,16 @@
 // Certificates and web configurations for tests, made on the spot in a directory of their own.
+// Called by: https_test.
 #pragma once
 
 #include <string>
+
+#include "tests/scratch_directory.h"
 
 namespace notch::agent::testing {
 
 class TlsFiles {
  public:
-  TlsFiles();
-  ~TlsFiles();
-  TlsFiles(const TlsFiles&) = delete;
-  TlsFiles& operator=(const TlsFiles&) = delete;
-
-  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+  std::string path(const std::string& name) const { return directory_.path(name); }
 
   // Replaces the file by rename, as every careful writer does. Returns its path.
   std::string write(const std::string& name, const std::string& content) const;
@@ -26,7 +24,7 @@ class TlsFiles {
   void replace_certificate(const std::string& from, const std::string& to) const;
 
  private:
-  std::string directory_;
+  notch::testing::ScratchDirectory directory_;
 };
 
 }  // namespace notch::agent::testing

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "shm/memory_order.h"
-#include "tests/agent/scratch_directory.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {

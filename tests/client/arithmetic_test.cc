@@ -1,5 +1,6 @@
 // The bucket look-ups against their plain definitions, at, next to and between every bound.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cfloat>
@@ -17,6 +18,7 @@
 namespace notch::client {
 namespace {
 
+constexpr std::uint64_t kRoom = std::uint64_t{1} << 28;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double below(double value) {
@@ -26,9 +28,16 @@ double above(double value) {
   return std::nextafter(value, kInfinity);
 }
 
+// Room for tables, for as long as the test program runs.
+std::byte* zeroed(std::uint64_t bytes) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
+
 class BucketLookup : public ::testing::Test {
  protected:
-  BucketLookup() { EXPECT_TRUE(memory_.prepare(std::uint64_t{1} << 28)); }
+  BucketLookup() { memory_.start(zeroed(kRoom), kRoom); }
 
   void expect_plain_definition(std::vector<double> bounds) {
     std::sort(bounds.begin(), bounds.end());
@@ -42,7 +51,11 @@ class BucketLookup : public ::testing::Test {
     for (const double value : values) {
       if (!std::isfinite(value)) continue;
       const auto wanted = std::lower_bound(bounds.begin(), bounds.end(), value) - bounds.begin();
-      ASSERT_EQ(std::ptrdiff_t{table->bucket(value)}, wanted) << std::hexfloat << value;
+      ASSERT_EQ(table->search(value), std::uint64_t(wanted)) << std::hexfloat << value;
+      const auto bits = std::bit_cast<std::uint64_t>(value);
+      const std::uint64_t slot = table->slot(bits);
+      if (slot >= table->slot_count) continue;
+      ASSERT_EQ(table->bucket_in_slot(slot, bits), std::uint64_t(wanted)) << std::hexfloat << value;
     }
   }
 
@@ -74,10 +87,27 @@ TEST_F(BucketLookup, OfBoundsOfManyShapes) {
            {below(2), 2, above(2)},
            {DBL_MIN, below(DBL_MIN)},
            {-5, -1, 0, 1, 5},
+           {0, 4.9e-324, 1},
+           {0, 5, 10, 25, 50},
+           {-2, -1},
            {-DBL_MAX, DBL_MAX},
            {1e-300, 1, 1e300},
            {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10}})
     expect_plain_definition(bounds);
+}
+
+TEST_F(BucketLookup, NeedsNoSearchForTheUsualBounds) {
+  for (const Buckets& usual :
+       {Buckets::latency_seconds(), Buckets::linear(1, 1, 100), Buckets::exponential(1, 2, 64),
+        Buckets{0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000}}) {
+    const std::vector<double> bounds(usual.bounds().begin(), usual.bounds().end());
+    const BucketTable* const table = make_bucket_table(bounds, memory_);
+    ASSERT_NE(table, nullptr);
+    for (const double value : {0.0, 4.9e-324, bounds[0], bounds[1], bounds.back()})
+      EXPECT_LT(table->slot(std::bit_cast<std::uint64_t>(value)), table->slot_count) << value;
+    for (const double value : {-1.0, -0.0, DBL_MAX, kInfinity, -kInfinity, kInfinity - kInfinity})
+      EXPECT_GE(table->slot(std::bit_cast<std::uint64_t>(value)), table->slot_count) << value;
+  }
 }
 
 TEST_F(BucketLookup, OfRandomBounds) {
@@ -120,12 +150,15 @@ TEST(OctaveBounds, AreTheNearestDoubles) {
 class NativeLookup : public ::testing::TestWithParam<int> {
  protected:
   NativeLookup() {
-    EXPECT_TRUE(memory_.prepare(std::uint64_t{1} << 24));
+    memory_.start(zeroed(kRoom), kRoom);
     table_ = make_native_table(GetParam(), 0x1p-1000, memory_);
+  }
+  std::int32_t index(double value) const {
+    return table_->index(NativeTable::unsigned_bits(value));
   }
   // By N1: the one bucket whose bounds enclose the value.
   void expect_enclosed(double value) {
-    const std::int32_t index = table_->index(value);
+    const std::int32_t index = this->index(value);
     const double magnitude = std::fabs(value);
     EXPECT_GT(magnitude, native_bound(index - 1, GetParam())) << std::hexfloat << value;
     EXPECT_LE(magnitude, native_bound(index, GetParam())) << std::hexfloat << value;
@@ -142,8 +175,8 @@ INSTANTIATE_TEST_SUITE_P(Schemas, NativeLookup, ::testing::Range(-4, 9));
 
 TEST_P(NativeLookup, EnclosesEveryValueAtAndNextToEveryBound) {
   ASSERT_NE(table_, nullptr);
-  const std::int32_t first = table_->index(0x1p-999);
-  const std::int32_t last = table_->index(DBL_MAX);
+  const std::int32_t first = index(0x1p-999);
+  const std::int32_t last = index(DBL_MAX);
   const std::int32_t stride = GetParam() > 5 ? 7 : 1;  // odd: every place in the octave comes up
   for (std::int32_t index = first; index < last; index += stride) {
     const double bound = native_bound(index, GetParam());
@@ -151,14 +184,14 @@ TEST_P(NativeLookup, EnclosesEveryValueAtAndNextToEveryBound) {
       if (std::fabs(value) > 0x1p-1000 && std::isfinite(value)) expect_enclosed(value);
   }
   expect_enclosed(1.0);
-  EXPECT_EQ(table_->index(1.0), 0);
-  EXPECT_EQ(table_->index(above(1.0)), 1);
+  EXPECT_EQ(index(1.0), 0);
+  EXPECT_EQ(index(above(1.0)), 1);
 }
 
 TEST_P(NativeLookup, EnclosesTheLargestAndTheSmallest) {
   // The top bucket's bound is past the largest double.
-  EXPECT_GT(DBL_MAX, native_bound(table_->index(DBL_MAX) - 1, GetParam()));
-  EXPECT_EQ(table_->index(DBL_MAX), table_->index(-DBL_MAX));
+  EXPECT_GT(DBL_MAX, native_bound(index(DBL_MAX) - 1, GetParam()));
+  EXPECT_EQ(index(DBL_MAX), index(-DBL_MAX));
   expect_enclosed(above(0x1p-1000));
 }
 

@@ -14,13 +14,13 @@
 
 #include "notch/registry.h"
 #include "tests/client/segment_directory.h"
+#include "tests/client/thread_timer.h"
 
 namespace notch::test {
 namespace {
 
 constexpr int kThreads = 33;
 constexpr int kTimers = 11;  // every third thread is interrupted
-constexpr long kPeriod_ns = 200'000;
 constexpr auto kStorm = std::chrono::milliseconds(1500);
 constexpr const char* kModeVariable = "NOTCH_TEST_COUNTING_MODE";
 
@@ -52,26 +52,6 @@ void count_in_handler(int) {
   truth->native.fetch_add(1);
   truth->signals.fetch_add(1);
 }
-
-// Sends SIGRTMIN to the calling thread for as long as it lives.
-class ThreadTimer {
- public:
-  ThreadTimer() {
-    sigevent event{};
-    event.sigev_notify = SIGEV_THREAD_ID;
-    event.sigev_signo = SIGRTMIN;
-    event._sigev_un._tid = gettid();
-    NOTCH_REQUIRE(timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
-    const itimerspec period{{0, kPeriod_ns}, {0, kPeriod_ns}};
-    timer_settime(timer_, 0, &period, nullptr);
-  }
-  ThreadTimer(const ThreadTimer&) = delete;
-  ThreadTimer& operator=(const ThreadTimer&) = delete;
-  ~ThreadTimer() { timer_delete(timer_); }
-
- private:
-  timer_t timer_{};
-};
 
 void move_to_cpu(unsigned number) {
   cpu_set_t all;

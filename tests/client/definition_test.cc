@@ -209,6 +209,34 @@ TEST_F(Definition, IsRefusedAloudOnlyIfNotchDebugAsks) {
       << loud.output;
 }
 
+TEST_F(Definition, OfAnotherCustomIsTakenWithAdviceIfNotchDebugAsks) {
+  const auto define_all = [] {
+    counter({.name = "test_wait_ms_total", .help = "W.", .unit = "ms"}).add();
+    gauge({.name = "test_load_percent", .help = "L."}).set(1);
+    counter_family({.name = "test_pods_total", .help = "P.", .labels = {"podName"}})
+        .with("a")
+        .add();
+    counter({.name = "test_seconds_total", .help = "S.", .unit = "seconds"}).add();
+    counter_family({.name = "test_ms_calls_total", .help = "C.", .labels = {"pod_1"}})
+        .with("a")
+        .add();
+    NOTCH_REQUIRE(health().dropped == 0);
+  };
+  const Ending quiet = run_child(define_all);
+  EXPECT_EQ(quiet.output, "");
+  const Ending loud = run_child([&] {
+    setenv("NOTCH_DEBUG", "1", 1);
+    define_all();
+  });
+  for (const char* advised : {"\"test_wait_ms_total\": Prometheus counts in base units",
+                              "\"test_load_percent\": Prometheus counts in base units",
+                              "\"test_pods_total\": label names are snake_case"})
+    EXPECT_NE(loud.output.find(advised), std::string::npos) << loud.output;
+  for (const char* usual : {"test_seconds_total", "test_ms_calls_total"})
+    EXPECT_EQ(loud.output.find(usual), std::string::npos) << loud.output;
+  EXPECT_EQ(count("test_pods_total", {"a"}), 2U);
+}
+
 TEST_F(Definition, NullIsAnArgumentAndNotACrash) {
   expect_quiet_success([] {
     notch_error error{};

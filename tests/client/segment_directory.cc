@@ -101,16 +101,11 @@ bool eventually(const std::function<bool()>& condition) {
 }
 
 SegmentDirectory::SegmentDirectory() {
-  char path[] = "/dev/shm/notch-test-XXXXXX";
-  if (mkdtemp(path) == nullptr) throw std::runtime_error("no directory in /dev/shm");
-  directory_ = path;
-  setenv("NOTCH_DIR", path, 1);
+  setenv("NOTCH_DIR", directory().c_str(), 1);
 }
 
 SegmentDirectory::~SegmentDirectory() {
   unsetenv("NOTCH_DIR");
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 }  // namespace notch::test

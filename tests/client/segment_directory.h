@@ -13,6 +13,7 @@
 #include <string>
 
 #include "tests/client/segment_totals.h"
+#include "tests/scratch_directory.h"
 
 namespace notch::test {
 
@@ -63,10 +64,10 @@ class SegmentDirectory : public ::testing::Test {
   SegmentDirectory();
   ~SegmentDirectory() override;
 
-  const std::string& directory() const { return directory_; }
-  std::vector<SegmentTotals> segments() const { return read_segments(directory_); }
+  const std::string& directory() const { return scratch_.path(); }
+  std::vector<SegmentTotals> segments() const { return read_segments(directory()); }
   std::uint64_t count(const std::string& family, const Labels& values = {}) const {
-    return integer_total(directory_, family, values);
+    return integer_total(directory(), family, values);
   }
   // The body ran to its end and wrote nothing.
   void expect_quiet_success(const std::function<void()>& body) {
@@ -76,7 +77,7 @@ class SegmentDirectory : public ::testing::Test {
   }
 
  private:
-  std::string directory_;
+  testing::ScratchDirectory scratch_;
 };
 
 }  // namespace notch::test

@@ -4,12 +4,16 @@ Each rule takes a SourceFile and yields (line number, what is wrong).
 """
 
 import ast
+import itertools
+import os
 import re
 
 import code_text
 
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 70
+MAX_PROSE_COLUMNS = 140
+MEASURED = "bench/RESULTS.md"  # written by bench/run: its rows are as long as they are
 
 # The wrapper of the segment's orders, and the public handle whose add must be inline.
 MEMORY_ORDER_HOMES = ("shm/memory_order.h", "client/include/notch/cell.h")
@@ -18,6 +22,10 @@ _MEMORY_ORDER = re.compile(r"\bmemory_order(?:_\w+|\s*::\s*\w+)?\b|\b__ATOMIC_[A
 _UNTELLING_NAME = re.compile(r"(?:^|[_\-.])(?:utils?|managers?|helpers?)(?=[_\-.]|$)")
 _GLOB = re.compile(r"\bfile\s*\(\s*GLOB(?:_RECURSE)?\b|\baux_source_directory\s*\(", re.IGNORECASE)
 # Split, so that this file does not hold what it looks for.
+# Spelled with brackets, so that this file does not hold what it looks for.
+_SCRATCH = re.compile(r'["\'][/]dev[/]shm(?:[/][^"\']*X{6})?["\']|\bmkd[t]emp\(|\bT[e]mpDir\(')
+SCRATCH_HOMES = ("tests/scratch_directory.h", "tests/system/scratch.py", "bench/scratch_directory.h",
+                 "bench/agent_cost")
 _UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 _FOREIGN_WORDS = re.compile("|".join((
     r"(?<![\w.}])/wo" r"rk(?![\w-])",
@@ -28,6 +36,9 @@ _FOREIGN_WORDS = re.compile("|".join((
     r"\bpypi\." r"org\b|\bpython" r"hosted\.org\b",
     r"\bcrates\." r"io\b|\bproxy\.gol" r"ang\.org\b|\bdocker\." r"io\b",
 )))
+CALLED = ("shm/", "client/", "agent/")
+FOR_EVERYONE = ("client/include/", "client/examples/")
+_CALLERS = re.compile(r"\b(?:called|expanded|filled|included|made|read|run|used|written)\b[^.]*\bby\b", re.IGNORECASE)
 _DATA = re.compile(r"/(?:golden|corpus|testdata|crashers)/")
 
 
@@ -48,6 +59,14 @@ def memory_order(file):
 def file_length(file):
     if _is_prose_or_code(file) and len(file.lines) > MAX_FILE_LINES:
         yield MAX_FILE_LINES + 1, f"{len(file.lines)} lines; a file has at most {MAX_FILE_LINES}"
+
+
+def prose_width(file):
+    if not file.path.endswith(".md") or file.path == MEASURED:
+        return
+    for number, line in enumerate(file.lines, 1):
+        if len(line) > MAX_PROSE_COLUMNS:
+            yield number, f"{len(line)} columns; prose has at most {MAX_PROSE_COLUMNS}, tables too"
 
 
 def _python_functions(file):
@@ -117,6 +136,17 @@ def nothing_unfinished(file):
             yield number, f"{match.group()}: finish it or leave it out"
 
 
+def scratch_folder(file):
+    """A folder from elsewhere could stay behind without anyone's notice."""
+    if file.folder not in ("tests", "bench") or file.path in SCRATCH_HOMES:
+        return
+    if not (file.is_code or file.is_python):
+        return
+    for number, line in enumerate(file.lines, 1):
+        if _SCRATCH.search(line):
+            yield number, f"makes a folder of its own; {SCRATCH_HOMES[0]} or {SCRATCH_HOMES[1]} gives one"
+
+
 def head_comment(file):
     """A file says at its top what it is; an empty one has nothing to say."""
     if not _is_prose_or_code(file):
@@ -133,5 +163,17 @@ def head_comment(file):
         yield lines[0][0], "the file does not begin with a comment that says what it is"
 
 
-ALL = (memory_order, file_length, function_length, telling_name, no_globs, own_words,
-       nothing_unfinished, head_comment)
+def named_callers(file):
+    """A header, or a source without one, says who uses it; a public header is for everyone."""
+    if not file.is_code or not file.path.startswith(CALLED) or file.path.startswith(FOR_EVERYONE):
+        return
+    stem = os.path.splitext(file.path)[0]
+    if not file.path.endswith(".h") and f'#include "{stem}.h"' in file.lines:
+        return
+    head = list(itertools.takewhile(lambda line: line.strip().startswith(("//", "/*", "*")), file.lines))
+    if head and not _CALLERS.search(" ".join(line.strip(" /*") for line in head)):
+        yield 1, 'the comment at the top does not say who uses this: "Called by: ..."'
+
+
+ALL = (memory_order, file_length, prose_width, function_length, telling_name, no_globs, own_words,
+       nothing_unfinished, scratch_folder, head_comment, named_callers)

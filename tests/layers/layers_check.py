@@ -10,6 +10,7 @@ import sys
 
 import house_rules
 import includes
+import ordering_tags
 import source_tree
 
 
@@ -20,6 +21,7 @@ def check(root):
     for file in files:
         for rule in (includes.violations, *house_rules.ALL):
             found += [(file.path, line, what) for line, what in rule(file)]
+    found += ordering_tags.violations(files)
     return len(files), sorted(found)
 
 

@@ -9,7 +9,7 @@ import unittest
 import code_text
 import layers_check
 
-HEAD = "// What it is.\n"
+HEAD = "// What it is. Called by: who needs it.\n"
 
 
 class Tree(unittest.TestCase):
@@ -140,6 +140,19 @@ class HouseRules(Tree):
         self.expect(["shm/a.h:601"], "601 lines", "shm/a.h", HEAD + "\n" * 600)
         self.expect_clean("shm/a.h", HEAD + "\n" * 599)
 
+    def test_prose_width(self):
+        self.expect(["shm/A.md:2"], "141 columns", "shm/A.md", "x" * 140 + "\n" + "| " + "x" * 139 + "\n")
+        self.expect(["shm/A.md:2"], "141 columns", "bench/RESULTS.md", "x" * 200 + "\n")
+
+    def test_named_callers(self):
+        self.write("agent/b.h", HEAD)
+        self.write("agent/b.cc", '// What else.\n#include "agent/b.h"\n')
+        self.write("client/include/notch/c.h", "// A type.\n")
+        self.expect(["agent/a.h:1"], "who uses this", "agent/a.h", "// What it is.\n#pragma once\n")
+        self.expect(["agent/a.h:1", "shm/main.cc:1"], "who uses this", "shm/main.cc", "// What it is.\n")
+        self.write("agent/a.h", "// What it is. Made by: a\n// factory.\n")
+        self.expect_clean("shm/main.cc", "// What it is.\n// Called by: a person.\n")
+
     def test_function_length(self):
         self.expect(["shm/a.cc:2"], "f() has 71 lines", "shm/a.cc",
                     HEAD + "int f() {\n" + "  g();\n" * 69 + "}\n")
@@ -172,6 +185,17 @@ class HouseRules(Tree):
     def test_unfinished(self):
         self.expect(["agent/a.h:2"], "finish it", "agent/a.h", HEAD + "// TO" "DO: later\n")
 
+    def test_scratch_folder(self):
+        for path, text in (("tests/a.cc", 'auto p = "/dev/sh' 'm/x-XXXXXX";\n'),
+                           ("tests/b.py", 'f = Folder(dir="/dev/sh' 'm")\n'),
+                           ("bench/c.cc", "::mkdt" "emp(path);\n")):
+            self.write(path, ("#" if path.endswith("y") else "//") + " What it is.\n" + text)
+        self.assertEqual(self.found()[0], ["bench/c.cc:2", "tests/a.cc:2", "tests/b.py:2"])
+
+    def test_scratch_folder_at_home_and_in_words(self):
+        self.expect_clean("tests/scratch_directory.h", HEAD + "::mkdt" "emp(path);\n")
+        self.expect_clean("agent/a.cc", HEAD + 'auto p = "/dev/sh' 'm";\n')
+
     def test_head_comment(self):
         self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")
 
@@ -183,6 +207,77 @@ class HouseRules(Tree):
 
     def test_empty_tree_is_no_success(self):
         self.assertEqual(layers_check.main([self._folder.name]), 2)
+
+
+class OrderingTags(Tree):
+    USER = HEAD + '#include "shm/memory_order.h"\n'
+
+    def setUp(self):
+        super().setUp()
+        self.write("shm/memory_order.h", HEAD + """
+inline void publish(T& word, T value) { store(value, std::memory_order_release); }
+inline T observe(const T& word) { return load(std::memory_order_acquire); }
+inline T read_alone(const T& word) { return load(std::memory_order_relaxed); }
+inline bool exchange_if(T& word, T value) {
+  return exchange(value, std::memory_order_acquire, std::memory_order_relaxed);
+}
+inline bool take_lock(T& word) { return exchange_if(word, 1); }
+inline T swap_both(T& word, T value) { return exchange(value, std::memory_order_acq_rel); }
+""")
+
+    def expect_pair(self, release, acquire):
+        self.expect_clean("shm/a.cc", self.USER + "void a() {\n" + release + "\n}\n"
+                          "void b() {\n" + acquire + "\n}\n")
+
+    def test_pairs(self):
+        for release, acquire in (
+                ("publish(w, 1);  // [tag: a]", "f(observe(w));  // [tag: a]"),
+                ("shm::publish(w, 1);  // [tag: a]", "if (shm::take_lock(w)) {}  // [tag: a]"),
+                ("// Why. [tag: a]\n// More.\npublish(\n    w, 1);",
+                 "// [tag: a] Why.\nif (b &&\n    exchange_if(w, 1)) {}"),
+                ("swap_both(w, 1);  // [tag: a]", "// A mention. [tag: a]\nint x;")):
+            with self.subTest(release=release):
+                self.expect_pair(release, acquire)
+
+    def test_a_side_in_words(self):
+        self.expect_pair("publish(w, 1);  // [tag: a]",
+                         "// Acquire: by the address.\n// [tag: a]\nasm();")
+
+    def test_a_release_alone(self):
+        self.expect(["shm/a.cc:3"], "no acquire side", "shm/a.cc",
+                    self.USER + "void f() { publish(w, 1); }  // [tag: a]\n")
+
+    def test_an_acquire_alone(self):
+        self.expect(["shm/a.cc:3"], "no release side", "shm/a.cc",
+                    self.USER + "void f() { take_lock(w); }  // [tag: a]\n")
+
+    def test_sides_of_different_tags(self):
+        self.expect(["shm/a.cc:3", "shm/a.cc:4"], "[tag: b] has no release side", "shm/a.cc",
+                    self.USER + "void f() { publish(w, 1); }  // [tag: a]\n"
+                    "int g() { return observe(w); }  // [tag: b]\n")
+
+    def test_operations_without_a_tag(self):
+        self.expect(["agent/a.cc:3", "agent/a.cc:4", "agent/a.cc:5"], "take_lock() without",
+                    "agent/a.cc", self.USER + "void f() { shm::publish(w, 1); }\n"
+                    "int g() { return shm::observe(w); }\nvoid h() { shm::take_lock(w); }\n")
+
+    def test_a_tag_of_the_statement_before_does_not_count(self):
+        self.expect(["shm/a.cc:6"], "publish() without", "shm/a.cc",
+                    self.USER + "void f() {\n  g(observe(v));  // [tag: a]\n"
+                    "  publish(v, 1);  // [tag: a]\n  publish(w, 1);\n}\n")
+
+    def test_what_needs_no_tag(self):
+        self.expect_clean("agent/a.cc", self.USER + "void f() { read_alone(w); }\n"
+                          "void g() { histogram.observe(1); h->publish(2); }\n")
+        self.expect_clean("agent/b.cc", HEAD + "void f() { publish(page); }\n")
+
+    def test_a_torn_or_untidy_tag(self):
+        self.expect(["shm/a.cc:3", "shm/a.cc:5"], "on one line", "shm/a.cc",
+                    self.USER + "// [tag:\n// a]\n// [tag: A b]\n")
+
+    def test_a_tag_that_only_a_test_has(self):
+        self.expect(["tests/a.cc:3"], "no tag of the product", "tests/a.cc",
+                    self.USER + "void f() { publish(w, 1); }  // [tag: a]\n")
 
 
 class Functions(unittest.TestCase):

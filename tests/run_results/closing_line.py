@@ -6,7 +6,8 @@ Called by: tests/run, with ctest's JUnit files and the steps that are no tests (
 Invariants
   C1  A test that did not run is failed, unless it asked to be skipped and said why.
   C2  A test disabled in CMake is skipped, and "disabled" is its reason.
-  C3  The exit code is 0 only if something passed and nothing failed.
+  C3  The slowest tests are named, so that a run's length can be watched.
+  C4  The exit code is 0 only if something passed and nothing failed.
 """
 
 import argparse
@@ -15,7 +16,9 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
-Outcome = collections.namedtuple("Outcome", "preset name verdict reason")
+Outcome = collections.namedtuple("Outcome", "preset name verdict reason seconds", defaults=(0.0,))
+
+SLOWEST = 10  # tests that are listed with how long they took
 
 # What tests/main.cc prints, and what other programs may: "skipped: NAME: reason".
 SKIP_LINE = re.compile(r"^skip(?:ped)?: (.+)$", re.MULTILINE | re.IGNORECASE)
@@ -28,8 +31,9 @@ def outcome_of(preset, case):
     name = case.get("name")
     status = case.get("status")
     output = case.findtext("system-out") or ""
+    seconds = float(case.get("time") or 0)
     if status == "run":
-        return Outcome(preset, name, "passed", "")
+        return Outcome(preset, name, "passed", "", seconds)
     if status == "disabled":
         return Outcome(preset, name, "skipped", "disabled")
     refusal = case.find("skipped")
@@ -39,7 +43,7 @@ def outcome_of(preset, case):
         if told:
             return Outcome(preset, name, "skipped", "; ".join(told))
         return Outcome(preset, name, "failed", "skipped without saying why")
-    return Outcome(preset, name, "failed", message)
+    return Outcome(preset, name, "failed", message, seconds)
 
 
 def read_results(preset, path):
@@ -67,6 +71,14 @@ def print_list(title, outcomes):
         print(f"  {name} ({', '.join(dict.fromkeys(where))})" + (f": {reason}" if reason else ""))
 
 
+def print_slowest(outcomes):
+    timed = sorted((o for o in outcomes if o.seconds), key=lambda o: -o.seconds)[:SLOWEST]
+    if timed:
+        print("Slowest:")
+    for outcome in timed:
+        print(f"  {outcome.seconds:7.1f} s  {outcome.name} ({outcome.preset})")
+
+
 def arguments(argv):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", action="append", default=[], metavar="PRESET=FILE")
@@ -90,6 +102,7 @@ def main(argv):
         inside += skipped_inside
 
     count = collections.Counter(outcome.verdict for outcome in outcomes)
+    print_slowest(outcomes)
     print_list("Skipped inside programs that passed:", inside)
     print_list("Skipped:", [o for o in outcomes if o.verdict == "skipped"])
     print_list("Failed:", [o for o in outcomes if o.verdict == "failed"])

@@ -81,6 +81,17 @@ class ClosingLine(unittest.TestCase):
         code, lines = self.run_with("--results", "tsan=/nonexistent/results.xml")
         self.assertEqual((code, lines[-1]), (1, "0 passed, 1 failed, 0 skipped"))
 
+    def test_the_slowest_tests_are_named_in_order(self):
+        cases = [f'<testcase name="t{n}" status="{("run", "fail")[n % 2]}" time="{n * 1.5}"/>' for n in range(13)]
+        _, lines = self.run_on(*cases)
+        begin = lines.index("Slowest:") + 1
+        self.assertEqual([line.split()[0::2] for line in lines[begin:begin + 10]],
+                         [[f"{n * 1.5:.1f}", f"t{n}"] for n in range(12, 2, -1)])
+        self.assertEqual(lines[begin + 10], "Failed:")
+
+    def test_no_time_no_list(self):
+        self.assertNotIn("Slowest:", self.run_on(PASSED.format(""))[1])
+
     def test_output_that_is_not_xml_is_read_all_the_same(self):
         code, _ = self.run_on(PASSED.format("\x01\x1b[0m"))
         self.assertEqual(code, 0)

@@ -5,14 +5,17 @@ each as bytes to put at an offset of the file; golden_segment_test.cc holds the 
 import json
 import os
 import pathlib
-import shutil
 import struct
-import tempfile
+import sys
 import unittest
 
 import make_golden_segment
 import segment_reader
 from segment_reader import CHUNK, FAMILY, HEADER, SERIES, STRING
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
+
+import scratch  # noqa: E402  (found through the line above)
 
 HERE = pathlib.Path(__file__).parent
 GOLDEN = (HERE / "golden_segment.notch").read_bytes()
@@ -42,8 +45,7 @@ def record_places(kind):
 
 class GoldenSegment(unittest.TestCase):
     def setUp(self):
-        self.folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
-        self.addCleanup(shutil.rmtree, self.folder)
+        self.folder = scratch.folder_of(self)
         self.path = os.path.join(self.folder, "golden.notch")
         self.data = bytearray(GOLDEN)
         self.patch("uid", os.geteuid())  # a checkout belongs to anyone

@@ -266,8 +266,8 @@ void SegmentBuilder::new_exemplar(std::uint32_t cell, double value, std::uint64_
   std::array<std::uint64_t, sizeof(ExemplarSlot) / 8> words{};
   std::memcpy(words.data(), &filled, sizeof(filled));
 
-  // [tag: exemplar-sequence] Odd before any word of the new, each of which carries that along; even
-  // when the slot is whole.
+  // Odd before any word of the new, each of which carries that along; even when the slot is whole.
+  // [tag: exemplar-words] [tag: exemplar-written]
   const std::uint64_t sequence = slot.sequence + 1;
   write_alone(slot.sequence, sequence);
   auto* shared = reinterpret_cast<std::uint64_t*>(&slot);

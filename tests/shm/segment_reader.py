@@ -3,7 +3,7 @@
 
 usage: segment_reader.py FILE      prints the reading as JSON; exit 1 names the broken rule on stderr
 
-Called by tests/shm/golden_segment_test.py and tests/system/format_agreement_test.py. It keeps:
+Called by tests/shm/golden_segment_test.py, and by tests/system for what processes left behind. It keeps:
  1. No byte is believed before its rule is checked; a rule that is broken raises the class of that rule.
  2. Records are parsed once; catalogue_used never goes back.
  3. What has no memory (cells past cells_committed, columns without a bit) is not touched.
@@ -37,6 +37,7 @@ RECORD_BYTES = {STRING: 16, BOUNDS: 16, FAMILY: 48, SERIES: 32, CHUNK: 24}
 TYPES = {1: "counter", 2: "up-down counter", 3: "gauge", 4: "histogram", 5: "native histogram"}
 NUMBERS = {1: "unsigned", 2: "float", 3: "signed"}
 NUMBERS_OF_TYPE = {1: (1, 2), 2: (3,), 3: (2,), 4: (1,), 5: (1,)}
+LIVE, CLOSED = 1, 2
 MODES = {0: "", 1: "sum", 2: "min", 3: "max", 4: "last", 5: "each"}
 
 
@@ -397,6 +398,19 @@ def merged(catalogue, cells):
         else:
             rows[key] = {"labels": series["labels"], "overflow": series["overflow"], **value}
     return [{**definition, "series": list(rows.values())} for definition, rows in families.values()]
+
+
+def counts_of(reading):
+    """Counters, and classic histograms' observations as NAME_count, by (name, frozenset of label pairs)."""
+    counts = {}
+    for family in reading["families"]:
+        for series in family["series"]:
+            labels = frozenset(zip(family["label_names"], series["labels"]))
+            if family["type"] == "counter":
+                counts[family["name"], labels] = series["value"]
+            elif family["type"] == "histogram":
+                counts[family["name"] + "_count", labels] = sum(series["buckets"])
+    return counts
 
 
 def plain(value):

@@ -3,11 +3,11 @@ Called by: exposition_agreement_test, hostile_segments_test, daemon_test, proces
 """
 import os
 import sys
-import tempfile
 import unittest
 
 import live_agent
 import page_judges
+import scratch
 import spoken_worker
 
 NOTCHD, SPOKEN_WORKER = sys.argv.pop(1), sys.argv.pop(1)
@@ -18,9 +18,7 @@ class AgentTestCase(unittest.TestCase):
     flags = ()
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="notch-live-", dir="/dev/shm")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = scratch.folder_of(self)
         self.agent = self.new_agent(*self.flags)
 
     def new_agent(self, *flags, name="segments"):

@@ -6,10 +6,13 @@ the segment they leave. Called by: ctest, as examples_test.py SOURCE_FOLDER PROG
 import os
 import subprocess
 import sys
-import tempfile
 import unittest
 
-import raw_segment
+import scratch
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shm"))
+
+import segment_reader  # noqa: E402  (found through the line above)
 
 PRINTED = "1000 jobs done, 8443389251\n"
 SOURCES, PROGRAMS = sys.argv.pop(1), sys.argv.pop(1)
@@ -18,16 +21,17 @@ SOURCES, PROGRAMS = sys.argv.pop(1), sys.argv.pop(1)
 class Examples(unittest.TestCase):
     def test_print_and_count_what_the_readme_says(self):
         for program in ("jobs", "jobs_c"):
-            with self.subTest(program), tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            with self.subTest(program), scratch.folder() as folder:
                 run = subprocess.run([os.path.join(PROGRAMS, program)], capture_output=True,
                                      text=True, check=True, env={"NOTCH_DIR": folder})
                 self.assertEqual((run.stdout, run.stderr), (PRINTED, ""))
                 (name,) = os.listdir(folder)
-                segment = raw_segment.read(os.path.join(folder, name))
-                self.assertEqual(segment.service, program)
-                self.assertEqual(segment.state, raw_segment.STATE_CLOSED)
-                self.assertEqual(segment.counts, {("jobs_done_total", frozenset()): 1000,
-                                                  ("jobs_duration_seconds_count", frozenset()): 1000})
+                reading = segment_reader.Segment(os.path.join(folder, name)).reading()
+                self.assertEqual(reading["header"]["service"], program)
+                self.assertEqual(reading["header"]["state"], segment_reader.CLOSED)
+                self.assertEqual(segment_reader.counts_of(reading),
+                                 {("jobs_done_total", frozenset()): 1000,
+                                  ("jobs_duration_seconds_count", frozenset()): 1000})
 
     def test_run_as_well_where_no_agent_can_be(self):
         for program in ("jobs", "jobs_c"):

@@ -5,10 +5,12 @@ Called by: ctest, as exposition_agreement_test.py NOTCHD SPOKEN_WORKER.
 """
 import codecs
 import gzip
+import time
 import unittest
 
 import agent_test_case
 import page_judges
+import protobuf_page
 import text_page
 
 PROTOBUF = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
@@ -105,6 +107,68 @@ class Formats(Live):
                                  ("quote", "backslash", "separator", "braces")})
 
 
+class Exemplars(Live):
+    # Kind, metric, value; each leaves an exemplar with ids of its own. The second of the first two replaces the first.
+    LEFT = [("counter", "traced_jobs_total", 5), ("counter", "traced_jobs_total", 3),
+            ("histogram", "traced_size_bytes", 0.75), ("histogram", "traced_size_bytes", 9.5),
+            ("native_histogram", "traced_wait_seconds", 0.3), ("native_histogram", "traced_wait_seconds", 70.0)]
+    CLOCK_S = 0.02  # the exemplar's clock is coarse, by a tick of the kernel
+
+    def setUp(self):
+        super().setUp()
+        worker, self.wanted = self.worker(), {}
+        self.begun_s = time.time() - self.CLOCK_S
+        for number, (kind, name, value) in enumerate(self.LEFT, 1):
+            trace_id, span_id = f"{number:02x}" * 16, f"{0xf0 + number:02x}" * 8
+            self.assertEqual(worker.say(kind, name, value, exemplar=trace_id + span_id), "ok")
+            # A counter has one exemplar, its last; the values of one histogram are in different buckets.
+            at = (name, None if kind == "counter" else value)
+            self.wanted[at] = ({"trace_id": trace_id, "span_id": span_id}, value)
+        worker.say("gauge", "traced_level", 1)
+        self.ended_s = time.time()
+
+    def assert_put_by_the_worker(self, found):
+        """`found`: {(metric, value in its bucket or None): (labels, value, time in s)}."""
+        self.assertEqual({at: exemplar[:2] for at, exemplar in found.items()}, self.wanted)
+        for labels, value, time_s in found.values():
+            self.assertTrue(self.begun_s <= time_s <= self.ended_s, (labels, value, time_s))
+
+    def test_openmetrics_shows_them_where_they_belong(self):
+        found, below = {}, {}
+        for family in page_judges.openmetrics(self.body(agent_test_case.OPENMETRICS)).values():
+            for sample in family.samples:
+                bound = float(sample.labels.get("le", "nan"))
+                least, below[family.name] = below.get(family.name, 0), bound
+                if sample.exemplar is None:
+                    continue
+                labels, value, moment = sample.exemplar
+                in_bucket = sample.name.endswith("_bucket")
+                if in_bucket:
+                    self.assertTrue(least < value <= bound, (sample, least))
+                at = (sample.name.removesuffix("_bucket"), value if in_bucket else None)
+                self.assertNotIn(at, found)
+                found[at] = (labels, value, float(moment))
+        self.assert_put_by_the_worker(found)
+
+    def test_protobuf_has_the_same(self):
+        found = {}
+        for name, family in protobuf_page.families(self.body(PROTOBUF)).items():
+            (metric,) = family.metric
+            messages = [*metric.histogram.exemplars] + [
+                bucket.exemplar for bucket in metric.histogram.bucket if bucket.HasField("exemplar")]
+            for message in messages or [metric.counter.exemplar] * metric.counter.HasField("exemplar"):
+                labels, value, seconds, nanoseconds = protobuf_page.exemplar_of(message)
+                exemplar = (labels, value, seconds + nanoseconds / 1e9)
+                at = (name, value if messages else None)
+                # A native histogram may show one in its list and in the bucket of the classic view.
+                self.assertEqual(found.setdefault(at, exemplar), exemplar)
+        self.assert_put_by_the_worker(found)
+
+    def test_the_text_format_has_none(self):
+        self.assertIn(b"traced_jobs_total", self.body("text/plain"))
+        self.assertNotIn(b"trace_id", self.body("text/plain"))
+
+
 class Requests(Live):
     def test_every_group_of_accept_headers_gets_its_content_type(self):
         for accept, content_type in ACCEPTED:
@@ -142,7 +206,7 @@ class Requests(Live):
         for query in ("collect[]=cpu", "exclude[]=cpu"):
             answer = self.agent.get("/metrics?" + query)
             self.assertEqual((answer.status, answer.body.decode()),
-                             (400, "no such collector: cpu; there are: segments agent host\n"))
+                             (400, "no such collector: cpu; there are: segments processes agent host\n"))
         answer = self.agent.get("/metrics?collect[]=agent&exclude[]=host")
         self.assertEqual(answer.status, 400)
         self.assertIn(b"cannot be used together", answer.body)

@@ -13,13 +13,13 @@ import math
 import os
 import pathlib
 import re
-import shutil
 import socket
 import struct
 import subprocess
 import sys
-import tempfile
 import time
+
+import scratch
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shm"))
 
@@ -205,15 +205,15 @@ def main():
     parser.add_argument("--notchd", required=True)
     parser.add_argument("--worker", required=True)
     options = parser.parse_args()
-    folder = tempfile.mkdtemp(dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
+    folder = scratch.folder()
     agreement = None
     try:
-        agreement = Agreement(options, folder)
+        agreement = Agreement(options, folder.name)
         run(agreement)
     finally:
         if agreement:
             agreement.end()
-        shutil.rmtree(folder)
+        folder.cleanup()
 
 
 if __name__ == "__main__":

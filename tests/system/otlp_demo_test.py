@@ -9,11 +9,14 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import live_agent
-import raw_segment
+import scratch
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "shm"))
+
+import segment_reader  # noqa: E402  (found through the line above)
 
 PROGRAM = sys.argv.pop(1) if len(sys.argv) > 1 else "otlp_demo"
 DEADLINE_S = 60
@@ -43,9 +46,7 @@ def is_running(pid):
 
 class OtlpDemo(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="otlp_demo_test.", dir="/dev/shm")
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = scratch.folder_of(self)
         self.report_path = os.path.join(self.folder, "report.json")
 
     def start(self, *flags):
@@ -69,12 +70,13 @@ class OtlpDemo(unittest.TestCase):
         return [name for name in os.listdir(self.folder) if name.endswith(".notch")]
 
     def segments(self):
-        return [raw_segment.read(os.path.join(self.folder, name)) for name in self.segment_names()]
+        return [segment_reader.Segment(os.path.join(self.folder, name)).reading()
+                for name in self.segment_names()]
 
     def assert_adds_up(self, report, segments):
         left = collections.Counter()
         for segment in segments:
-            left.update(segment.counts)
+            left.update(segment_reader.counts_of(segment))
         for counter in report["counters"]:
             found = left.pop((counter["metric"], frozenset(counter["labels"].items())))
             self.assertLessEqual(counter["at_least"], found, counter)
@@ -89,9 +91,9 @@ class OtlpDemo(unittest.TestCase):
         self.assertEqual(processes["attached"], processes["ready"])
         self.assertLessEqual(processes["attached"], len(segments))
         self.assertEqual(processes["died"] + processes["forced"], 0)
-        self.assertEqual({segment.service for segment in segments}, {"otlp-service"})
+        self.assertEqual({segment["header"]["service"] for segment in segments}, {"otlp-service"})
         # Killed before its segment had a name: it left none. Else it left one that says so.
-        killed = sum(segment.state == raw_segment.STATE_LIVE for segment in segments)
+        killed = sum(segment["header"]["state"] == segment_reader.LIVE for segment in segments)
         self.assertLessEqual(killed, processes["killed"])
         self.assertEqual(len(segments) - killed, processes["started"] - processes["killed"])
         created = sum(counter["at_least"] for counter in report["counters"]
@@ -124,8 +126,8 @@ class OtlpDemo(unittest.TestCase):
         report = self.finish(process)
         self.assertEqual(report["processes"]["forced"], 0)
         self.assertEqual([pid for pid in children if is_running(pid)], [])
-        self.assertEqual({segment.state for segment in self.segments()},
-                         {raw_segment.STATE_CLOSED})
+        self.assertEqual({segment["header"]["state"] for segment in self.segments()},
+                         {segment_reader.CLOSED})
 
     def test_no_process_outlives_a_killed_supervisor(self):
         process = self.start("--workers", "2")

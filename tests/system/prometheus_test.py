@@ -8,11 +8,11 @@ import argparse
 import os
 import random
 import sys
-import tempfile
 import time
 
 import live_agent
 import live_prometheus
+import scratch
 import storm_truth
 import storm_workers
 
@@ -132,7 +132,7 @@ def main():
     parser.add_argument("--seed", type=int, default=int(os.environ.get("NOTCH_SEED", time.time_ns() % 2**32)))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="notch-prometheus-", dir="/dev/shm") as folder:
+    with scratch.folder() as folder:
         problems = run(options, folder)
     for problem in problems:
         print("WRONG:", problem)

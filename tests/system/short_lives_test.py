@@ -6,11 +6,11 @@ Called by: ctest, as short_lives_test.py NOTCHD SHORT_LIVES.
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
 import live_agent
+import scratch
 import text_page
 
 NOTCHD, SHORT_LIVES = sys.argv.pop(1), sys.argv.pop(1)
@@ -20,9 +20,7 @@ FOLD_DEADLINE_S = 60
 
 class ShortLives(unittest.TestCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory(prefix="notch-lives-", dir="/dev/shm")
-        self.addCleanup(folder.cleanup)
-        self.agent = live_agent.Agent(NOTCHD, os.path.join(folder.name, "segments"))
+        self.agent = live_agent.Agent(NOTCHD, os.path.join(scratch.folder_of(self), "segments"))
         self.addCleanup(self.agent.end)
         self.seen = [0]
 

@@ -1,17 +1,22 @@
 // A process that counts what it is told to, line by line on its standard input, and ends in order
 // at the input's end. Called by: spoken_worker.py, which knows the same words.
 //
-// A line is KIND NAME HELP VALUE [LABEL=HEX_OF_THE_VALUE]..., with tabs between; the answer is
-// "ok", or the rule that the definition broke. exec PROGRAM [ARGUMENT]... becomes that program.
+// A line is KIND NAME HELP VALUE[@EXEMPLAR] [LABEL=HEX_OF_THE_VALUE]..., with tabs between; an
+// exemplar is its trace id and its span id in hex, without a gap. The answer is "ok", or the rule
+// that the definition broke. exec PROGRAM [ARGUMENT]... becomes that program.
 #include <unistd.h>
 
 #include <charconv>
+#include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "notch/exemplar.h"
 #include "notch/registry.h"
 
 namespace {
@@ -43,14 +48,38 @@ struct Order {
   std::string kind;
   notch::Metric metric;
   double value = 0;
+  std::optional<notch::Exemplar> exemplar;
   std::vector<std::string_view> label_values;
 };
+
+// Without an exemplar in most of the lines.
+template <class Act>
+void act_on(const Order& order, Act act) {
+  if (order.exemplar) {
+    act(*order.exemplar);
+  } else {
+    act();
+  }
+}
+
+std::optional<notch::Exemplar> exemplar_in(std::string_view value) {
+  const std::size_t mark = value.find('@');
+  if (mark == std::string_view::npos) return std::nullopt;
+  const std::string ids = unhex(value.substr(mark + 1));
+  if (ids.size() != 24) return std::nullopt;
+  const auto* const bytes = reinterpret_cast<const std::uint8_t*>(ids.data());
+  return notch::Exemplar(std::span<const std::uint8_t, 16>(bytes, 16),
+                         std::span<const std::uint8_t, 8>(bytes + 16, 8));
+}
 
 notch::Status carry_out(const Order& order) {
   notch::Status status;
   if (order.kind == "counter") {
     const auto family = notch::counter_family(order.metric, &status);
-    family.with(order.label_values).add(static_cast<std::uint64_t>(order.value));
+    auto counter = family.with(order.label_values);
+    act_on(order, [&](const auto&... exemplar) {
+      counter.add(static_cast<std::uint64_t>(order.value), exemplar...);
+    });
   } else if (order.kind == "gauge") {
     const auto family = notch::gauge_family(order.metric, notch::GaugeMode::kSum, &status);
     family.with(order.label_values).set(order.value);
@@ -61,10 +90,12 @@ notch::Status carry_out(const Order& order) {
     const auto buckets =
         order.kind == "histogram" ? notch::Buckets({0.5, 1, 2.5}) : notch::Buckets({1, 2, 4});
     const auto family = notch::histogram_family(order.metric, buckets, &status);
-    family.with(order.label_values).observe(order.value);
+    auto histogram = family.with(order.label_values);
+    act_on(order, [&](const auto&... exemplar) { histogram.observe(order.value, exemplar...); });
   } else {
     const auto family = notch::native_histogram_family(order.metric, {}, &status);
-    family.with(order.label_values).observe(order.value);
+    auto histogram = family.with(order.label_values);
+    act_on(order, [&](const auto&... exemplar) { histogram.observe(order.value, exemplar...); });
   }
   return status;
 }
@@ -87,7 +118,11 @@ int main() {
       return 3;
     }
     if (parts.size() < 4) return 2;
-    Order order{parts[0], {.name = parts[1], .help = parts[2]}, std::atof(parts[3].c_str()), {}};
+    Order order{parts[0],
+                {.name = parts[1], .help = parts[2]},
+                std::atof(parts[3].c_str()),
+                exemplar_in(parts[3]),
+                {}};
     std::vector<std::string> values;
     for (std::size_t i = 4; i < parts.size(); ++i) {
       const std::string_view part = parts[i];

@@ -11,9 +11,10 @@ class SpokenWorker:
             env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE=service))
         self.pid = self.process.pid
 
-    def say(self, kind, name, value=1, labels=None, help_text="Help."):
-        """The answer: "ok", or the rule that was broken. Label values are bytes or text."""
-        parts = [kind, name, help_text, repr(value)]
+    def say(self, kind, name, value=1, labels=None, help_text="Help.", exemplar=""):
+        """The answer: "ok", or the rule that was broken. Label values are bytes or text; an exemplar is the hex of
+        its trace id and span id, one behind the other."""
+        parts = [kind, name, help_text, repr(value) + (f"@{exemplar}" if exemplar else "")]
         for label, text in (labels or {}).items():
             parts.append(f"{label}={(text if isinstance(text, bytes) else text.encode()).hex()}")
         self.process.stdin.write("\t".join(parts).encode() + b"\n")

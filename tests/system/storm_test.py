@@ -8,12 +8,11 @@ processes wrote down themselves. The seed is printed; NOTCH_SEED or --seed gives
 import argparse
 import os
 import random
-import shutil
 import sys
-import tempfile
 import time
 
 import live_agent
+import scratch
 import storm_truth
 import storm_workers
 
@@ -75,8 +74,8 @@ def main():
     parser.add_argument("--seed", type=int, default=int(os.environ.get("NOTCH_SEED", time.time_ns() % 2**32)))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
-    folder = tempfile.mkdtemp(prefix="notch-storm-", dir="/dev/shm")
-    storm = Storm(options, folder)
+    folder = scratch.folder()
+    storm = Storm(options, folder.name)
     try:
         storm.agent.start_and_wait()
         end = time.monotonic() + options.seconds
@@ -92,7 +91,7 @@ def main():
         return 1 if problems else 0
     finally:
         storm.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        folder.cleanup()
 
 
 if __name__ == "__main__":

@@ -39,6 +39,18 @@
 
 namespace notch::cell {
 
+// By its bits: a program built with -ffast-math has no other test that stays.
+inline bool is_finite(double value) noexcept {
+  return std::bit_cast<std::uint64_t>(value) << 1 < std::uint64_t{0x7ff} << 53;
+}
+
+// Whether it can be observed; if not, it is counted as dropped.
+inline bool is_observable(double value) noexcept {
+  if (is_finite(value)) return true;
+  notch_v1_drop_not_finite();
+  return false;
+}
+
 #ifdef NOTCH_RSEQ
 // Restarts after which an add goes to column 0: a debugger that steps through restarts it for ever.
 #define NOTCH_RSEQ_RESTARTS 64
@@ -57,6 +69,8 @@ namespace notch::cell {
   ".pushsection __rseq_failure, \"ax?\"\n\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" \
   "4:\n\tdecl %[restarts]\n\tjz %l[slow]\n\tjmp 0b\n\t.popsection\n\t"
 
+// Acquire: the address of the add depends on the pointer loaded, so that it finds the memory that
+// was there before the pointer was stored. [tag: column-pointer]
 #define NOTCH_RSEQ_OWN_COLUMN "movl %%fs:24(%[rseq]), %%eax\n\tmovq (%[columns],%%rax,8), %%rax\n\t"
 #define NOTCH_RSEQ_COLUMN_0 "movq 65536(%[columns]), %%rax\n\t"
 static_assert(NOTCH_SHARED_COLUMN * sizeof(void*) == 65536);
@@ -92,7 +106,7 @@ slow:
 // A gauge's store: column 0, the complement of the bits, so that zero means "never set". In a
 // section for the address's sake alone (C2); any thread may store, the last one wins.
 [[gnu::always_inline]] inline void set(std::uint64_t offset, double value) noexcept {
-  if (!(value - value == 0)) return notch_v1_set_gauge(offset, value, 0);
+  if (!is_finite(value)) return notch_v1_set_gauge(offset, value, 0);
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_COLUMN_0, "movq %[bits], (%%rax,%[offset])")
                     : [restarts] "+r"(restarts)

@@ -2,7 +2,8 @@
 // coarse.
 #pragma once
 
-#include <cfloat>
+#include <bit>
+#include <cstdint>
 
 #include "notch/cell.h"
 #include "notch/exemplar.h"
@@ -25,16 +26,14 @@ class NativeHistogram {
       : table_(static_cast<const NativeTable*>(series.detail)) {}
 
   // Counts `value`, of either sign, in its bucket and adds it to the sum. NaN and infinity are not
-  // taken but counted as dropped. Cost: about 5 ns; the first hit of a run of 32 buckets takes a
+  // taken but counted as dropped. Cost: about 3 ns; the first hit of a run of 32 buckets takes a
   // lock, as a new label set does. Thread-safe, async-signal-safe: a handler whose own thread is
   // just making such a run cannot wait for it, and what it observes there is counted as dropped.
-  void observe(double value) noexcept { put(value); }
+  [[gnu::always_inline]] void observe(double value) noexcept { put(value); }
 
-  // The same, and leaves `exemplar` as the bucket's last. Cost: about 12 ns more.
+  // The same, and leaves `exemplar` as the bucket's last. Cost: about 13 ns more.
   void observe(double value, const Exemplar& exemplar) noexcept {
-    if (const std::uint64_t offset = put(value); offset != 0) {
-      notch_v1_exemplar(offset, value, exemplar.raw());
-    }
+    notch_v1_exemplar(put(value), value, exemplar.raw());
   }
 
   explicit operator bool() const noexcept { return table_ != nullptr; }
@@ -43,34 +42,41 @@ class NativeHistogram {
   static constexpr std::uint32_t kNumber = NOTCH_UNSIGNED;
 
  private:
-  // The offset of the cell that counted it, 0 if none.
-  std::uint64_t put(double value) const noexcept {
-    if (!(value >= -DBL_MAX && value <= DBL_MAX)) [[unlikely]] {
-      notch_v1_drop_not_finite();
-      return 0;
-    }
+  // The offset of the cell that counted it, 0 if none: an exemplar of it is then none either.
+  [[gnu::always_inline]] std::uint64_t put(double value) const noexcept {
     if (table_ == nullptr) [[unlikely]] {
       cell::add(0, std::uint64_t{1});
       return 0;
     }
-    const bool negative = value < 0;
-    std::uint64_t offset = table_->offset;
-    if ((negative ? -value : value) > table_->zero_threshold) {
-      offset = bucket_offset(table_->index(value), negative);
-      if (offset == 0) [[unlikely]]
-        return 0;
-    }
+    const std::uint64_t bits = NativeTable::unsigned_bits(value);
+    if (bits - table_->least >= table_->span) [[unlikely]]
+      return put_the_long_way(value);
+    return put_in(bucket_offset(table_->fine_index(bits), value), value);
+  }
+
+  [[gnu::noinline]] std::uint64_t put_the_long_way(double value) const noexcept {
+    if (!cell::is_observable(value)) return 0;
+    const std::uint64_t bits = NativeTable::unsigned_bits(value);
+    return put_in(bits < table_->least ? table_->offset : bucket_offset(table_->index(bits), value),
+                  value);
+  }
+
+  [[gnu::always_inline]] std::uint64_t put_in(std::uint64_t offset, double value) const noexcept {
+    if (offset == 0) [[unlikely]]
+      return 0;
     cell::add(offset, std::uint64_t{1});
     cell::add(table_->offset + 8, value);
     return offset;
   }
 
-  std::uint64_t bucket_offset(std::int32_t index, bool negative) const noexcept {
+  // 0 if there is no memory for the bucket.
+  [[gnu::always_inline]] std::uint64_t bucket_offset(std::int32_t index,
+                                                     double value) const noexcept {
+    const auto negative = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 63);
     const std::int32_t chunk = (index >> 5) - table_->first_chunk;
-    std::uint32_t* const chunks = negative ? table_->negative : table_->positive;
-    const std::uint32_t first = cell::read_alone(chunks[chunk]);  // alone, by N2
+    const std::uint32_t first = cell::read_alone(table_->chunks[negative][chunk]);  // alone, by N2
     if (first == 0) [[unlikely]]
-      return notch_v1_native_cell(table_, index, negative ? 1 : 0);
+      return notch_v1_native_cell(table_, index, static_cast<int>(negative));
     return 8U * (std::uint64_t{first} + static_cast<std::uint32_t>(index & 31));
   }
 

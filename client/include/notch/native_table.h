@@ -1,5 +1,9 @@
-// What a native histogram's inline observe needs. Made by the library, immutable but for `chunks`.
-// Not for users.
+// What a native histogram's inline observe needs. Made by the library, immutable but for the
+// chunks. Not for users.
+//
+// The bits of a magnitude, shifted left by one to drop the sign, hold the octave and the place in
+// it. The top `schema` + 1 bits of the place give a slot, and a slot holds at most one bound. What
+// is zero by the threshold, NaN or infinite fails one range test, and takes the long way.
 //
 // Invariants
 //   N1  Bucket i of schema s covers (2^((i-1)/2^s), 2^(i/2^s)], as Prometheus numbers them.
@@ -14,32 +18,44 @@
 namespace notch {
 
 struct NativeTable {
+  struct Slot {
+    std::uint64_t bound;  // its mantissa, at the top of the word
+    std::int64_t step;    // its bucket in the octave, less the slot's own: the slot's number / 2
+  };
+
   std::uint64_t offset;  // byte offset of the zero bucket's cell; the sum's follows
+  std::uint64_t least;   // unsigned_bits() of the least magnitude that is not zero
+  std::uint64_t span;    // from it to infinity's; 0 for schemas below 0, which all go the long way
+  const Slot* slots;     // of the schema; of schema 0 for those below
+  std::uint32_t slot_mask;   // their number, less one
+  std::uint32_t slot_shift;  // of unsigned_bits(), to give octave and slot
+  std::int32_t exponent_bias;
+  std::int32_t first_chunk;   // of chunks[][0]
+  std::uint32_t* chunks[2];   // of positive values, of negative ones: first cell, 0: none yet
+  std::uint32_t chunk_count;  // of either
   std::uint32_t series;
   std::int32_t schema;
-  double zero_threshold;     // |v| at or below it: the zero bucket
-  std::int32_t first_chunk;  // of positive[0] and negative[0]
-  std::uint32_t chunk_count;
-  const std::uint64_t* bound_bits;  // schema > 0: mantissa bits of 2^(j/2^s), j = 0 .. 2^s
-  const std::uint16_t* slots;       // schema > 0: by the top s+1 mantissa bits, a bound not above
-  std::uint32_t* positive;          // first cell by chunk, 0: none yet
-  std::uint32_t* negative;
 
-  // The bucket index of a normal double's magnitude. Cost: two loads and a compare, no logarithm.
-  std::int32_t index(double value) const noexcept {
-    constexpr std::uint64_t kMantissa = (std::uint64_t{1} << 52) - 1;
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(value);
-    const auto exponent = static_cast<std::int32_t>((bits >> 52) & 0x7ff) - 1023;
-    const std::uint64_t mantissa = bits & kMantissa;
-    if (schema > 0) {
-      std::uint32_t j = slots[mantissa >> (51 - schema)];
-      j += static_cast<std::uint32_t>(mantissa > bound_bits[j]);
-      return exponent * (std::int32_t{1} << schema) + static_cast<std::int32_t>(j);
-    }
-    // ceil(log2(v)) / 2^-s, rounded up.
-    const std::int32_t octave = exponent + static_cast<std::int32_t>(mantissa != 0);
+  static std::uint64_t unsigned_bits(double value) noexcept {
+    return std::bit_cast<std::uint64_t>(value) << 1;
+  }
+
+  // The bucket of a normal double's magnitude, of schema max(0, schema). No logarithm: a load and
+  // a compare.
+  std::int32_t fine_index(std::uint64_t bits) const noexcept {
+    const std::uint64_t top = bits >> slot_shift;
+    const Slot& slot = slots[top & slot_mask];
+    return static_cast<std::int32_t>(top >> 1) - exponent_bias +
+           static_cast<std::int32_t>(slot.step) +
+           static_cast<std::int32_t>(bits << 11 > slot.bound);
+  }
+
+  // Of any schema.
+  std::int32_t index(std::uint64_t bits) const noexcept {
+    const std::int32_t fine = fine_index(bits);
+    if (schema >= 0) return fine;
     const std::int32_t width = std::int32_t{1} << -schema;
-    return (octave + width - 1) >> -schema;
+    return (fine + width - 1) >> -schema;  // rounded up
   }
 };
 

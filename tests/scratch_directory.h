@@ -1,7 +1,13 @@
-// A directory of its own for a test, on tmpfs, removed with all it holds.
+// A directory of its own for a test, removed with all it holds: on tmpfs, or elsewhere for files
+// that are to be executed, which a tmpfs may forbid.
 // Called by: tests that need real files.
+//
+// Invariants
+//   S1  It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in
+//       /dev/shm. Its name says whose it is.
 #pragma once
 
+#include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -18,18 +24,19 @@ namespace notch::testing {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory() {
-    std::string pattern = "/dev/shm/notch-test-XXXXXX";
+  explicit ScratchDirectory(const std::string& root = default_root()) {
+    std::string pattern = root + "/" + program_invocation_short_name + "-XXXXXX";
     if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-    EXPECT_FALSE(path_.empty()) << "no directory in /dev/shm";
+    EXPECT_FALSE(path_.empty()) << "no directory " << pattern;
     fd_ = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   }
   ScratchDirectory(const ScratchDirectory&) = delete;
   ScratchDirectory& operator=(const ScratchDirectory&) = delete;
   ~ScratchDirectory() {
     ::close(fd_);
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+    std::error_code error;
+    if (!path_.empty()) std::filesystem::remove_all(path_, error);
+    EXPECT_FALSE(error) << path_ << ": " << error.message();
   }
 
   const std::string& path() const { return path_; }
@@ -55,6 +62,11 @@ class ScratchDirectory {
   }
 
  private:
+  static std::string default_root() {
+    const char* const given = ::getenv("NOTCH_SCRATCH");
+    return given != nullptr ? given : "/dev/shm";
+  }
+
   std::string path_;
   int fd_ = -1;
 };

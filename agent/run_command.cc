@@ -1,0 +1,145 @@
+#include "agent/run_command.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <string_view>
+
+#include "agent/preload_library.h"
+#include "agent/preload_verdict.h"
+#include "agent/program_search.h"
+#include "agent/tool.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr std::string_view kPreload = "LD_PRELOAD";
+constexpr const char* kLibraryVariable = "NOTCH_PRELOAD_LIBRARY";
+
+int complain(const std::string& what, int exit_code) {
+  std::fprintf(stderr, "notch: %s\n", what.c_str());
+  return exit_code;
+}
+
+void step_aside(const std::string& why) {
+  complain(why + ": running it without metrics", 0);
+}
+
+std::vector<std::string> current_environment() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+std::string value_in(std::span<const std::string> variables, std::string_view name) {
+  for (const std::string& variable : variables) {
+    if (name_of(variable) == name && variable.size() > name.size()) {
+      return variable.substr(name.size() + 1);
+    }
+  }
+  return "";
+}
+
+void put(std::vector<std::string>& variables, std::string_view name, const std::string& value) {
+  std::erase_if(variables, [&](const std::string& v) { return name_of(v) == name; });
+  if (!value.empty()) variables.push_back(std::string(name) + "=" + value);
+}
+
+PreloadLibrary library_for(const RunOptions& options) {
+  std::error_code error;
+  const std::string own = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (error) return {"", "/proc/self/exe: " + error.message()};
+  return find_preload_library(own, options.tls);
+}
+
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+// Returns the errno of the exec that failed.
+int become(const std::string& path, const std::vector<std::string>& arguments,
+           const std::vector<std::string>& environment, bool needs_shell) {
+  const std::vector<char*> variables = pointers_to(environment);
+  ::execve(path.c_str(), pointers_to(arguments).data(), variables.data());
+  if (errno != ENOEXEC || !needs_shell) return errno;
+  std::vector<std::string> shell = {"/bin/sh", path};
+  shell.insert(shell.end(), arguments.begin() + 1, arguments.end());
+  ::execve(shell.front().c_str(), pointers_to(shell).data(), variables.data());
+  return errno;
+}
+
+int not_started(const std::string& program, int error) {
+  const bool missing = error == ENOENT;
+  const bool searched = missing && program.find('/') == std::string::npos;
+  return complain(program + ": " + (searched ? "not found in PATH" : std::strerror(error)),
+                  missing ? kToolNotFound : kToolNotExecutable);
+}
+
+}  // namespace
+
+std::vector<std::string> program_environment(std::span<const std::string> current,
+                                             const RunOptions& options,
+                                             const std::string& library) {
+  std::vector<std::string> variables(current.begin(), current.end());
+  const std::string preload = preload_list(library, value_in(variables, kPreload));
+  if (preload != value_in(variables, kPreload)) put(variables, kPreload, preload);
+  if (!options.service.empty()) put(variables, "NOTCH_SERVICE", options.service);
+  if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
+  if (!options.modules.empty()) put(variables, "NOTCH_PRELOAD", options.modules);
+  return variables;
+}
+
+int run_command(std::span<const char* const> arguments) {
+  const ParsedRunOptions parsed = parse_run_options(arguments);
+  if (!parsed.run) {
+    std::fputs(parsed.text.c_str(), parsed.exit_code == kToolDone ? stdout : stderr);
+    std::fflush(stdout);
+    return parsed.exit_code;
+  }
+  const RunOptions& options = parsed.options;
+  const char* const from_environment = std::getenv(kLibraryVariable);
+  const std::string named = !options.library.empty()      ? options.library
+                            : from_environment != nullptr ? from_environment
+                                                          : "";
+  PreloadLibrary library = named.empty() ? library_for(options) : named_preload_library(named);
+  ElfProgram library_file;
+  if (!library.path.empty() && read_elf_file(library.path, library_file) != ElfRead::kElf) {
+    library = {"", library.path + " is not a sound ELF file"};
+  }
+  // What the user names must be right; a broken installation must not stop the program.
+  if (!named.empty() && library.path.empty()) {
+    return complain((options.library.empty() ? kLibraryVariable : "--library") + std::string(": ") +
+                        library.problem,
+                    kToolUsage);
+  }
+  const std::string& program = options.program.front();
+  const char* const search_path = std::getenv("PATH");
+  const FoundProgram found = find_program(program, search_path);
+  if (found.error != 0) return not_started(program, found.error);
+  const PreloadVerdict verdict = judge_preload(found.path, library_file.target, search_path);
+  if (library.path.empty()) {
+    step_aside(library.problem);
+  } else if (!verdict.refusal.empty()) {
+    step_aside(program + " " + verdict.refusal);
+    library.path.clear();
+  }
+  return not_started(program,
+                     become(found.path, options.program,
+                            program_environment(current_environment(), options, library.path),
+                            verdict.needs_shell));
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,121 @@
+#include "agent/run_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+
+#include "agent/tool.h"
+
+namespace notch::agent {
+namespace {
+
+constexpr std::array<std::string_view, 10> kModules = {"io",      "net",  "dns", "malloc", "locks",
+                                                       "threads", "http", "tls", "all",    "none"};
+
+// Calls `visit` with each part between the commas.
+template <class Visit>
+void for_each_module(std::string_view list, Visit visit) {
+  for (;;) {
+    const std::size_t comma = list.find(',');
+    visit(list.substr(0, comma));
+    if (comma == std::string_view::npos) return;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+// CLI11 validators' words: empty if fine.
+std::string check_modules(const std::string& text) {
+  std::string wrong;
+  for_each_module(text, [&](std::string_view module) {
+    if (wrong.empty() && std::ranges::find(kModules, module) == kModules.end()) {
+      wrong =
+          "\"" + std::string(module) +
+          "\" is no module; they are io, net, dns, malloc, locks, threads, http and tls, or all "
+          "or none";
+    }
+  });
+  return wrong;
+}
+
+std::string check_not_empty(const std::string& text) {
+  return text.empty() ? "must not be empty" : "";
+}
+
+bool names_tls(std::string_view modules) {
+  bool found = false;
+  for_each_module(modules, [&](std::string_view module) { found = found || module == "tls"; });
+  return found;
+}
+
+ParsedRunOptions usage_error(const std::string& what) {
+  ParsedRunOptions parsed;
+  parsed.exit_code = kToolUsage;
+  parsed.text = "notch run: " + what + "\nnotch run --help tells the options.\n";
+  return parsed;
+}
+
+void add_options(CLI::App& app, RunOptions& options) {
+  const CLI::Validator not_empty(check_not_empty, "");
+  app.add_option("--service", options.service,
+                 "The service label of its metrics (NOTCH_SERVICE). Default: the program's name")
+      ->check(not_empty);
+  app.add_option("--dir", options.directory, "The agent's directory of segments (NOTCH_DIR)")
+      ->check(not_empty);
+  app.add_option("--modules", options.modules,
+                 "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
+                 "and tls, with commas between; all: all but tls; none. Default: all")
+      ->check(CLI::Validator(check_modules, "LIST"));
+  app.add_flag("--tls", options.tls, "Measure inside TLS too, of programs that share OpenSSL");
+  app.add_option("--library", options.library,
+                 "The library to preload, instead of the installed one (NOTCH_PRELOAD_LIBRARY)")
+      ->check(not_empty);
+  app.footer(
+      "The options end with --. Where preloading cannot work (a static program, one of another\n"
+      "libc, one that gains privileges, one built with a sanitizer) a line on standard error\n"
+      "says why, and the program runs without. Its exit status is its own.\n"
+      "Exit codes: 2 wrong command line, 126 the program cannot be executed,\n"
+      "127 the program is not found.");
+}
+
+}  // namespace
+
+ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
+  const auto end = std::ranges::find_if(
+      arguments, [](const char* argument) { return std::string_view(argument) == "--"; });
+  // CLI11 takes them from the last to the first.
+  std::vector<std::string> flags(arguments.begin(), end);
+  std::ranges::reverse(flags);
+  ParsedRunOptions parsed;
+  RunOptions& options = parsed.options;
+  CLI::App app(
+      "Runs a program with its metrics, and becomes it: notch run [OPTIONS] -- PROGRAM "
+      "ARGUMENTS...",
+      "notch run");
+  add_options(app, options);
+  try {
+    app.parse(std::move(flags));
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = app.help();
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+  if (end != arguments.end()) options.program.assign(end + 1, arguments.end());
+  if (options.program.empty()) {
+    return usage_error("no program is given: notch run [OPTIONS] -- PROGRAM ARGUMENTS...");
+  }
+  if (!options.directory.empty()) {
+    options.directory = std::filesystem::absolute(options.directory).lexically_normal();
+  }
+  // Each of the two says both.
+  if (names_tls(options.modules)) options.tls = true;
+  if (options.tls && !options.modules.empty() && !names_tls(options.modules)) {
+    options.modules += ",tls";
+  }
+  parsed.run = true;
+  return parsed;
+}
+
+}  // namespace notch::agent

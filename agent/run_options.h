@@ -1,0 +1,30 @@
+// The command line of `notch run`.
+// Called by: run_command.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace notch::agent {
+
+struct RunOptions {
+  std::string service;    // empty: not asked for, as below
+  std::string directory;  // absolute
+  std::string modules;    // "io,net"
+  std::string library;    // a file, instead of the one found beside this program
+  bool tls = false;
+  std::vector<std::string> program;  // and its arguments; at least one
+};
+
+struct ParsedRunOptions {
+  RunOptions options;
+  bool run = false;  // else: print `text` and leave with `exit_code`
+  int exit_code = 0;
+  std::string text;  // help, or what is wrong
+};
+
+// `arguments`: what stands behind `notch run`.
+ParsedRunOptions parse_run_options(std::span<const char* const> arguments);
+
+}  // namespace notch::agent

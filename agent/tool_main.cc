@@ -1,0 +1,13 @@
+// notch: the table of its commands. Called by: a person, a script.
+#include <array>
+
+#include "agent/run_command.h"
+#include "agent/tool.h"
+
+int main(int argc, char** argv) {
+  using notch::agent::ToolCommand;
+  constexpr std::array kCommands = {
+      ToolCommand{"run", "run a program with its metrics", notch::agent::run_command},
+  };
+  return notch::agent::run_tool(kCommands, argc, argv);
+}

@@ -1,0 +1,125 @@
+#include "client/preload/clock.h"
+
+#include <time.h>
+
+#include "shm/memory_order.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
+
+namespace notch::preload {
+
+__thread Sampling sampling __attribute__((tls_model("initial-exec")));
+
+namespace {
+
+// A vDSO answers in tens of nanoseconds; what takes longer than this goes to the kernel.
+constexpr std::uint64_t kMostReadingNs = 150;
+// The two readings the rate comes from are each off by less than 100 ns.
+constexpr std::uint64_t kLeastBaselineNs = 20'000'000;
+
+constexpr std::uint32_t kUnasked = 1;
+constexpr std::uint32_t kAsked = 2;
+
+struct State {
+  std::uint32_t way = 0;      // ClockWay
+  std::uint32_t allowed = 1;  // 0: kNone, whatever `way` says
+  std::uint32_t counter = 0;  // kUnasked, kAsked: whether it is even
+  std::uint64_t first_ticks = 0;
+  std::uint64_t first_ns = 0;
+  double seconds_per_tick = 0;  // published by `way` [tag: clock-way]
+};
+
+constinit State state;
+
+std::uint64_t monotonic_ns() noexcept {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
+
+#if defined(__x86_64__)
+std::uint64_t ticks() noexcept {
+  return __rdtsc();
+}
+
+// Constant at every clock rate, and running in every sleep state. Under a hypervisor the question
+// takes many microseconds.
+bool has_even_counter() noexcept {
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d & (1U << 8)) != 0;
+}
+#else
+std::uint64_t ticks() noexcept {
+  return 0;
+}
+bool has_even_counter() noexcept {
+  return false;
+}
+#endif
+
+ClockWay way() noexcept {
+  if (shm::read_alone(state.allowed) == 0) return ClockWay::kNone;
+  return static_cast<ClockWay>(shm::observe(state.way));  // [tag: clock-way]
+}
+
+// The rate, once there is a baseline long enough. Whichever thread is first says it, once.
+void learn_rate(std::uint64_t ns) noexcept {
+  if (shm::read_alone(state.counter) != kUnasked || ns - state.first_ns < kLeastBaselineNs) return;
+  const std::uint64_t elapsed_ticks = ticks() - state.first_ticks;
+  std::uint32_t unasked = kUnasked;
+  // Relaxed: it only says who. What the one then writes is published by `way`.
+  if (!shm::exchange_alone(state.counter, unasked, kAsked) || !has_even_counter()) return;
+  state.seconds_per_tick =
+      static_cast<double>(ns - state.first_ns) * 1e-9 / static_cast<double>(elapsed_ticks);
+  shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
+}
+
+}  // namespace
+
+void start_clock() noexcept {
+  std::uint64_t quickest = ~std::uint64_t{0};
+  std::uint64_t last = monotonic_ns();
+  for (int i = 0; i < 3; ++i) {
+    const std::uint64_t next = monotonic_ns();
+    if (next - last < quickest) quickest = next - last;
+    last = next;
+  }
+  if (quickest > kMostReadingNs) return;
+  state.counter = kUnasked;
+  state.first_ns = last;
+  state.first_ticks = ticks();
+  shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kVdso));  // [tag: clock-way]
+}
+
+void forbid_clock() noexcept {
+  shm::write_alone(state.allowed, std::uint32_t{0});
+}
+void allow_clock() noexcept {
+  shm::write_alone(state.allowed, std::uint32_t{1});
+}
+
+Moment now() noexcept {
+  const ClockWay by = way();
+  if (by == ClockWay::kCounter) return {ticks(), by};
+  if (by == ClockWay::kVdso) return {monotonic_ns(), by};
+  return {};
+}
+
+double seconds_since(const Moment& then) noexcept {
+  const Moment end = now();
+  if (end.by != then.by || end.by == ClockWay::kNone) return -1;
+  // The counters of two processors may be a few ticks apart.
+  const std::uint64_t elapsed = end.at > then.at ? end.at - then.at : 0;
+  if (end.by == ClockWay::kCounter) return static_cast<double>(elapsed) * state.seconds_per_tick;
+  learn_rate(end.at);
+  return static_cast<double>(elapsed) * 1e-9;
+}
+
+}  // namespace notch::preload

@@ -1,0 +1,257 @@
+#include "client/preload/core.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include <bit>
+#include <cstddef>
+
+#include "client/catalogue.h"
+#include "client/counting_mode.h"
+#include "client/preload/next_symbol.h"
+#include "client/process.h"
+#include "client/settings.h"
+#include "notch/abi.h"
+#include "shm/memory_order.h"
+
+// The calls of our own copy, by own_names.h's names; and what the program's library has instead.
+extern "C" {
+decltype(notch_v1_define) notch_own_define;
+decltype(notch_v1_series) notch_own_series;
+decltype(notch_v1_add_integer) notch_own_add_integer;
+decltype(notch_v1_add_float) notch_own_add_float;
+decltype(notch_v1_set_gauge) notch_own_set_gauge;
+decltype(notch_v1_add_gauge) notch_own_add_gauge;
+decltype(notch_v1_drop_not_finite) notch_own_drop_not_finite;
+decltype(notch_v1_drop_negative) notch_own_drop_negative;
+decltype(notch_v1_native_cell) notch_own_native_cell;
+decltype(notch_v1_exemplar) notch_own_exemplar;
+decltype(notch_v1_reserve) notch_own_reserve;
+decltype(notch_v1_health) notch_own_health;
+}
+
+namespace notch::preload {
+namespace {
+
+// Columns with memory from the start, at most: one for each processor of a small machine.
+constexpr std::uint32_t kFirstColumns = 8;
+
+struct Calls {
+  decltype(&notch_v1_define) define = notch_own_define;
+  decltype(&notch_v1_series) series = notch_own_series;
+  decltype(&notch_v1_add_integer) add_integer = notch_own_add_integer;
+  decltype(&notch_v1_add_float) add_float = notch_own_add_float;
+  decltype(&notch_v1_set_gauge) set_gauge = notch_own_set_gauge;
+  decltype(&notch_v1_add_gauge) add_gauge = notch_own_add_gauge;
+  decltype(&notch_v1_drop_not_finite) drop_not_finite = notch_own_drop_not_finite;
+  decltype(&notch_v1_drop_negative) drop_negative = notch_own_drop_negative;
+  decltype(&notch_v1_native_cell) native_cell = notch_own_native_cell;
+  decltype(&notch_v1_exemplar) exemplar = notch_own_exemplar;
+  decltype(&notch_v1_reserve) reserve = notch_own_reserve;
+  decltype(&notch_v1_health) health = notch_own_health;
+};
+
+struct State {
+  Calls calls;
+  bool is_foreign = false;  // the program's own libnotch.so keeps the numbers
+  std::uint64_t postponable_end = 0;
+  std::uint32_t sandboxed = 0;
+};
+
+constinit State state;
+
+template <class Function>
+bool find(const char* name, Function*& call) noexcept {
+  void* const found = find_any_symbol(name);
+  if (found != nullptr) call = reinterpret_cast<Function*>(found);
+  return found != nullptr;
+}
+
+// The program's library, if it has one with all that we call.
+bool find_foreign_calls(Calls& calls) noexcept {
+  return find("notch_v1_define", calls.define) && find("notch_v1_series", calls.series) &&
+         find("notch_v1_add_integer", calls.add_integer) &&
+         find("notch_v1_add_float", calls.add_float) &&
+         find("notch_v1_set_gauge", calls.set_gauge) &&
+         find("notch_v1_add_gauge", calls.add_gauge) &&
+         find("notch_v1_drop_not_finite", calls.drop_not_finite) &&
+         find("notch_v1_drop_negative", calls.drop_negative) &&
+         find("notch_v1_native_cell", calls.native_cell) &&
+         find("notch_v1_exemplar", calls.exemplar) && find("notch_v1_reserve", calls.reserve) &&
+         find("notch_v1_health", calls.health);
+}
+
+// Asked before anything is prepared: under /etc/ld.so.preload every program of a host without an
+// agent comes here. With NOTCH_DEBUG it goes on, to say what is wrong.
+bool has_directory() noexcept {
+  client::Settings settings;
+  client::read_settings(settings);
+  return settings.debug || (!settings.disabled && access(settings.directory, W_OK | X_OK) == 0);
+}
+
+bool has_own_segment() noexcept {
+  return !state.is_foreign && client::attached_segment() != nullptr;
+}
+
+// The cell of a postponable count, as its place among them; postponable_end if it is none.
+std::uint64_t postponable_cell(std::uint64_t offset) noexcept {
+  const std::uint64_t cell = offset / shm::kCellBytes;
+  return cell < state.postponable_end ? cell : state.postponable_end;
+}
+
+// Adds what was postponed to the segment. Any thread, more than one at a time.
+void add_postponed() noexcept {
+  client::Postponed& postponed = client::postponed();
+  for (std::uint64_t cell = 0; cell < state.postponable_end; ++cell) {
+    const std::uint64_t whole = shm::take_all(postponed.integers[cell]);
+    const std::uint64_t real = shm::take_all(postponed.reals[cell]);
+    if (whole != 0) notch_own_add_integer(cell * shm::kCellBytes, whole);
+    if (real != 0) notch_own_add_float(cell * shm::kCellBytes, std::bit_cast<double>(real));
+  }
+}
+
+bool has_postponed() noexcept {
+  const client::Postponed& postponed = client::postponed();
+  for (std::uint64_t cell = 0; cell < state.postponable_end; ++cell) {
+    if ((shm::read_alone(postponed.integers[cell]) | shm::read_alone(postponed.reals[cell])) != 0)
+      return true;
+  }
+  return false;
+}
+
+// A forked child's way to a segment of its own.
+[[gnu::cold]] void attach_child() noexcept {
+  const int saved_errno = errno;
+  client::attach_with_columns(kFirstColumns);
+  if (client::attached_segment() != nullptr) add_postponed();
+  errno = saved_errno;
+}
+
+bool is_unattached() noexcept {
+  return !state.is_foreign && client::is_prepared() && client::attached_segment() == nullptr;
+}
+
+}  // namespace
+
+bool begin_core() noexcept {
+  Calls foreign;
+  if (find_foreign_calls(foreign)) {
+    state.calls = foreign;
+    state.is_foreign = true;
+    return true;
+  }
+  if (!has_directory()) return false;
+  client::begin();
+  return client::prepare();
+}
+
+void end_of_postponable() noexcept {
+  const std::uint64_t cells = client::is_prepared() ? client::catalogue().next_cell() : 0;
+  state.postponable_end = cells < client::kPostponedCells ? cells : client::kPostponedCells;
+}
+
+bool close_definitions() noexcept {
+  if (state.is_foreign) {
+    notch_health health;
+    state.calls.health(&health);
+    // Its own definitions have prepared it by now; only then are its columns there to be found.
+    const auto* const hot = static_cast<const notch_hot*>(find_any_symbol("notch_v1_hot"));
+    if (hot != nullptr) notch_v1_hot = *hot;
+    return hot != nullptr && health.attached != 0;
+  }
+  client::attach_with_columns(kFirstColumns);
+  client::close_growth();
+  const shm::Segment* const segment = client::attached_segment();
+  return segment != nullptr && segment->attached;
+}
+
+void attach_before_sandbox() noexcept {
+  if (is_unattached()) attach_child();
+}
+
+void close_for_sandbox() noexcept {
+  // Relaxed, also below: it stands alone.
+  shm::write_alone(state.sandboxed, std::uint32_t{1});
+  if (!state.is_foreign) client::seal();
+}
+
+bool is_in_sandbox() noexcept {
+  return shm::read_alone(state.sandboxed) != 0;
+}
+
+void end_core() noexcept {
+  if (state.is_foreign || !client::is_prepared()) return;
+  if (client::attached_segment() == nullptr && has_postponed()) attach_child();
+  if (!has_own_segment()) return;
+  add_postponed();
+  client::end();
+}
+
+}  // namespace notch::preload
+
+using notch::preload::attach_child;
+using notch::preload::is_unattached;
+using notch::preload::postponable_cell;
+using notch::preload::state;
+
+extern "C" {
+
+// The inline adds come here when their thread has no column.
+void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
+  if (is_unattached()) {
+    notch::client::leave_section();
+    const std::uint64_t cell = postponable_cell(offset);
+    if (cell < state.postponable_end) {
+      notch::shm::add_alone(notch::client::postponed().integers[cell], amount);
+      return;
+    }
+    attach_child();
+  }
+  state.calls.add_integer(offset, amount);
+}
+
+void notch_v1_add_float(uint64_t offset, double amount) {
+  if (is_unattached()) {
+    notch::client::leave_section();
+    const std::uint64_t cell = postponable_cell(offset);
+    if (cell < state.postponable_end) {
+      notch::shm::add_float_alone(notch::client::postponed().reals[cell], amount);
+      return;
+    }
+    attach_child();
+  }
+  state.calls.add_float(offset, amount);
+}
+
+uint32_t notch_v1_define(const notch_definition* definition, notch_error* error) {
+  return state.calls.define(definition, error);
+}
+notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count) {
+  return state.calls.series(family, values, count);
+}
+void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
+  state.calls.set_gauge(offset, value, mode);
+}
+void notch_v1_add_gauge(uint64_t offset, double amount, int mode) {
+  state.calls.add_gauge(offset, amount, mode);
+}
+void notch_v1_drop_not_finite(void) {
+  state.calls.drop_not_finite();
+}
+void notch_v1_drop_negative(void) {
+  state.calls.drop_negative();
+}
+uint64_t notch_v1_native_cell(const void* detail, int32_t index, int negative) {
+  return state.calls.native_cell(detail, index, negative);
+}
+void notch_v1_exemplar(uint64_t offset, double value, const notch_exemplar* exemplar) {
+  state.calls.exemplar(offset, value, exemplar);
+}
+int notch_v1_reserve(size_t cells, size_t label_sets, int seal) {
+  return state.calls.reserve(cells, label_sets, seal);
+}
+void notch_v1_health(notch_health* health) {
+  state.calls.health(health);
+}
+
+}  // extern "C"

@@ -1,0 +1,37 @@
+// The library that keeps this process's numbers: our own copy of the client, or libnotch.so if the
+// program has it, so that a process has one segment and one registry. And what a process without a
+// segment, a freshly forked child, does with its counts.
+// Called by: life.cc, sandbox.cc; core.cc has the calls of abi.h that every handle makes.
+//
+// Invariants
+//   C1  The columns of the first concurrency ids have memory before a wrapper counts; afterwards
+//       nothing grows by a system call. Later ids count in column 0.
+//   C2  A forked child makes a segment at its first count that is not postponable, or at its end in
+//       order. What it only allocated, locked or started before is kept in memory that the
+//       next fork wipes, and added then: a child that soon calls exec pays nothing.
+//   C3  After close_for_sandbox() neither this process nor a child of it makes a system call of
+//       ours.
+#pragma once
+
+#include <cstdint>
+
+namespace notch::preload {
+
+// Chooses the library and prepares it. False: there is nothing to count with.
+bool begin_core() noexcept;
+
+// What was defined so far may be postponed (C2); what comes is not.
+void end_of_postponable() noexcept;
+
+// All is defined. False: there is no segment that anybody would read.
+bool close_definitions() noexcept;
+
+// A filter may come that forbids what making a segment needs: make it now.
+void attach_before_sandbox() noexcept;
+void close_for_sandbox() noexcept;
+bool is_in_sandbox() noexcept;
+
+// The process ends in order.
+void end_core() noexcept;
+
+}  // namespace notch::preload

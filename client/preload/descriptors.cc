@@ -1,0 +1,101 @@
+#include "client/preload/descriptors.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <sys/stat.h>
+
+#include "client/preload/vfork.h"
+#include "client/preload/wrapper.h"
+
+namespace notch::preload {
+
+alignas(std::uint64_t) std::uint8_t descriptor_kinds[kMostDescriptors];
+
+namespace {
+
+// Of this process: a child made by vfork has a table of descriptors of its own, and none of ours.
+void note_kind(int fd, Kind kind) noexcept {
+  if (!is_vfork_child()) set_kind(fd, kind);
+}
+
+// What a path leads to may be a device or a named pipe as well: its kind is "file" all the same.
+template <class Real, class... Arguments>
+int open_path(Real real, Arguments... arguments) {
+  const int fd = real(arguments...);
+  note_kind(fd, Kind::kFile);
+  return fd;
+}
+
+template <class Real, class... Arguments>
+int open_socket(Real real, Arguments... arguments) {
+  const int fd = real(arguments...);
+  note_kind(fd, Kind::kSocket);
+  return fd;
+}
+
+template <class Real>
+int open_socket_pair(Real real, int domain, int type, int protocol, int* pair) {
+  const int result = real(domain, type, protocol, pair);
+  if (result == 0) {
+    note_kind(pair[0], Kind::kSocket);
+    note_kind(pair[1], Kind::kSocket);
+  }
+  return result;
+}
+
+template <class Real, class... Flags>
+int open_pipe(Real real, int* pair, Flags... flags) {
+  const int result = real(pair, flags...);
+  if (result == 0) {
+    note_kind(pair[0], Kind::kPipe);
+    note_kind(pair[1], Kind::kPipe);
+  }
+  return result;
+}
+
+template <class Real, class... Rest>
+int copy_descriptor(Real real, int fd, Rest... rest) {
+  const int copy = real(fd, rest...);
+  note_kind(copy, kind_of(fd));
+  return copy;
+}
+
+// Before the call: once it is closed, another thread may be given the number.
+template <class Real>
+int close_one(Real real, int fd) {
+  note_kind(fd, Kind::kOther);
+  return real(fd);
+}
+
+template <class Real>
+int close_several(Real real, unsigned first, unsigned last, int flags) {
+  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0 && !is_vfork_child())
+    forget_kinds(first, last);
+  return real(first, last, flags);
+}
+
+template <class Real>
+void close_rest(Real real, int first) {
+  if (!is_vfork_child())
+    forget_kinds(first < 0 ? 0 : static_cast<unsigned>(first), kMostDescriptors - 1);
+  real(first);
+}
+
+}  // namespace
+
+void learn_standard_descriptors() noexcept {
+  const int saved_errno = errno;
+  for (int fd = 0; fd <= 2; ++fd) {
+    struct stat what {};
+    if (fstat(fd, &what) != 0) continue;
+    if (S_ISSOCK(what.st_mode)) set_kind(fd, Kind::kSocket);
+    if (S_ISFIFO(what.st_mode)) set_kind(fd, Kind::kPipe);
+    if (S_ISREG(what.st_mode)) set_kind(fd, Kind::kFile);
+  }
+  errno = saved_errno;
+}
+
+}  // namespace notch::preload
+
+#define NOTCH_DESCRIPTORS(...) NOTCH_DEFINE_WRAPPER(kDescriptors, __VA_ARGS__)
+#include "client/preload/wrappers.def"

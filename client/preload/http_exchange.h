@@ -1,0 +1,76 @@
+// What the HTTP/1.x machine tells about a connection: plain values, and the face it tells them to.
+// Called by: http_machine (fills them), the preloaded library's http module (counts them).
+//
+// Invariants
+//   X1  Each started() is answered by exactly one finished(), with the same role, method and
+//   scheme. X2  No pointer into the application's bytes is ever handed on.
+#pragma once
+
+#include <cstdint>
+
+namespace notch::preload {
+
+// Who the program is on this connection: server if it accepted it, client if it connected.
+enum class HttpRole : std::uint8_t { kUnknown, kServer, kClient };
+
+// Any method not named here is kOther, the label `_OTHER`.
+enum class HttpMethod : std::uint8_t {
+  kOther,
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kConnect,
+  kOptions,
+  kTrace,
+  kPatch,
+  kQuery,
+};
+
+// How an exchange ended, besides its status.
+enum class HttpError : std::uint8_t {
+  kNone,
+  kNoAnswer,  // closed before an answer's head was whole; there is no status
+  kCutShort,  // closed within the answer's body
+  kGaveUp,    // the bytes could no longer be followed; there is a status if the head was read
+};
+
+// A route by its number in HttpRoutes; the first ones are the same in every process.
+using HttpRouteId = std::uint8_t;
+inline constexpr HttpRouteId kRouteNone = 0;      // the target has no path (CONNECT)
+inline constexpr HttpRouteId kRouteOverflow = 1;  // "/**": the table is full
+inline constexpr HttpRouteId kRouteAsterisk = 2;  // "*": OPTIONS of the server as a whole
+inline constexpr HttpRouteId kRouteRoot = 3;      // "/"
+
+struct HttpRequestStart {
+  HttpRole role;
+  HttpMethod method;
+  bool secure;  // the scheme is https
+};
+
+struct HttpExchange {
+  HttpRole role;
+  HttpMethod method;
+  bool secure;
+  bool version_1_0;  // the request said HTTP/1.0, else 1.1
+  bool timed;        // both ends of the duration were given a clock
+  HttpError error;
+  HttpRouteId route;
+  std::uint16_t status;  // 0: none was read
+  std::uint64_t request_body_bytes;
+  std::uint64_t response_body_bytes;
+  std::uint64_t duration;  // in the caller's unit of time
+};
+
+// Whoever counts. The functions run within the application's read or write.
+struct HttpObserver {
+  void* context;
+  void (*started)(void* context, const HttpRequestStart&);
+  void (*finished)(void* context, const HttpExchange&);
+  void (*dropped)(void* context);  // a request was not followed: too many were pending
+};
+
+const char* name_of(HttpMethod) noexcept;
+
+}  // namespace notch::preload

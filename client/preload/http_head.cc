@@ -1,0 +1,331 @@
+#include "client/preload/http_head.h"
+
+#include <array>
+#include <cstring>
+#include <iterator>
+#include <limits>
+#include <string_view>
+
+namespace notch::preload {
+namespace {
+
+enum HttpField : std::uint8_t { kNoField, kContentLength, kTransferEncoding, kExpect };
+constexpr std::string_view kNames[] = {"", "content-length", "transfer-encoding", "expect"};
+constexpr std::string_view kChunked = "chunked";
+constexpr std::string_view kProtocol = "HTTP/1.";
+
+// Places in a Content-Length's value.
+enum : std::uint8_t { kBeforeDigits, kInDigits, kAfterDigits };
+// Places in a coding: how much of "chunked" matched, then these.
+enum : std::uint8_t { kAfterChunked = 8, kOtherCoding = 9 };
+
+bool is_blank(unsigned char byte) {
+  return byte == ' ' || byte == '\t' || byte == '\r';
+}
+bool is_digit(unsigned char byte) {
+  return byte >= '0' && byte <= '9';
+}
+unsigned char lower(unsigned char byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<unsigned char>(byte + 32) : byte;
+}
+
+// In the order of HttpMethod.
+constexpr const char* kMethodNames[] = {"_OTHER",  "GET",     "HEAD",  "POST",  "PUT",  "DELETE",
+                                        "CONNECT", "OPTIONS", "TRACE", "PATCH", "QUERY"};
+constexpr std::uint64_t word_of(std::string_view name) {
+  std::uint64_t word = 0;
+  for (const char byte : name) word = word << 8 | static_cast<unsigned char>(byte);
+  return word;
+}
+constexpr auto kMethodWords = [] {
+  std::array<std::uint64_t, std::size(kMethodNames)> words{};
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] = word_of(kMethodNames[i]);
+  return words;
+}();
+
+// RFC 9110 "tchar".
+struct TokenBytes {
+  bool of[256];
+  constexpr TokenBytes() : of() {
+    for (int i = '0'; i <= '9'; ++i) of[i] = true;
+    for (int i = 'a'; i <= 'z'; ++i) of[i] = of[i - 32] = true;
+    for (const char byte : std::string_view("!#$%&'*+-.^_`|~")) of[static_cast<int>(byte)] = true;
+  }
+};
+constexpr TokenBytes kToken;
+
+void begin_name(HttpStream& stream, unsigned char first) {
+  const unsigned char letter = lower(first);
+  std::uint8_t field = kNoField;
+  if ((stream.flags & kTrailers) == 0) {
+    if (letter == 'c') field = kContentLength;
+    if (letter == 't') field = kTransferEncoding;
+    if (letter == 'e') field = kExpect;
+  }
+  stream.field = field;
+  stream.index = 1;
+  stream.stage = field == kNoField ? HttpStage::kSkipLine : HttpStage::kName;
+}
+
+// The whole name is there, and the byte after it.
+void end_name(HttpStream& stream, unsigned char byte) {
+  stream.stage = HttpStage::kSkipLine;
+  stream.index = 0;
+  if (byte == ':') {
+    if (stream.field == kExpect) stream.flags |= kExpects;
+    if (stream.field == kContentLength) stream.stage = HttpStage::kLengthValue;
+    if (stream.field == kTransferEncoding) stream.stage = HttpStage::kCodingValue;
+    return;
+  }
+  if (!kToken.of[byte] && stream.field != kExpect) stream.flags |= kBadFraming;
+  stream.field = kNoField;
+}
+
+void read_name_byte(HttpStream& stream, unsigned char byte) {
+  const std::string_view name = kNames[stream.field];
+  if (stream.index == name.size()) return end_name(stream, byte);
+  if (lower(byte) == static_cast<unsigned char>(name[stream.index])) {
+    ++stream.index;
+    return;
+  }
+  stream.field = kNoField;
+  stream.stage = HttpStage::kSkipLine;
+}
+
+void spoil(HttpStream& stream) {
+  stream.flags |= kBadFraming;
+  stream.field = kNoField;
+  stream.stage = HttpStage::kSkipLine;
+}
+
+// One element of the list is whole. False if it contradicts.
+bool take_length(HttpStream& stream) {
+  if (stream.index == kBeforeDigits) return false;
+  if ((stream.flags & kHasLength) != 0 && stream.left != stream.number) return false;
+  stream.left = stream.number;
+  stream.flags |= kHasLength;
+  return true;
+}
+
+void read_length_byte(HttpStream& stream, unsigned char byte) {
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
+  if (is_digit(byte)) {
+    const std::uint64_t digit = static_cast<std::uint64_t>(byte - '0');
+    if (stream.index == kBeforeDigits) {
+      stream.number = 0;
+      stream.index = kInDigits;
+    }
+    if (stream.index != kInDigits || stream.number > (kMost - digit) / 10) return spoil(stream);
+    stream.number = stream.number * 10 + digit;
+  } else if (is_blank(byte)) {
+    if (stream.index == kInDigits) stream.index = kAfterDigits;
+  } else if (byte == ',' && take_length(stream)) {
+    stream.index = kBeforeDigits;
+  } else {
+    spoil(stream);
+  }
+}
+
+// One element of the list is whole; an empty one says nothing.
+void take_coding(HttpStream& stream) {
+  if (stream.index == 0) return;
+  const bool chunked = stream.index == kChunked.size() || stream.index == kAfterChunked;
+  if (chunked && (stream.flags & kChunkedSeen) != 0) stream.flags |= kBadFraming;
+  stream.flags |= kHasCoding;
+  if (chunked) {
+    stream.flags |= kChunkedSeen | kChunkedLast;
+  } else {
+    stream.flags &= static_cast<std::uint8_t>(~kChunkedLast);
+  }
+}
+
+void read_coding_byte(HttpStream& stream, unsigned char byte) {
+  std::uint8_t& index = stream.index;
+  if (byte == ',') {
+    take_coding(stream);
+    index = 0;
+  } else if (is_blank(byte)) {
+    if (index == kChunked.size()) {
+      index = kAfterChunked;
+    } else if (index != 0 && index != kAfterChunked) {
+      index = kOtherCoding;
+    }
+  } else if (index < kChunked.size() &&
+             lower(byte) == static_cast<unsigned char>(kChunked[index])) {
+    ++index;
+  } else {
+    index = kOtherCoding;
+  }
+}
+
+// The field before this line cannot continue any more.
+void end_field(HttpStream& stream) {
+  if (stream.field == kContentLength && !take_length(stream)) stream.flags |= kBadFraming;
+  if (stream.field == kTransferEncoding) take_coding(stream);
+  stream.field = kNoField;
+}
+
+HeadStep read_line_start(HttpStream& stream, unsigned char byte) {
+  if (byte == ' ' || byte == '\t') {
+    stream.stage = stream.field == kContentLength      ? HttpStage::kLengthValue
+                   : stream.field == kTransferEncoding ? HttpStage::kCodingValue
+                                                       : HttpStage::kSkipLine;
+    // A fold is a blank in the value, as the LF before it was.
+    return HeadStep::kMore;
+  }
+  end_field(stream);
+  if (byte == '\n') return HeadStep::kOver;
+  if (byte == '\r') {
+    stream.stage = HttpStage::kLineStartCr;
+  } else {
+    begin_name(stream, byte);
+  }
+  return HeadStep::kMore;
+}
+
+HeadStep read_field_byte(HttpStream& stream, unsigned char byte) {
+  if (stream.stage == HttpStage::kLineStart) return read_line_start(stream, byte);
+  if (stream.stage == HttpStage::kLineStartCr) {
+    if (byte == '\n') return HeadStep::kOver;
+    stream.stage = HttpStage::kSkipLine;
+    return HeadStep::kMore;
+  }
+  if (byte == '\n') {
+    if (stream.stage == HttpStage::kName) read_name_byte(stream, byte);
+    if (stream.stage == HttpStage::kLengthValue) read_length_byte(stream, ' ');
+    if (stream.stage == HttpStage::kCodingValue) read_coding_byte(stream, ' ');
+    stream.stage = HttpStage::kLineStart;
+    return HeadStep::kMore;
+  }
+  if (stream.stage == HttpStage::kName)
+    read_name_byte(stream, byte);
+  else if (stream.stage == HttpStage::kLengthValue)
+    read_length_byte(stream, byte);
+  else
+    read_coding_byte(stream, byte);
+  return HeadStep::kMore;
+}
+
+int hex_digit(unsigned char byte) {
+  if (is_digit(byte)) return byte - '0';
+  const unsigned char letter = lower(byte);
+  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
+}  // namespace
+
+HeadStep read_method(HttpStream& stream, HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    const unsigned char byte = *bytes.at++;
+    if (byte == ' ') return HeadStep::kOver;
+    if (!kToken.of[byte] || ++stream.index > kMethodLimit) return HeadStep::kFault;
+    // Nine bytes or more are no method that we know, and must not look like the end of one.
+    stream.number = stream.index > 8 ? 0 : stream.number << 8 | byte;
+  }
+  return HeadStep::kMore;
+}
+
+HttpMethod method_of(std::uint64_t number) noexcept {
+  for (std::uint8_t i = 1; i < std::size(kMethodWords); ++i) {
+    if (number == kMethodWords[i]) return static_cast<HttpMethod>(i);
+  }
+  return HttpMethod::kOther;
+}
+
+const char* name_of(HttpMethod method) noexcept {
+  return kMethodNames[static_cast<std::uint8_t>(method)];
+}
+
+HeadStep read_version(HttpStream& stream, HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    const unsigned char byte = *bytes.at++;
+    if (stream.index == kProtocol.size()) {
+      if (!is_digit(byte)) return HeadStep::kFault;
+      if (byte == '0') stream.flags |= kVersion10;
+      return HeadStep::kOver;
+    }
+    if (byte != static_cast<unsigned char>(kProtocol[stream.index])) return HeadStep::kFault;
+    ++stream.index;
+  }
+  return HeadStep::kMore;
+}
+
+HeadStep read_line_end(HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    const unsigned char byte = *bytes.at++;
+    if (byte == '\n') return HeadStep::kOver;
+    if (!is_blank(byte)) return HeadStep::kFault;
+  }
+  return HeadStep::kMore;
+}
+
+HeadStep read_status(HttpStream& stream, HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    const unsigned char byte = *bytes.at;
+    if (stream.index == 4) {
+      const bool ends = byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+      return ends && stream.number >= 100 ? HeadStep::kOver : HeadStep::kFault;
+    }
+    ++bytes.at;
+    if (byte == ' ' && stream.index <= 1) {
+      stream.index = 1;
+    } else if (is_digit(byte) && stream.index >= 1) {
+      stream.number = stream.number * 10 + static_cast<std::uint64_t>(byte - '0');
+      ++stream.index;
+    } else {
+      return HeadStep::kFault;
+    }
+  }
+  return HeadStep::kMore;
+}
+
+HeadStep skip_line(HttpBytes& bytes) noexcept {
+  const auto size = static_cast<std::size_t>(bytes.end - bytes.at);
+  const void* end = size == 0 ? nullptr : std::memchr(bytes.at, '\n', size);
+  if (end == nullptr) {
+    bytes.at = bytes.end;
+    return HeadStep::kMore;
+  }
+  bytes.at = static_cast<const unsigned char*>(end) + 1;
+  return HeadStep::kOver;
+}
+
+HeadStep read_fields(HttpStream& stream, HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    if (stream.stage == HttpStage::kSkipLine) {
+      if (skip_line(bytes) == HeadStep::kOver) stream.stage = HttpStage::kLineStart;
+    } else if (read_field_byte(stream, *bytes.at++) == HeadStep::kOver) {
+      return HeadStep::kOver;
+    }
+  }
+  return HeadStep::kMore;
+}
+
+HeadStep read_chunk_size(HttpStream& stream, HttpBytes& bytes) noexcept {
+  while (bytes.at != bytes.end) {
+    const unsigned char byte = *bytes.at;
+    const int digit = hex_digit(byte);
+    if (digit < 0) {
+      const bool ends = byte == ';' || byte == '\n' || is_blank(byte);
+      return ends && stream.index != 0 ? HeadStep::kOver : HeadStep::kFault;
+    }
+    if (stream.left >> 60 != 0) return HeadStep::kFault;
+    stream.left = stream.left << 4 | static_cast<std::uint64_t>(digit);
+    stream.index = 1;
+    ++bytes.at;
+  }
+  return HeadStep::kMore;
+}
+
+HttpStage body_stage(const HttpStream& stream, HttpStage without_length) noexcept {
+  const std::uint8_t flags = stream.flags;
+  if ((flags & kBadFraming) != 0) return HttpStage::kUntilClose;
+  if ((flags & kHasCoding) != 0) {
+    const bool chunks = (flags & kChunkedLast) != 0 && (flags & kVersion10) == 0;
+    return chunks ? HttpStage::kChunkSize : HttpStage::kUntilClose;
+  }
+  if ((flags & kHasLength) == 0) return without_length;
+  return stream.left == 0 ? HttpStage::kIdle : HttpStage::kBodyLength;
+}
+
+}  // namespace notch::preload

@@ -1,0 +1,80 @@
+// The library's beginning and end in a process. Called by: the dynamic loader.
+//
+// All that costs is done here, before the program's main(): functions found, families and label
+// sets defined, memory committed. If anything speaks against counting, the library stays passive:
+// every wrapper forwards, and nothing is said.
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "client/preload/clock.h"
+#include "client/preload/core.h"
+#include "client/preload/descriptors.h"
+#include "client/preload/io_figures.h"
+#include "client/preload/modules.h"
+#include "client/preload/next_symbol.h"
+#include "client/preload/real_functions.h"
+#include "client/preload/vfork.h"
+#include "client/process.h"
+#include "shm/memory_order.h"
+
+extern "C" {
+// Exported, so that a second copy of the library knows of the first.
+__attribute__((visibility("default"))) extern const unsigned notch_preload_v1;
+const unsigned notch_preload_v1 = 1;
+// The same by a name that no other copy can take over.
+extern const unsigned notch_preload_own_mark
+    __attribute__((alias("notch_preload_v1"), visibility("hidden")));
+}
+
+namespace notch::preload {
+namespace {
+
+bool is_on(const char* name) noexcept {
+  const char* const value = getenv(name);
+  return value != nullptr && value[0] != '\0' && (value[0] != '0' || value[1] != '\0');
+}
+
+bool is_second_copy() noexcept {
+  return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
+}
+
+// The modules to run, 0 for none; `unknown` as modules_of().
+std::uint32_t wanted_modules(const char** unknown) noexcept {
+  if (is_on("NOTCH_DISABLED") || getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
+  return modules_of(getenv("NOTCH_PRELOAD"), unknown);
+}
+
+// Those whose counts may be postponed come first.
+void define_figures(std::uint32_t modules) noexcept {
+  end_of_postponable();
+  if ((modules & kIo) != 0) define_io_figures();
+}
+
+[[gnu::constructor]] void begin() {
+  const int saved_errno = errno;
+  find_real_functions();
+  const char* unknown = nullptr;
+  const std::uint32_t modules = wanted_modules(&unknown);
+  if (modules != 0 && begin_core()) {
+    define_figures(modules);
+    if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
+    if (close_definitions()) {
+      start_clock();
+      learn_standard_descriptors();
+      watch_forks();
+      // Release: the handles are there before anyone counts.
+      shm::publish(active_modules, modules);  // [tag: active-modules]
+    }
+  }
+  errno = saved_errno;
+}
+
+[[gnu::destructor]] void end() {
+  const int saved_errno = errno;
+  end_core();
+  errno = saved_errno;
+}
+
+}  // namespace
+}  // namespace notch::preload

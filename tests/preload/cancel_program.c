@@ -1,0 +1,93 @@
+/* Cancels a thread in each blocking function that is wrapped, and goes on working.
+ * Called by: conduct_test.py. Exits 0 if every thread ended as cancelled, its clean-up having run.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int empty[2], full[2], listener;
+static char fifo[256];
+static char buffer[65536];
+static int cleaned;
+
+static void clean(void* unused) {
+  (void)unused;
+  ++cleaned;
+}
+
+static void block_in_read(void) {
+  (void)!read(empty[0], buffer, 1);
+}
+static void block_in_readv(void) {
+  struct iovec part = {buffer, 1};
+  (void)!readv(empty[0], &part, 1);
+}
+static void block_in_write(void) {
+  (void)!write(full[1], buffer, sizeof buffer);
+}
+static void block_in_writev(void) {
+  struct iovec part = {buffer, sizeof buffer};
+  (void)!writev(full[1], &part, 1);
+}
+static void block_in_open(void) {
+  (void)!open(fifo, O_RDONLY);
+}
+static void block_in_accept(void) {
+  (void)!accept(listener, NULL, NULL);
+}
+static void block_in_accept4(void) {
+  (void)!accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+}
+static void block_in_splice(void) {
+  (void)!splice(empty[0], NULL, full[1], NULL, 1, 0);
+}
+
+static void (*const blockers[])(void) = {block_in_read,    block_in_readv, block_in_write,
+                                         block_in_writev,  block_in_open,  block_in_accept,
+                                         block_in_accept4, block_in_splice};
+
+static void* run(void* blocker) {
+  pthread_cleanup_push(clean, NULL);
+  (*(void (*const*)(void))blocker)();
+  pthread_cleanup_pop(0);
+  return NULL;
+}
+
+int main(int count, char** arguments) {
+  if (count != 2 || pipe(empty) != 0 || pipe(full) != 0) return 2;
+  snprintf(fifo, sizeof fifo, "%s/fifo", arguments[1]);
+  if (mkfifo(fifo, 0600) != 0) return 2;
+  listener = socket(AF_UNIX, SOCK_STREAM, 0);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  if (bind(listener, (struct sockaddr*)&address, sizeof address.sun_family) != 0 ||
+      listen(listener, 1) != 0)
+    return 2;
+  fcntl(full[1], F_SETFL, O_NONBLOCK);
+  while (write(full[1], buffer, sizeof buffer) > 0) {
+  }
+  fcntl(full[1], F_SETFL, 0);
+  const int ways = (int)(sizeof blockers / sizeof *blockers);
+  for (int round = 0; round < 5; ++round) {
+    for (int i = 0; i < ways; ++i) {
+      pthread_t thread;
+      void* result = NULL;
+      if (pthread_create(&thread, NULL, run, (void*)&blockers[i]) != 0) return 2;
+      if (round % 2 == 1) usleep(2000);
+      pthread_cancel(thread);
+      pthread_join(thread, &result);
+      if (result != PTHREAD_CANCELED || cleaned != round * ways + i + 1) {
+        fprintf(stderr, "way %d of round %d\n", i, round);
+        return 1;
+      }
+    }
+  }
+  unlink(fifo);
+  return write(empty[1], "x", 1) == 1 && read(empty[0], buffer, 1) == 1 ? 0 : 1;
+}

@@ -1,0 +1,153 @@
+// What a forked child does with its counts before it has a segment: postponable ones wait in
+// private memory, any other makes the segment, and the end in order takes what waited.
+#include "client/preload/core.h"
+
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "client/preload/definitions.h"
+#include "notch/counter.h"
+#include "notch/histogram.h"
+#include "tests/client/segment_directory.h"
+
+namespace notch::preload {
+namespace {
+
+using test::run_child;
+using test::start_child;
+using test::wait_for;
+
+constexpr double kBounds[] = {1, 2};
+
+struct Figures {
+  Counter early;
+  Histogram early_sizes;
+  Counter late;
+};
+
+// What the library's constructor does.
+Figures begin() {
+  Figures figures;
+  NOTCH_REQUIRE(begin_core());
+  figures.early = Counter(define_counter("test_early_total", "Postponable.", "", {}).with({}));
+  figures.early_sizes =
+      Histogram(define_histogram("test_early_size", "Postponable.", "", {}, kBounds).with({}));
+  end_of_postponable();
+  figures.late = Counter(define_counter("test_late_total", "Not.", "", {}).with({}));
+  NOTCH_REQUIRE(close_definitions());
+  return figures;
+}
+
+class PreloadCore : public test::SegmentDirectory {
+ protected:
+  // Begins, and runs `body` in a forked child.
+  void in_forked_child(const std::function<void(Figures&)>& body) {
+    expect_quiet_success([&] {
+      Figures figures = begin();
+      const pid_t child = start_child([&] { body(figures); });
+      NOTCH_REQUIRE(wait_for(child) == "exit 0");
+    });
+  }
+};
+
+TEST_F(PreloadCore, AChildThatOnlyPostponesHasNoSegment) {
+  in_forked_child([](Figures& figures) {
+    figures.early.add(5);
+    figures.early_sizes.observe(1.5);
+  });
+  EXPECT_EQ(segments().size(), 1U);
+  EXPECT_EQ(count("test_early_total"), 0U);
+}
+
+TEST_F(PreloadCore, WhatWasPostponedArrivesWithTheFirstOther) {
+  in_forked_child([](Figures& figures) {
+    figures.early.add(5);
+    figures.early_sizes.observe(1.5);
+    figures.early_sizes.observe(7);
+    figures.late.add(1);
+    figures.early.add(2);
+  });
+  EXPECT_EQ(segments().size(), 2U);
+  EXPECT_EQ(count("test_early_total"), 7U);
+  EXPECT_EQ(count("test_late_total"), 1U);
+  EXPECT_EQ(test::observation_total(directory(), "test_early_size"), 2U);
+  EXPECT_EQ(test::observed_sum_total(directory(), "test_early_size"), 8.5);
+}
+
+TEST_F(PreloadCore, AnEndInOrderTakesWhatWaited) {
+  in_forked_child([](Figures& figures) {
+    figures.early.add(7);
+    end_core();
+  });
+  ASSERT_EQ(segments().size(), 2U);
+  EXPECT_EQ(count("test_early_total"), 7U);
+}
+
+TEST_F(PreloadCore, AnEndWithoutACountMakesNoSegment) {
+  in_forked_child([](Figures&) { end_core(); });
+  EXPECT_EQ(segments().size(), 1U);
+}
+
+TEST_F(PreloadCore, AGrandchildBeginsAtZero) {
+  in_forked_child([](Figures& figures) {
+    figures.early.add(3);
+    const pid_t child = start_child([&] {
+      figures.early.add(40);
+      end_core();
+    });
+    NOTCH_REQUIRE(wait_for(child) == "exit 0");
+    figures.late.add(1);
+  });
+  EXPECT_EQ(segments().size(), 3U);
+  EXPECT_EQ(count("test_early_total"), 43U);
+}
+
+TEST_F(PreloadCore, NothingIsLostWhileAnotherThreadMakesTheSegment) {
+  constexpr int kThreads = 4;
+  constexpr int kAdds = 20'000;
+  in_forked_child([](Figures& figures) {
+    std::vector<std::thread> threads;
+    for (int i = 0; i < kThreads; ++i) {
+      threads.emplace_back([&figures, i] {
+        for (int n = 0; n < kAdds; ++n) {
+          figures.early.add();
+          if (i == 0 && n == kAdds / 2) figures.late.add();
+        }
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    end_core();
+  });
+  EXPECT_EQ(segments().size(), 2U);
+  EXPECT_EQ(count("test_early_total"), std::uint64_t{kThreads} * kAdds);
+}
+
+TEST_F(PreloadCore, AChildOfASandboxNeverHasASegment) {
+  expect_quiet_success([] {
+    Figures figures = begin();
+    close_for_sandbox();
+    const pid_t child = start_child([&] {
+      figures.early.add(1);
+      figures.late.add(1);
+      end_core();
+    });
+    NOTCH_REQUIRE(wait_for(child) == "exit 0");
+    figures.late.add(10);
+  });
+  EXPECT_EQ(segments().size(), 1U);
+  EXPECT_EQ(count("test_late_total"), 10U);
+}
+
+TEST_F(PreloadCore, WithoutADirectoryThereIsNothingToBegin) {
+  const test::Ending ending = run_child([] {
+    setenv("NOTCH_DIR", "/nowhere/at/all", 1);
+    NOTCH_REQUIRE(!begin_core());
+  });
+  EXPECT_EQ(ending.status, "exit 0");
+  EXPECT_EQ(ending.output, "");
+}
+
+}  // namespace
+}  // namespace notch::preload

@@ -1,0 +1,85 @@
+#!/usr/bin/python3
+"""What libnotch_preload.so is as a file: what it exports, needs and weighs.
+Called by: ctest, as library_test.py LIBRARY COMPILER.
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+
+LIBRARY, COMPILER = sys.argv.pop(1), sys.argv.pop(1)
+TABLE = os.path.join(os.path.dirname(__file__), "../../client/preload/wrappers.def")
+FLOOR = (2, 17)
+MOST_BYTES = 300 * 1024
+MOST_TLS_BYTES = 512
+MARK = "notch_preload_v1"
+
+
+def readelf(*flags):
+    return subprocess.run(["readelf", "-W", *flags, LIBRARY], capture_output=True, text=True, check=True,
+                          env={**os.environ, "LC_ALL": "C"}).stdout
+
+
+def symbols():
+    """(section, binding, name with version) of each dynamic symbol that has a name."""
+    for line in readelf("--dyn-syms").splitlines():
+        fields = line.split()
+        if len(fields) >= 8 and fields[0].rstrip(":").isdigit():
+            yield fields[6], fields[4], fields[7]
+
+
+def table_names():
+    """The names of the table's rows, as the preprocessor reads them."""
+    source = ('#define NOTCH_WRAPPER(module, result, name, parameters, arguments, body) @name@\n'
+              f'#include "{TABLE}"\n')
+    text = subprocess.run([COMPILER, "-E", "-P", "-x", "c++", "-"], input=source.replace("@name@", "<<name>>"),
+                          capture_output=True, text=True, check=True).stdout
+    return re.findall(r"<<\s*(\w+)\s*>>", text)
+
+
+class Library(unittest.TestCase):
+    def test_it_exports_the_wrappers_of_the_table_and_nothing_else(self):
+        names = table_names()
+        self.assertGreater(len(names), 50)
+        self.assertEqual(len(names), len(set(names)))
+        exported = sorted(name for section, _, name in symbols() if section != "UND")
+        self.assertEqual(exported, sorted([*names, MARK]))
+
+    def test_it_needs_libc_and_nothing_else(self):
+        needed = re.findall(r"\(NEEDED\)\s+Shared library: \[(.*)\]", readelf("-d"))
+        self.assertIn("libc.so.6", needed)
+        self.assertLessEqual(set(needed), {"libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"})
+
+    def test_it_needs_no_newer_libc_than_the_floor(self):
+        versions = re.findall(r"Name: GLIBC_([\d.]+)", readelf("-V").split("needs section")[1])
+        self.assertTrue(versions)
+        for version in versions:
+            self.assertLessEqual(tuple(int(part) for part in version.split(".")), FLOOR, version)
+        for section, binding, name in symbols():
+            if section == "UND" and "@" not in name:
+                self.assertEqual(binding, "WEAK", name)
+
+    def test_it_is_bound_at_start_never_unloaded_and_without_an_executable_stack(self):
+        dynamic = readelf("-d")
+        self.assertRegex(dynamic, r"\(FLAGS\)\s.*BIND_NOW")
+        self.assertRegex(dynamic, r"\(FLAGS_1\)\s+Flags: .*NOW.*NODELETE")
+        self.assertNotIn("TEXTREL", dynamic)
+        stack = re.search(r"GNU_STACK\s+(?:0x\w+\s+){5}(\w+)", readelf("-l"))
+        self.assertEqual(stack.group(1), "RW")
+
+    def test_its_thread_local_memory_is_small_and_of_the_initial_kind(self):
+        size = re.search(r"\bTLS\s+0x\w+\s+0x\w+\s+0x\w+\s+0x\w+\s+0x(\w+)", readelf("-l"))
+        self.assertLess(int(size.group(1), 16), MOST_TLS_BYTES)
+        self.assertRegex(readelf("-d"), r"\(FLAGS\)\s.*STATIC_TLS")
+
+    def test_it_is_small(self):
+        with tempfile.TemporaryDirectory() as folder:
+            stripped = os.path.join(folder, "stripped.so")
+            subprocess.run(["strip", "-o", stripped, LIBRARY], check=True)
+            self.assertLess(os.path.getsize(stripped), MOST_BYTES)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

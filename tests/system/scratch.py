@@ -1,0 +1,22 @@
+"""Where a test puts its files: a folder of its own on tmpfs. Called by: the tests of this folder,
+of tests/shm and of tests/preload.
+
+It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in /dev/shm. Its name says whose it is.
+"""
+import os
+import sys
+import tempfile
+
+ROOT = os.environ.get("NOTCH_SCRATCH", "/dev/shm")
+
+
+def folder():
+    """To be used in a with statement, or cleaned up."""
+    return tempfile.TemporaryDirectory(prefix=os.path.basename(sys.argv[0]) + "-", dir=ROOT)
+
+
+def folder_of(test):
+    """The path of a folder that goes with the test case."""
+    made = folder()
+    test.addCleanup(made.cleanup)
+    return made.name
