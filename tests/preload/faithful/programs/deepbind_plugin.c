@@ -1,5 +1,5 @@
-/* Opened with RTLD_DEEPBIND: what it calls is libc's own, what its opener calls is whoever stands before libc.
- * Memory and descriptors go from one to the other. Called by: deepbind_program.c. */
+/* Opened with RTLD_DEEPBIND: what it calls is libc's own, what its opener calls is whoever stands
+ * before libc. Memory and descriptors go from one to the other. Called by: deepbind_program.c. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
-/* Children that share their parent's memory, and children of raw clone, do what a shell's do before exec, while the
- * parent's other threads go on reading and writing. Called by: odd_starts_test.py, as vfork_program ROUNDS.
- * Prints how many bytes each side saw; none may be missing. */
+/* Children that share their parent's memory, and children of raw clone, do what a shell's do before
+ * exec, while the parent's other threads go on reading and writing. Called by: odd_starts_test.py,
+ * as vfork_program ROUNDS. Prints how many bytes each side saw; none may be missing. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,8 @@ static void plumb_and_end(int in, int out, int status) {
 static int one_round(long round) {
   int there[2], back[2], statuses = 0;
   char byte = (char)('a' + round % 26), answer = 0;
-  if (pipe2(there, O_CLOEXEC) != 0 || pipe2(back, O_CLOEXEC) != 0 || write(there[1], "xyz", 3) != 3) return -1;
+  if (pipe2(there, O_CLOEXEC) != 0 || pipe2(back, O_CLOEXEC) != 0 || write(there[1], "xyz", 3) != 3)
+    return -1;
   volatile pid_t child = vfork();
   if (child == 0) plumb_and_end(there[0], back[1], 11);
   statuses += ended(child);
@@ -68,7 +69,9 @@ static int one_round(long round) {
   if (posix_spawnp(&spawned, "sh", NULL, NULL, arguments, environ) != 0) return -1;
   statuses += ended(spawned);
   if (write(back[1], &byte, 1) != 1 || read(back[0], &answer, 1) != 1 || answer != 'x') return -1;
-  if (read(back[0], &answer, 1) != 1 || answer != 'y' || read(back[0], &answer, 1) != 1 || answer != byte) return -1;
+  if (read(back[0], &answer, 1) != 1 || answer != 'y' || read(back[0], &answer, 1) != 1 ||
+      answer != byte)
+    return -1;
   for (int i = 0; i < 2; ++i) {
     close(there[i]);
     close(back[i]);
