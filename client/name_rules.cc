@@ -69,7 +69,8 @@ const char* broken_unit_rule(const notch_definition& definition) noexcept {
 const char* unit_advice(const notch_definition& definition) noexcept {
   std::string_view name = view(definition.name);
   if (name.ends_with("_total")) name.remove_suffix(6);
-  const std::string_view last = name.substr(name.rfind('_') + 1);
+  std::string_view last = name;
+  last.remove_prefix(name.rfind('_') + 1);  // npos + 1 is 0
   static constexpr std::string_view kNotBase[] = {
       "ns",           "us",      "ms",        "sec",       "nanoseconds", "microseconds",
       "milliseconds", "minutes", "hours",     "days",      "kb",          "mb",

@@ -9,11 +9,11 @@ import shutil
 import signal
 import socket
 import subprocess
-import tempfile
 import unittest
 
 import agent_test_case
 import live_agent
+import scratch
 
 NOTCHD = agent_test_case.NOTCHD
 PASSWORD = "open sesame"
@@ -75,7 +75,7 @@ class Refusals(agent_test_case.AgentTestCase):
 
     def test_an_address_without_a_port_is_a_wrong_command_line_and_leaves_nothing(self):
         for address in ("9464", "127.0.0.1", "::1:9464", "127.0.0.1:port"):
-            with self.subTest(address), tempfile.TemporaryDirectory(dir="/dev/shm") as parent:
+            with self.subTest(address), scratch.folder() as parent:
                 directory = os.path.join(parent, "segments")
                 code, _, errors = run("--dir", directory, "--listen", address)
                 self.assertEqual(code, 2, errors)
