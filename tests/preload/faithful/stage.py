@@ -107,15 +107,17 @@ class Stage:
 
     def start(self, *command, environment=None, **popen):
         """A program under test; environment: changes to environment()."""
-        trace_path = None
+        trace_path, environment = None, self.environment(**(environment or {}))
         if self.traced:
             self._trace_count += 1
             trace_path = os.path.join(self._traces, str(self._trace_count))
-            command = (*self.tracing, "-o", trace_path, *command)
+            # For the traced program alone: strace's own reads and writes are not looked at.
+            preload = environment.pop("LD_PRELOAD", None)
+            command = (*self.tracing, *(("-E", f"LD_PRELOAD={preload}") if preload else ()), "-o", trace_path, *command)
         if self.account:
             popen = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": [], **popen}
         popen = {"stdin": subprocess.DEVNULL, "cwd": self.directory, **popen}
-        process = subprocess.Popen(command, env=self.environment(**(environment or {})),
+        process = subprocess.Popen(command, env=environment,
                                    start_new_session=True, **popen)
         program = Program(process, trace_path)
         self._started.append(program)
