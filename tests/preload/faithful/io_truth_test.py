@@ -83,6 +83,8 @@ class IoTruth(faithful_case.FaithfulCase):
         run = self.new_stage()
         server, client = redis_test.start_server(run, "one")
         client.pipeline(list(redis_test.commands(200)))
+        for command in redis_test.commands(30):
+            client.call(*command)
         self.assertEqual(server.stop(signal.SIGTERM), 0)
         self.assert_agree(run, "^(socket|UNIX)", "socket")
 
