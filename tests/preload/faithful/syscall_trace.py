@@ -14,7 +14,7 @@ constructors of all libraries, ours among them) is start-up, everything after is
 import collections
 import re
 
-MARKER = "close(-20047)"
+MARKER = "close(-20047"  # its line may be cut in two there
 
 MAPS_READ = "read of a list of mappings"
 
@@ -58,6 +58,8 @@ class Follower:
         if text.startswith(MARKER):
             self.starting.discard(pid)
             self.trace.programs += 1
+            if text.endswith("<unfinished ...>"):
+                self.unfinished[pid] = (MARKER, True)
         elif text.startswith("---"):
             self._note(pid, _SIGNAL.match(text), "{} received")
         elif text.startswith("+++"):
