@@ -15,7 +15,7 @@ inline constexpr std::uint32_t kMostSeries = 1U << 12;
 inline constexpr std::uint32_t kStringSlots = 1U << 13;
 #else
 inline constexpr std::uint64_t kCells = 1U << 18;
-inline constexpr std::uint64_t kCatalogueBytes = 32U << 20;
+inline constexpr std::uint64_t kCatalogueBytes = 16U << 20;
 inline constexpr std::uint32_t kMostSeries = 1U << 17;
 inline constexpr std::uint32_t kStringSlots = 1U << 18;
 #endif
