@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "client/catalogue.h"
 #include "client/include/notch/abi.h"
 #include "client/registry.h"
@@ -209,11 +211,10 @@ shm::SegmentPlan plan() noexcept {
   plan.columns = state.columns;
   plan.cells = kCells;
   plan.catalogue_bytes = kCatalogueBytes;
-  const std::uint64_t cells = catalogue().next_cell();
-  const std::uint64_t bytes = catalogue().used();
-  plan.committed_cells = cells > kCommittedCells ? cells : kCommittedCells;
+  plan.committed_cells =
+      std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
   plan.committed_catalogue_bytes =
-      bytes > kCommittedCatalogueBytes ? bytes : kCommittedCatalogueBytes;
+      std::max({kCommittedCatalogueBytes, catalogue().used(), catalogue().reserved_bytes()});
   return plan;
 }
 
