@@ -21,10 +21,11 @@ constexpr double kSizeBounds[] = {0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 81
 constexpr std::size_t kDurationCells = std::size(kDurationBounds) + 2;
 constexpr std::size_t kSizeCells = std::size(kSizeBounds) + 2;
 
-// Label sets for each family. Their cells are the cost: 30 KiB for each column.
-constexpr std::size_t kServerDurations = 128;
-constexpr std::size_t kClientDurations = 48;
-constexpr std::size_t kSizes = 24;
+// Label sets for each family. Their memory is there from the start: 22 KiB for each column and 38
+// for their words.
+constexpr std::size_t kServerDurations = 96;
+constexpr std::size_t kClientDurations = 32;
+constexpr std::size_t kSizes = 16;
 constexpr std::size_t kMethods = 11;
 
 constexpr std::string_view kReasons[kUnobservedReasons] = {"pipelined", "contended", "descriptor",
@@ -43,8 +44,8 @@ Side server;
 Side client_side;
 UpDownCounter active_requests[kMethods];
 Counter unobserved[kUnobservedReasons];
-LabelSets<512, 1> durations;
-LabelSets<128, 2> sizes;
+LabelSets<256, 1> durations;
+LabelSets<64, 2> sizes;
 
 void define_sizes(Side& side, std::string_view request_name, std::string_view response_name) {
   const Words labels = {"http_request_method", "http_response_status_code", "url_scheme"};

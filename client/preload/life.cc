@@ -11,6 +11,7 @@
 #include "client/preload/connections.h"
 #include "client/preload/core.h"
 #include "client/preload/descriptors.h"
+#include "client/preload/dns_figures.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/io_figures.h"
 #include "client/preload/modules.h"
@@ -54,6 +55,7 @@ void define_figures(std::uint32_t modules) noexcept {
   end_of_postponable();
   if ((modules & kIo) != 0) define_io_figures();
   if ((modules & kNet) != 0) define_net_figures();
+  if ((modules & kDns) != 0) define_dns_figures();
   if ((modules & kHttp) != 0) define_http_figures();
 }
 

@@ -1,13 +1,15 @@
 /* A small HTTP/1.1 server that reads and writes by the functions it is told to.
- * Called by: http_test.py, as http_server_program PORT READ WRITE [PIECE [handoff]]; ends by
- * SIGTERM.
+ * Called by: http_test.py, as http_server_program PORT READ WRITE [PIECE [CONDUCT]]. SIGTERM ends
+ * it.
  *
  *   /length/N   N bytes with their length     /status/S   a bare status
  *   /chunked/N  N bytes in chunks             /upgrade    101, then bytes that look like HTTP
  *   /close/N    N bytes up to the close       others      200 of no bytes, after the request's body
  *
- * With PIECE, no call moves more than so many bytes. With handoff, one thread reads all requests
- * and another writes all answers. */
+ * With PIECE, no call moves more than so many bytes. CONDUCT is one of
+ *   handoff   one thread reads all requests and another writes all answers
+ *   untimed   reading the time stamp counter kills this process
+ *   spawn     a child made by vfork closes all descriptors before each answer */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -18,9 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *read_by, *write_by;
@@ -151,10 +155,26 @@ static void* answer_for_ever(void* unused) {
   return NULL;
 }
 
-static int handoff;
+static const char* conduct = "";
+
+static int is_conduct(const char* word) {
+  return strcmp(conduct, word) == 0;
+}
+
+static void spawn(void) {
+  const pid_t child = vfork();
+  if (child == 0) {
+    for (int fd = 3; fd < 20; ++fd) close(fd);
+    execl("/bin/true", "true", NULL);
+    _exit(127);
+  }
+  int status;
+  if (waitpid(child, &status, 0) != child || status != 0) exit(3);
+}
 
 static int answer_somewhere(int fd, const char* method, const char* target, int stays) {
-  if (!handoff) return answer(fd, method, target, stays);
+  if (is_conduct("spawn")) spawn();
+  if (!is_conduct("handoff")) return answer(fd, method, target, stays);
   work.fd = fd;
   work.method = method;
   work.target = target;
@@ -211,7 +231,8 @@ int main(int count, char** arguments) {
   read_by = arguments[2];
   write_by = arguments[3];
   if (count > 4) piece = strtoul(arguments[4], NULL, 10);
-  handoff = count > 5;
+  if (count > 5) conduct = arguments[5];
+  if (is_conduct("untimed") && prctl(PR_SET_TSC, PR_TSC_SIGSEGV, 0, 0, 0) != 0) return 4;
   signal(SIGTERM, stop);
   signal(SIGPIPE, SIG_IGN);
   filler = memfd_create("filler", 0);
@@ -223,7 +244,7 @@ int main(int count, char** arguments) {
   pthread_t thread;
   sem_init(&work_ready, 0, 0);
   sem_init(&work_done, 0, 0);
-  if (handoff && pthread_create(&thread, NULL, answer_for_ever, NULL) != 0) return 2;
+  if (is_conduct("handoff") && pthread_create(&thread, NULL, answer_for_ever, NULL) != 0) return 2;
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   const int one = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 
 import live_agent
@@ -141,9 +142,9 @@ def say(port, step):
 class EveryWay(HttpTestCase):
     """A C server that reads and writes by the functions it is told to."""
 
-    def serve(self, read, write, clients, changes=None):
+    def serve(self, read, write, clients, changes=None, rest=()):
         port = live_agent.free_port()
-        server = self.start_server([SERVER_PROGRAM, str(port), read, write], port, changes)
+        server = self.start_server([SERVER_PROGRAM, str(port), read, write, *rest], port, changes)
         answers = clients(port)
         self.end_server(server)
         return answers
@@ -170,6 +171,135 @@ class EveryWay(HttpTestCase):
                          n * 15000)
         self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 0)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
+    def test_requests_and_answers_cut_anywhere_and_answered_elsewhere(self):
+        steps = [step for step in STEPS if step[0] != "/close/5000"]
+        expected = self.serve("read", "write", lambda port: [say(port, step) for step in steps], {"LD_PRELOAD": ""})
+        conducts = [("1",), ("7",), ("1000", "handoff"), ("3", "handoff")]
+        for rest in conducts:
+            with self.subTest(rest=rest):
+                said = self.serve("recv", "send", lambda port: [say(port, step) for step in steps], rest=rest)
+                self.assertEqual(said, expected)
+        samples = self.page()
+        self.assertEqual(sum(self.requests(samples).values()), len(conducts) * len(steps))
+        self.assertEqual(self.requests(samples)[("POST", "/continue", "200", "")], len(conducts))
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 0)
+
+    def pipeline(self, port, batches):
+        """Each batch of steps in one write, its answers awaited by their number."""
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            answers = b""
+            for number, steps in enumerate(batches, 1):
+                client.sendall(b"".join(f"{method} {target} HTTP/1.1\r\nHost: here\r\n{lines}\r\n".encode() + body
+                                        for target, method, lines, body in steps))
+                while answers.count(b"HTTP/1.1 ") < number * len(steps):
+                    answers += client.recv(65536)
+            client.shutdown(socket.SHUT_WR)
+            while chunk := client.recv(65536):
+                answers += chunk
+        return answers
+
+    def test_requests_that_share_a_connection_and_a_write(self):
+        steps = [("/length/10", "GET", "", b""), ("/status/404", "POST", "Content-Length: 3\r\n", b"abc"),
+                 ("/length/10", "HEAD", "", b""), ("/chunked/10", "GET", "", b"")]
+
+        def run(port):
+            return self.pipeline(port, [steps] * 50)
+
+        expected = self.serve("read", "write", run, {"LD_PRELOAD": ""})
+        self.assertEqual(self.serve("read", "write", run), expected)
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {
+            ("GET", "/length/*", "200", ""): 50, ("POST", "/status/*", "404", ""): 50,
+            ("HEAD", "/length/*", "200", ""): 50, ("GET", "/chunked/*", "200", ""): 50})
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
+
+    def test_without_a_clock_exchanges_count_and_have_no_duration(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("PR_SET_TSC is x86's")
+        self.serve("read", "write", self.all_steps, rest=("100000", "untimed"))
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {})
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
+
+    def test_a_vfork_child_that_closes_everything_ends_no_exchange(self):
+        self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
+                   rest=("100000", "spawn"))
+        self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5})
+
+    def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
+        port = live_agent.free_port()
+        script = ("import socket, sys\nlistener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                  "for answer in (b'', b'HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nhalf'):\n"
+                  "    connection, _ = listener.accept()\n    connection.recv(1000)\n"
+                  "    connection.sendall(answer)\n    connection.close()\n")
+        server = self.start_server(["/usr/bin/python3", "-S", "-c", script, str(port)], port)
+        self.assertEqual(say(port, ("/gone", "GET", "", b"")), b"")
+        self.assertIn(b"half", say(port, ("/half", "GET", "", b"")))
+        self.assertEqual(server.wait(20), 0)
+        self.assertEqual(self.requests(self.page()), {("GET", "/gone", "", "no_answer"): 1,
+                                                      ("GET", "/half", "200", "cut_short"): 1})
+
+
+# Starts a child for each answer, by vfork, in threads or in children that were forked.
+BUSY = """
+import http.server, socketserver, subprocess, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        said = subprocess.run(['/bin/echo', 'said'], capture_output=True).stdout
+        self.send_response(200 if self.path != '/teapot' else 418)
+        self.send_header('Content-Length', str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+class Server(socketserver.%sMixIn, http.server.HTTPServer):
+    daemon_threads = True
+Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+class Concurrent(HttpTestCase):
+    def ask(self, port, clients, each):
+        """Several connections at once, kept alive; how many answers of each status came."""
+        told = []
+
+        def one(number):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            for i in range(each):
+                connection.request("GET", "/teapot" if (number + i) % 3 == 0 else f"/item/{i}")
+                answer = connection.getresponse()
+                answer.read()
+                told.append(answer.status)
+            connection.close()
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {status: told.count(status) for status in (200, 418)}
+
+    def check(self, mixin):
+        port = live_agent.free_port()
+        server = self.start_server(["/usr/bin/python3", "-c", BUSY % mixin, str(port)], port)
+        told = self.ask(port, 6, 10)
+        self.assertEqual(sum(told.values()), 60)
+        live_agent.until(20, "no request active", lambda: self.count(
+            self.agent.samples("http_server_active"), "http_server_active_requests") == 0)
+        self.end_server(server)
+        samples = self.page()
+        counted = {status: self.count(samples, DURATION + "_count", http_response_status_code=str(status))
+                   for status in (200, 418)}
+        self.assertEqual(counted, told)
+        self.assertEqual(self.count(samples, DURATION + "_count"), 60)
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 6)
+
+    def test_threads_that_start_children_while_they_answer(self):
+        self.check("Threading")
+
+    def test_a_child_for_each_connection(self):
+        self.check("Forking")
 
 
 if __name__ == "__main__":
