@@ -1,5 +1,5 @@
 // What happens to the dead: found by their free locks, read a last time, folded into the ledger in
-// batches, their files removed.
+// batches, their files removed. Called by: collect.cc, at each sweep.
 #include <algorithm>
 #include <utility>
 

@@ -1,4 +1,5 @@
 // notchd: reads the command line, sets the log up, runs the daemon.
+// Called by: systemd, deploy/quickstart, a person.
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 

@@ -247,7 +247,7 @@ void ProcessFigures::charge_coverage(const Key& key, Process& process, const Cou
   // Less than before: another program's segment, which began at nothing.
   if (at.passed_bytes < before.passed_bytes) before.passed_bytes = 0;
   std::optional<Coverage>& sum = service_of(process).covered;
-  if (!sum) sum.emplace();
+  if (!sum) sum = Coverage{};
   sum->passed_bytes += at.passed_bytes - before.passed_bytes;
   sum->kernel_bytes += at.kernel_bytes - std::min(before.kernel_bytes, at.kernel_bytes);
   before = at;

@@ -1,5 +1,6 @@
 // The tally's steps back: what sums fell by since the round before, made up for as if somebody dead
 // had left it. A writer's step back is so read as Prometheus reads a counter's: as a reset.
+// Called by: collect, at each gather; tally_snapshot.
 #include <algorithm>
 #include <bit>
 #include <cstddef>

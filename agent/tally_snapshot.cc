@@ -1,5 +1,5 @@
 // The tally's snapshots: which rows there are (made anew only when they change), and one round's
-// numbers beside them.
+// numbers beside them. Called by: collect.cc, at each gather.
 #include <algorithm>
 #include <bit>
 #include <cmath>

@@ -1,4 +1,4 @@
-// notch: the table of its commands.
+// notch: the table of its commands. Called by: a person, a script.
 #include <array>
 
 #include "agent/run_command.h"

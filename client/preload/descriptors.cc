@@ -10,7 +10,7 @@
 
 namespace notch::preload {
 
-std::uint8_t descriptor_kinds[kMostDescriptors];
+alignas(std::uint64_t) std::uint8_t descriptor_kinds[kMostDescriptors];
 
 namespace {
 

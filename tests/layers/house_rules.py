@@ -4,6 +4,8 @@ Each rule takes a SourceFile and yields (line number, what is wrong).
 """
 
 import ast
+import itertools
+import os
 import re
 
 import code_text
@@ -34,6 +36,9 @@ _FOREIGN_WORDS = re.compile("|".join((
     r"\bpypi\." r"org\b|\bpython" r"hosted\.org\b",
     r"\bcrates\." r"io\b|\bproxy\.gol" r"ang\.org\b|\bdocker\." r"io\b",
 )))
+CALLED = ("shm/", "client/", "agent/")
+FOR_EVERYONE = ("client/include/", "client/examples/")
+_CALLERS = re.compile(r"\b(?:called|expanded|filled|included|made|read|run|used|written)\b[^.]*\bby\b", re.IGNORECASE)
 _DATA = re.compile(r"/(?:golden|corpus|testdata|crashers)/")
 
 
@@ -158,5 +163,17 @@ def head_comment(file):
         yield lines[0][0], "the file does not begin with a comment that says what it is"
 
 
+def named_callers(file):
+    """A header, or a source without one, says who uses it; a public header is for everyone."""
+    if not file.is_code or not file.path.startswith(CALLED) or file.path.startswith(FOR_EVERYONE):
+        return
+    stem = os.path.splitext(file.path)[0]
+    if not file.path.endswith(".h") and f'#include "{stem}.h"' in file.lines:
+        return
+    head = list(itertools.takewhile(lambda line: line.strip().startswith(("//", "/*", "*")), file.lines))
+    if head and not _CALLERS.search(" ".join(line.strip(" /*") for line in head)):
+        yield 1, 'the comment at the top does not say who uses this: "Called by: ..."'
+
+
 ALL = (memory_order, file_length, prose_width, function_length, telling_name, no_globs, own_words,
-       nothing_unfinished, scratch_folder, head_comment)
+       nothing_unfinished, scratch_folder, head_comment, named_callers)

@@ -9,7 +9,7 @@ import unittest
 import code_text
 import layers_check
 
-HEAD = "// What it is.\n"
+HEAD = "// What it is. Called by: who needs it.\n"
 
 
 class Tree(unittest.TestCase):
@@ -143,6 +143,15 @@ class HouseRules(Tree):
     def test_prose_width(self):
         self.expect(["shm/A.md:2"], "141 columns", "shm/A.md", "x" * 140 + "\n" + "| " + "x" * 139 + "\n")
         self.expect(["shm/A.md:2"], "141 columns", "bench/RESULTS.md", "x" * 200 + "\n")
+
+    def test_named_callers(self):
+        self.write("agent/b.h", HEAD)
+        self.write("agent/b.cc", '// What else.\n#include "agent/b.h"\n')
+        self.write("client/include/notch/c.h", "// A type.\n")
+        self.expect(["agent/a.h:1"], "who uses this", "agent/a.h", "// What it is.\n#pragma once\n")
+        self.expect(["agent/a.h:1", "shm/main.cc:1"], "who uses this", "shm/main.cc", "// What it is.\n")
+        self.write("agent/a.h", "// What it is. Made by: a\n// factory.\n")
+        self.expect_clean("shm/main.cc", "// What it is.\n// Called by: a person.\n")
 
     def test_function_length(self):
         self.expect(["shm/a.cc:2"], "f() has 71 lines", "shm/a.cc",

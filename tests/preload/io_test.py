@@ -3,6 +3,7 @@
 Called by: ctest, as io_test.py NOTCHD LIBRARY.
 """
 import os
+import resource
 import subprocess
 import unittest
 
@@ -104,6 +105,17 @@ class Io(preload_test_case.PreloadTestCase):
         self.assertEqual(errors("read", "pipe"), {})
         self.assertEqual(errors("write", "other"), {"bad_descriptor": 1})
 
+    def test_threads_count_exactly_in_columns_and_in_the_shared_one(self):
+        script = ("import os, threading; fd = os.open('/dev/null', os.O_WRONLY)\n"
+                  "def run():\n for i in range(5000): os.write(fd, b'12345678')\n"
+                  "threads = [threading.Thread(target=run) for i in range(16)]\n"
+                  "for t in threads: t.start()\nfor t in threads: t.join()")
+        for done, tunables in enumerate(("", "glibc.pthread.rseq=0"), 1):
+            with self.subTest(tunables=tunables):
+                run = self.run_program(["/usr/bin/python3", "-S", "-c", script], {"GLIBC_TUNABLES": tunables})
+                self.assertEqual((run.returncode, run.stderr), (0, b""))
+                self.assertEqual(self.operations(self.folded(), "write", "file"), (80_000 * done, 640_000 * done))
+
     def test_a_full_device_is_an_error_of_space(self):
         run = self.run_program(["/bin/dd", "if=/dev/zero", "of=/dev/full", "bs=10", "count=1"])
         self.assertEqual(run.returncode, 1)
@@ -128,6 +140,14 @@ class Io(preload_test_case.PreloadTestCase):
         run = subprocess.run(["/bin/cat"], input=b"words", capture_output=True, check=True,
                              env=self.environment(NOTCH_DIR=os.path.join(self.folder, "nowhere")))
         self.assertEqual((run.stdout, run.stderr), (b"words", b""))
+
+    def test_without_room_for_a_segment_it_is_passive_and_silent(self):
+        def little_room():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+        run = self.run_program(["/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=10", "count=3", "status=none"],
+                               preexec_fn=little_room)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        self.assertEqual(self.agent.samples("libc_"), {})
 
     def test_only_debugging_says_why(self):
         nowhere = os.path.join(self.folder, "nowhere")

@@ -95,7 +95,9 @@ class Preloads(NotchRun):
                 self.mark.unlink()
 
     def test_the_users_own_preload_stays_behind_ours(self):
-        done = self.run_program("/usr/bin/env", LD_PRELOAD=f"{self.library} libm.so.6")
+        # A notch that is itself built with a sanitizer would refuse to start under one.
+        done = self.run_program("/usr/bin/env", LD_PRELOAD=f"{self.library} libm.so.6",
+                                ASAN_OPTIONS="verify_asan_link_order=0")
         self.assertIn(f"LD_PRELOAD={self.library}:libm.so.6\n", done.stdout)
 
     def test_what_is_asked_for_is_in_the_environment(self):
@@ -201,6 +203,8 @@ class StepsAside(NotchRun):
                     self.assert_stepped_aside(self.run_program(program), "is built with a sanitizer", program=program)
 
     def test_a_sanitized_program_under_an_outer_run_is_spared(self):
+        if b"__asan_init" in pathlib.Path(NOTCH).read_bytes():
+            self.skipTest("this notch is itself built with a sanitizer, and would not start")
         program = self.compiled("sanitized", PROGRAM, "-fsanitize=address", compiler="gcc")
         ours = shutil.copy(self.library, self.folder / "libnotch_preload.so")
         done = self.run_program(program, LD_PRELOAD=str(ours))
