@@ -19,6 +19,7 @@ enum Module : std::uint32_t {
   kTls = 1U << 7,
   // Wrappers that serve several: of who needs the kind of a descriptor, and of the library itself.
   kDescriptors = kIo | kNet | kHttp | kTls,
+  kConnections = kDescriptors,
   kAlways = ~0U,
 };
 
