@@ -10,12 +10,15 @@
  *   handoff   one thread reads all requests and another writes all answers
  *   untimed   reading the time stamp counter kills this process
  *   caged     any system call but those of its own work kills this process
- *   spawn     a child made by vfork closes all descriptors before each answer */
+ *   duplex    one thread reads requests and does not wait for the other's answers
+ *   spawn     a child made by vfork closes all descriptors before each answer
+ *   fork      likewise one made by fork */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -39,6 +42,12 @@ static int filler; /* a file of 'x' */
 /* What came and is not used yet. */
 static char input[1 << 16];
 static size_t input_size;
+
+static const char* conduct = "";
+
+static int is_conduct(const char* word) {
+  return strcmp(conduct, word) == 0;
+}
 
 static ssize_t take(int fd, char* to, size_t room) {
   const size_t size = room < piece ? room : piece;
@@ -154,20 +163,18 @@ static void* answer_for_ever(void* unused) {
   (void)unused;
   for (;;) {
     sem_wait(&work_ready);
+    if (is_conduct("duplex")) {
+      put_text(work.fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx");
+      continue;
+    }
     work.stays = answer(work.fd, work.method, work.target, work.stays);
     sem_post(&work_done);
   }
   return NULL;
 }
 
-static const char* conduct = "";
-
-static int is_conduct(const char* word) {
-  return strcmp(conduct, word) == 0;
-}
-
 static void spawn(void) {
-  const pid_t child = vfork();
+  const pid_t child = is_conduct("spawn") ? vfork() : fork();
   if (child == 0) {
     for (int fd = 3; fd < 20; ++fd) close(fd);
     execl("/bin/true", "true", NULL);
@@ -178,7 +185,11 @@ static void spawn(void) {
 }
 
 static int answer_somewhere(int fd, const char* method, const char* target, int stays) {
-  if (is_conduct("spawn")) spawn();
+  if (is_conduct("spawn") || is_conduct("fork")) spawn();
+  if (is_conduct("duplex")) {
+    work.fd = fd;
+    return sem_post(&work_ready) == 0;
+  }
   if (!is_conduct("handoff")) return answer(fd, method, target, stays);
   work.fd = fd;
   work.method = method;
@@ -277,7 +288,9 @@ int main(int count, char** arguments) {
   pthread_t thread;
   sem_init(&work_ready, 0, 0);
   sem_init(&work_done, 0, 0);
-  if (is_conduct("handoff") && pthread_create(&thread, NULL, answer_for_ever, NULL) != 0) return 2;
+  if ((is_conduct("handoff") || is_conduct("duplex")) &&
+      pthread_create(&thread, NULL, answer_for_ever, NULL) != 0)
+    return 2;
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
   const int one = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -290,6 +303,7 @@ int main(int count, char** arguments) {
   for (;;) {
     const int fd = accept(listener, NULL, NULL);
     if (fd < 0) return 1;
+    if (is_conduct("duplex")) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     input_size = 0;
     input[0] = '\0';
     while (serve_one(fd)) {
