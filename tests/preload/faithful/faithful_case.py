@@ -18,10 +18,10 @@ import pprint
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import call_verdict
+import scratch
 import stage
 
 ROUNDS = 4
@@ -31,6 +31,7 @@ FOR_A_FORK = {
     "mmap!EEXIST": (1, "a child of such a child finds it filled"),
     "rt_sigprocmask": (3, "a fork of one that has no segment yet holds signals off, in parent and child"),
 }
+FOR_A_VFORK = {"getpid": (8, "tells whether it is parent or child whose descriptors are closed and copied")}
 CALLS_OF_AN_ATTACHMENT = 60
 LIBRARY, MARKER, PROGRAMS, NOTCHD = (sys.argv.pop(1) for _ in range(4))
 
@@ -40,16 +41,12 @@ class FaithfulCase(unittest.TestCase):
     expects_segments = True  # False where the library must stay out of it, None where either is right
 
     def setUp(self):
-        # Not both in /dev/shm: in a container nothing there may be executed.
-        self.folder, self.shared_memory = (self.new_folder(place) for place in (None, "/dev/shm"))
+        self.folder = scratch.folder_of(self)
+        os.chmod(self.folder, 0o755)
+        self.library, self.marker = LIBRARY, MARKER
         # Copies: another account may not be able to reach the build tree.
-        self.library, self.marker = (shutil.copy(path, self.folder) for path in (LIBRARY, MARKER))
-
-    def new_folder(self, place):
-        folder = tempfile.TemporaryDirectory(prefix="notch-faithful-", dir=place)
-        self.addCleanup(folder.cleanup)
-        os.chmod(folder.name, 0o755)
-        return folder.name
+        if may_execute_in(self.folder):
+            self.library, self.marker = (shutil.copy(path, self.folder) for path in (LIBRARY, MARKER))
 
     def assert_faithful(self, scenario, trace=True):
         self.assert_same_outcome(scenario)
@@ -62,7 +59,7 @@ class FaithfulCase(unittest.TestCase):
 
     def play(self, scenario, preloaded, traced):
         """One run: (outcome, stage)."""
-        run = stage.Stage(self.folder, self.shared_memory, self.preload_of(preloaded, traced), traced, self.account)
+        run = stage.Stage(self.folder, self.preload_of(preloaded, traced), traced, self.account)
         try:
             outcome = scenario(run)
         finally:
@@ -92,8 +89,10 @@ class FaithfulCase(unittest.TestCase):
         for _ in range(ROUNDS):
             bare.append(self.traced(scenario, False))
             preloaded.append(self.traced(scenario, True))
-            forks = max(trace.forks for trace in bare)
-            allowed = {call: (each * forks, why) for call, (each, why) in FOR_A_FORK.items()} if forks else {}
+            allowed = {}
+            for each, count in ((FOR_A_FORK, max(trace.forks for trace in bare)),
+                                (FOR_A_VFORK, max(trace.vforks for trace in bare))):
+                allowed |= {call: (more * count, why) for call, (more, why) in each.items() if count}
             disagreements = call_verdict.disagreements(
                 [trace.calls for trace in bare], [trace.calls for trace in preloaded], allowed)
             if not disagreements:
@@ -137,9 +136,8 @@ def _difference(bare, preloaded, key, most=2000):
     return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
-def built_with_sanitizer(path):
-    symbols = subprocess.run(["readelf", "--wide", "--dyn-syms", path], check=True, stdout=subprocess.PIPE, text=True)
-    return any(name in symbols.stdout for name in ("__asan_", "__tsan_", "__ubsan_"))
+def may_execute_in(folder):
+    return not os.statvfs(folder).f_flag & os.ST_NOEXEC
 
 
 def tracing_works():
@@ -157,8 +155,6 @@ def skip(reason):
 
 def main(*programs, root=False):
     """programs: what must be installed. root: nothing can be done without it."""
-    if built_with_sanitizer(LIBRARY):
-        skip("built with a sanitizer, whose run time would have to come first in every program")
     missing = [program for program in ("strace", *programs) if not shutil.which(program) and not os.path.exists(program)]
     if missing:
         skip(f"not installed: {' '.join(missing)}")

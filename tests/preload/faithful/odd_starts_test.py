@@ -133,9 +133,10 @@ class NoPlace(faithful_case.FaithfulCase):
         self.assert_faithful(scenario)
 
     def test_limits(self):
+        # Of 24 MB, which is just enough for Python and a thread, the library takes too much: a limit the README states.
         def scenario(run):
             return {limit: self.work(run, run.segments, ("prlimit", limit, "--"))
-                    for limit in ("--fsize=1000", "--nofile=4:4", "--as=30000000", "--memlock=0", "--stack=1000000")}
+                    for limit in ("--fsize=1000", "--nofile=4:4", "--as=60000000", "--memlock=0", "--stack=1000000")}
         self.assert_faithful(scenario, trace=False)
 
 
@@ -161,6 +162,8 @@ class Setuid(faithful_case.FaithfulCase):
     expects_segments = False
 
     def test_set_user_id(self):
+        if not faithful_case.may_execute_in(self.folder):
+            self.skipTest("nothing may be executed where the tests' files are")
         self.account = pwd.getpwnam("nobody")
         program = shutil.copy("/usr/bin/id", self.folder)
         os.chmod(program, 0o4755)
@@ -176,8 +179,9 @@ class WholeSystem(faithful_case.FaithfulCase):
     expects_segments, now_preloaded = None, False
 
     SCRIPT = r"""
-        set -u; etc=$1; library=$2
-        mount --make-rprivate / && mount --bind "$etc" /etc && mount -t tmpfs none /dev/shm && mount -t tmpfs none /run || exit 90
+        set -u; folder=$1; library=$2
+        mount --make-rprivate / && mount --bind "$folder" /mnt && mount --bind /mnt/run/etc /etc || exit 90
+        mount -t tmpfs none /dev/shm && mount -t tmpfs none /run || exit 90
         mkdir -m 3777 /dev/shm/notch
         [ -z "$library" ] || echo "$library" > /etc/ld.so.preload
         ls / | head -n 3; id -un; su nobody -s /bin/sh -c 'id -un; echo x | cat; exit 4'; echo "su $?"
@@ -186,18 +190,20 @@ class WholeSystem(faithful_case.FaithfulCase):
         env -i /bin/ls -d /etc; env -i sh -c 'kill -9 $$'; echo "killed $?"; ldconfig -p | wc -l | tr -d 0-9; curl --version | head -n 1
         dd if=/dev/zero bs=10 count=10 2>/dev/null | cksum; openssl version; apt-get --version | head -n 1; login --help 2>&1 | head -n 1
         mkdir -p /run/root && mount --rbind / /run/root && chroot /run/root /bin/sh -c 'echo chroot; cat /proc/self/comm'
-        ls /dev/shm/notch | wc -l > "$3"
+        ls /dev/shm/notch | wc -l > /mnt/run/count
     """
 
     def test_every_program(self):
         counts = {}
+        if not faithful_case.may_execute_in(self.folder):
+            self.skipTest("nothing may be executed where the tests' files are")
 
         def scenario(run):
-            etc = run.path("etc")
-            subprocess.run(["cp", "-a", "/etc", etc], check=True)
+            subprocess.run(["cp", "-a", "/etc", run.path("etc")], check=True)
             preloaded = self.now_preloaded
-            seen = run.run("unshare", "--mount", "--fork", "bash", "-c", self.SCRIPT, "bash", etc,
-                           self.library if preloaded else "", run.path("count"), environment={"LD_PRELOAD": None, "NOTCH_DIR": None})
+            seen = run.run("unshare", "--mount", "--fork", "bash", "-c", self.SCRIPT, "bash", self.folder,
+                           f"/mnt/{os.path.basename(self.library)}" if preloaded else "",
+                           environment={"LD_PRELOAD": None, "NOTCH_DIR": None})
             if seen["status"] == 90:
                 self.skipTest(f"cannot mount here: {seen['stderr']}")
             with open(run.path("count"), encoding="utf-8") as file:

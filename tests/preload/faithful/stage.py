@@ -83,12 +83,13 @@ class Program:
 
 
 class Stage:
-    def __init__(self, folder, shared_memory, preload, traced, account=None):
+    def __init__(self, folder, preload, traced, account=None):
         """preload: the libraries for LD_PRELOAD, in their order. account: whom the programs run as."""
         self.preload, self.traced, self.account = preload, traced, account
         self.directory = os.path.join(folder, "run")          # the scenario's own
-        self.segments = os.path.join(shared_memory, "segments")  # NOTCH_DIR
+        self.segments = os.path.join(folder, "segments")      # NOTCH_DIR
         self._traces = os.path.join(folder, "traces")
+        self.tracing = ("strace", "-f", "-q", "-s", "0", "-a", "1")
         self._started, self._owned, self._trace_count = [], [], 0
         for path, mode in ((self.directory, 0o777), (self.segments, 0o1777), (self._traces, 0o777)):
             shutil.rmtree(path, ignore_errors=True)
@@ -106,15 +107,17 @@ class Stage:
 
     def start(self, *command, environment=None, **popen):
         """A program under test; environment: changes to environment()."""
-        trace_path = None
+        trace_path, environment = None, self.environment(**(environment or {}))
         if self.traced:
             self._trace_count += 1
             trace_path = os.path.join(self._traces, str(self._trace_count))
-            command = ("strace", "-f", "-q", "-s", "0", "-a", "1", "-o", trace_path, *command)
+            # For the traced program alone: strace's own reads and writes are not looked at.
+            preload = environment.pop("LD_PRELOAD", None)
+            command = (*self.tracing, *(("-E", f"LD_PRELOAD={preload}") if preload else ()), "-o", trace_path, *command)
         if self.account:
             popen = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": [], **popen}
         popen = {"stdin": subprocess.DEVNULL, "cwd": self.directory, **popen}
-        process = subprocess.Popen(command, env=self.environment(**(environment or {})),
+        process = subprocess.Popen(command, env=environment,
                                    start_new_session=True, **popen)
         program = Program(process, trace_path)
         self._started.append(program)
@@ -160,7 +163,9 @@ class Stage:
         for program in self._started:
             program.end()
 
+    def trace_paths(self):
+        return [os.path.join(self._traces, name) for name in os.listdir(self._traces)]
+
     def trace(self):
         """Of all programs under test: their system calls after start-up."""
-        paths = [os.path.join(self._traces, name) for name in os.listdir(self._traces)]
-        return syscall_trace.of_files(paths)
+        return syscall_trace.of_files(self.trace_paths())

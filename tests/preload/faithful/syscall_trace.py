@@ -14,7 +14,7 @@ constructors of all libraries, ours among them) is start-up, everything after is
 import collections
 import re
 
-MARKER = "close(-20047)"
+MARKER = "close(-20047"  # its line may be cut in two there
 
 MAPS_READ = "read of a list of mappings"
 
@@ -29,21 +29,24 @@ _END = re.compile(r"\+\+\+ (exited with \d+|killed by SIG\w+)")
 
 
 class Trace:
-    """calls by name, programs that reached their marker, forks (not threads, not vfork), attachments."""
+    """calls by name, programs that reached their marker, forks (not threads), calls of vfork(), attachments."""
 
     def __init__(self):
         self.calls = collections.Counter()
-        self.programs = self.forks = 0
+        self.programs = self.forks = self.vforks = 0
         self.attachments = []
 
     def add(self, other):
         self.calls += other.calls
         self.programs += other.programs
         self.forks += other.forks
+        self.vforks += other.vforks
         self.attachments += other.attachments
 
 
-class _Follower:
+class Follower:
+    """Takes line by line; a subclass sees every call after start-up in _count."""
+
     def __init__(self):
         self.trace = Trace()
         self.masked = {}             # pid: [calls since it masked all signals, has it linked a segment]
@@ -55,6 +58,8 @@ class _Follower:
         if text.startswith(MARKER):
             self.starting.discard(pid)
             self.trace.programs += 1
+            if text.endswith("<unfinished ...>"):
+                self.unfinished[pid] = (MARKER, True)
         elif text.startswith("---"):
             self._note(pid, _SIGNAL.match(text), "{} received")
         elif text.startswith("+++"):
@@ -100,6 +105,7 @@ class _Follower:
         return name in ("read", "pread64", "lseek") and descriptor in self.maps
 
     def _count(self, pid, text, key):
+        self.trace.vforks += text.startswith("vfork(")
         self.trace.forks += bool(_FORK.match(text) and not text.endswith("= ?") and " = -1" not in text)
         if pid in self.masked:
             calls, links = self.masked[pid]
@@ -134,7 +140,7 @@ class _Follower:
 
 def after_start_up(lines):
     """The Trace of an output of strace."""
-    follower = _Follower()
+    follower = Follower()
     for line in lines:
         match = _LINE.match(line)
         if match:

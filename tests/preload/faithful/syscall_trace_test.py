@@ -40,6 +40,11 @@ class Trace(unittest.TestCase):
         self.assertEqual(self.calls("10 execve(\"/x\", [], 0x1) = 0\n10 read(3,  <unfinished ...>\n"
                                     "10 <... read resumed>\"\", 9) = 0\n10 close(-20047) = -1 EBADF (Bad)\n"), {"execve": 1})
 
+    def test_the_marker_is_known_in_two_parts(self):
+        self.assertEqual(self.calls("10 execve(\"/x\", [], 0x1) = 0\n10 brk(NULL) = 1\n10 close(-20047 <unfinished ...>\n"
+                                    "11 getpid() = 11\n10 <... close resumed>) = -1 EBADF (Bad)\n10 getuid() = 0\n"),
+                         {"execve": 1, "getpid": 1, "getuid": 1})
+
     def test_an_exec_begins_start_up_again(self):
         self.assertEqual(self.calls(START + "10 execve(\"/y\", [], 0x1) = 0\n10 brk(NULL) = 1\n"), {"execve": 2})
 
