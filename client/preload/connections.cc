@@ -12,7 +12,7 @@
 
 namespace notch::preload {
 
-std::uint8_t watches[kMostDescriptors];
+std::uint8_t watches[kFollowedDescriptors];
 
 namespace {
 
@@ -23,7 +23,7 @@ constexpr auto kTaken = static_cast<std::uint8_t>(Watch::kTaken);
 // Tries to get a record, with a pause of some 40 ns between two: longer than a reading takes.
 constexpr int kMostTries = 64;
 
-Connection connections[kMostDescriptors];
+Connection connections[kFollowedDescriptors];
 std::uint8_t owners[kMostDescriptors];  // the generation that counts it as open, 0 if none does
 std::uint8_t generation = 1;            // one more in each child; 0: too deep to be told apart
 HttpRoutes routes;
@@ -65,7 +65,7 @@ void release(unsigned index) noexcept {
 
 // The record, if there is one and nobody has it.
 Connection* take(unsigned index) noexcept {
-  if (index >= kMostDescriptors) return nullptr;
+  if (index >= kFollowedDescriptors) return nullptr;
   Connection& connection = connections[index];
   // [tag: connection] what the last holder wrote is seen.
   for (int tries = 0; !shm::exchange_if(watches[index], kFree, kTaken); ++tries) {
@@ -146,7 +146,7 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   end_connection(fd);  // of whoever had the number, and was closed by a way we do not see
   if (is_active(kNet)) count_open(index);
   const bool follows = is_active(kHttp) && start.role != HttpRole::kUnknown;
-  if (index >= kMostDescriptors || shm::read_alone(watches[index]) != kNone) {
+  if (index >= kFollowedDescriptors || shm::read_alone(watches[index]) != kNone) {
     if (follows) count_unobserved(Unobserved::kDescriptor);
     return;
   }
@@ -175,8 +175,8 @@ void end_connection(int fd) noexcept {
 
 void end_connections(unsigned first, unsigned last) noexcept {
   for (unsigned i = first; i <= last && i < kMostDescriptors; ++i) {
-    if ((shm::read_alone(watches[i]) | shm::read_alone(owners[i])) != 0)
-      end_connection(static_cast<int>(i));
+    const int fd = static_cast<int>(i);
+    if (is_watched(fd) || shm::read_alone(owners[i]) != 0) end_connection(fd);
   }
 }
 

@@ -7,9 +7,10 @@
 // enough, the connection is given up and counted as that.
 //
 // Bounds, and why
-//   kMostDescriptors records of 192 bytes: the same numbers as have a kind. All are zero pages
-//   until used: a process has as many of them in memory as it had connections at once, 21 to a
-//   page.
+//   kFollowedDescriptors records of 192 bytes, 1.5 MiB of zero pages until used: eight times the
+//   usual limit of descriptors, and little of the smallest address space that programs are given.
+//   A connection on a higher number is counted as not followed. A process has as many records in
+//   memory as it had connections at once, 21 to a page.
 //
 // Invariants
 //   N1  Whoever holds the byte has the record alone. [tag: connection]
@@ -48,12 +49,14 @@ static_assert(sizeof(Connection) == 192);
 
 enum class Watch : std::uint8_t { kNone = 0, kFree = 1, kTaken = 2 };
 
-extern std::uint8_t watches[kMostDescriptors];
+inline constexpr unsigned kFollowedDescriptors = 8192;
+
+extern std::uint8_t watches[kFollowedDescriptors];
 
 // Relaxed: as kind_of().
 inline bool is_watched(int fd) noexcept {
   const auto index = static_cast<unsigned>(fd);
-  return index < kMostDescriptors && shm::read_alone(watches[index]) != 0;
+  return index < kFollowedDescriptors && shm::read_alone(watches[index]) != 0;
 }
 
 // For the constructor, before anything is counted.

@@ -223,10 +223,41 @@ class EveryWay(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
 
-    def test_a_vfork_child_that_closes_everything_ends_no_exchange(self):
-        self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
-                   rest=("100000", "spawn"))
-        self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5})
+    def test_new_label_sets_cost_no_system_call_and_past_their_bound_nothing_is_lost(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("the server sets its filter by x86-64's instruction")
+        statuses = range(200, 600)
+        self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
+                                                  for status in statuses], rest=("100000", "caged"))
+        samples = self.page()
+        self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 96)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
+
+    def test_a_child_that_closes_everything_ends_no_exchange(self):
+        for number, conduct in enumerate(("spawn", "fork"), 1):
+            with self.subTest(conduct=conduct):
+                self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
+                           rest=("100000", conduct))
+                self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5 * number})
+
+    def test_two_threads_in_one_connection_count_right_or_say_so(self):
+        batches = [[("/length/2", "GET", "", b"")] * 4] * 2000
+        self.serve("read", "write", lambda port: self.pipeline(port, batches), rest=("35", "duplex"))
+        samples = self.page()
+        finished = self.count(samples, "http_server_response_body_size_bytes_count")
+        given_up = self.count(samples, "libc_http_unobserved_total", reason="contended")
+        unended = self.count(samples, "libc_http_unobserved_total", reason="unended")
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
+        self.assertLessEqual(given_up, 1)
+        if given_up == 0:
+            self.assertEqual((finished, unended), (8000, 0))
+        else:
+            self.assertLess(finished, 8000)
+            self.assertLessEqual(unended, 8)
+        self.assertEqual(self.count(samples, DURATION + "_count"), finished - unended)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
     def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
         port = live_agent.free_port()
