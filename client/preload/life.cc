@@ -14,6 +14,7 @@
 #include "client/preload/modules.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
+#include "client/preload/vfork.h"
 #include "client/process.h"
 #include "shm/memory_order.h"
 
@@ -61,6 +62,7 @@ void define_figures(std::uint32_t modules) noexcept {
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
+      watch_forks();
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
     }

@@ -1,5 +1,6 @@
 #include "client/preload/vfork.h"
 
+#include <pthread.h>
 #include <sys/syscall.h>
 
 #include "client/preload/core.h"
@@ -17,7 +18,15 @@ std::int32_t process_id() noexcept {
   return static_cast<std::int32_t>(notch_raw_system_call(SYS_getpid, 0, 0, 0, 0));
 }
 
+void forget_vfork() noexcept {
+  vforking_process = 0;
+}
+
 }  // namespace
+
+void watch_forks() noexcept {
+  pthread_atfork(nullptr, nullptr, forget_vfork);
+}
 
 bool is_vfork_child_asked() noexcept {
   if (process_id() != vforking_process) return true;

@@ -14,6 +14,9 @@ namespace notch::preload {
 // Of this thread: the process that called vfork, 0 if none did since it was last asked.
 extern __thread std::int32_t vforking_process __attribute__((tls_model("initial-exec")));
 
+// A child made by fork is none made by vfork, though its thread remembers one. For the constructor.
+void watch_forks() noexcept;
+
 // Asks; forgets it if this is the parent.
 bool is_vfork_child_asked() noexcept;
 

@@ -1,8 +1,9 @@
 /* Forks in each way there is; what the child does is the second word.
  * Called by: fork_test.py, as fork_program WAY DEED.
  *
- *   WAY   fork, clone (the bare system call), vfork, spawn
- *   DEED  exec: closes, copies descriptors, runs /bin/true; write: writes 10 bytes to a pipe */
+ *   WAY   fork, clone (the bare system call), vfork, spawn; vfork-fork: a vfork, and then a fork
+ * whose child opens a pipe of its own and writes 3 bytes DEED  exec: closes, copies descriptors,
+ * runs /bin/true; write: writes 10 bytes to a pipe */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <spawn.h>
@@ -42,7 +43,7 @@ int main(int count, char** arguments) {
   } else if (strcmp(way, "clone") == 0) {
     child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
     if (child == 0) do_deed(arguments[2]);
-  } else if (strcmp(way, "vfork") == 0) {
+  } else if (strncmp(way, "vfork", 5) == 0) {
     child = vfork();
     if (child == 0) do_deed(arguments[2]);
   } else if (posix_spawn(&child, command[0], NULL, NULL, command, bare) != 0) {
@@ -50,5 +51,10 @@ int main(int count, char** arguments) {
   }
   int status = 0;
   if (waitpid(child, &status, 0) != child || status != 0) return 5;
+  if (strcmp(way, "vfork-fork") == 0) {
+    child = fork();
+    if (child == 0) _exit(pipe(ends) == 0 && write(ends[1], "abc", 3) == 3 ? 0 : 3);
+    if (waitpid(child, &status, 0) != child || status != 0) return 5;
+  }
   return write(ends[1], "yz", 2) == 2 ? 0 : 6;
 }

@@ -37,6 +37,11 @@ class Forks(preload_test_case.PreloadTestCase):
                 samples = self.folded()
                 self.assertEqual(self.count(samples, "libc_io_bytes_total", operation="write", kind="pipe"), 2 * done)
 
+    def test_a_forked_child_is_no_child_of_an_earlier_vfork(self):
+        self.assertEqual(self.run_program([FORK_PROGRAM, "vfork-fork", "exec"]).returncode, 0)
+        samples = self.folded()
+        self.assertEqual(self.count(samples, "libc_io_bytes_total", operation="write", kind="pipe"), 5)
+
     def test_parent_and_child_count_once_each(self):
         for done, way in enumerate(("fork", "clone", "vfork"), 1):
             with self.subTest(way=way):
