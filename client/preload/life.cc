@@ -11,6 +11,7 @@
 #include "client/preload/core.h"
 #include "client/preload/descriptors.h"
 #include "client/preload/io_figures.h"
+#include "client/preload/malloc_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
@@ -45,19 +46,22 @@ std::uint32_t wanted_modules(const char** unknown) noexcept {
   return modules_of(getenv("NOTCH_PRELOAD"), unknown);
 }
 
-// Those whose counts may be postponed come first.
-void define_figures(std::uint32_t modules) noexcept {
+// Those whose counts may be postponed come first. Gives the modules that can run.
+std::uint32_t define_figures(std::uint32_t modules) noexcept {
+  if ((modules & kMalloc) != 0 && !define_malloc_figures()) modules &= ~(kMalloc | kMallocLive);
+  if ((modules & kMallocLive) != 0 && !define_live_figures()) modules &= ~kMallocLive;
   end_of_postponable();
   if ((modules & kIo) != 0) define_io_figures();
+  return modules;
 }
 
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
   const char* unknown = nullptr;
-  const std::uint32_t modules = wanted_modules(&unknown);
+  std::uint32_t modules = wanted_modules(&unknown);
   if (modules != 0 && begin_core()) {
-    define_figures(modules);
+    modules = define_figures(modules);
     if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
     if (close_definitions()) {
       start_clock();
