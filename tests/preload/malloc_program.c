@@ -9,6 +9,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +28,7 @@
 enum { MALLOC, CALLOC, REALLOC, ALIGNED, WAYS };
 static const char* const kWays[] = {"malloc", "calloc", "realloc", "aligned"};
 static struct { unsigned long calls, bytes, refused; } asked[WAYS];
-static unsigned long frees;
+static atomic_ulong frees;
 static int keeps_errno;
 
 static void check_errno(void) {
@@ -38,8 +39,8 @@ static void* granted(int way, void* block, size_t bytes) {
   CHECK(block != NULL);
   check_errno();
   memset(block, 0x5a, bytes);
-  __atomic_add_fetch(&asked[way].calls, 1, __ATOMIC_RELAXED);
-  __atomic_add_fetch(&asked[way].bytes, bytes, __ATOMIC_RELAXED);
+  asked[way].calls += 1;
+  asked[way].bytes += bytes;
   return block;
 }
 
@@ -52,7 +53,7 @@ static void refused(int way, const void* block) {
 static void give_back(void* block) {
   free(block);
   check_errno();
-  if (block != NULL) __atomic_add_fetch(&frees, 1, __ATOMIC_RELAXED);
+  if (block != NULL) frees += 1;
 }
 
 static void sizes(void) {
