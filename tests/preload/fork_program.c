@@ -33,19 +33,18 @@ static void do_deed(const char* deed) {
   _exit(4);
 }
 
-int main(int count, char** arguments) {
-  if (count != 3 || pipe(ends) != 0) return 2;
-  const char* const way = arguments[1];
+/* Out of main(): vfork may clobber what its caller has in registers. */
+__attribute__((noinline)) static int try_way(const char* way, const char* deed) {
   pid_t child = -1;
   if (strcmp(way, "fork") == 0) {
     child = fork();
-    if (child == 0) do_deed(arguments[2]);
+    if (child == 0) do_deed(deed);
   } else if (strcmp(way, "clone") == 0) {
     child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-    if (child == 0) do_deed(arguments[2]);
+    if (child == 0) do_deed(deed);
   } else if (strncmp(way, "vfork", 5) == 0) {
     child = vfork();
-    if (child == 0) do_deed(arguments[2]);
+    if (child == 0) do_deed(deed);
   } else if (posix_spawn(&child, command[0], NULL, NULL, command, bare) != 0) {
     return 2;
   }
@@ -57,4 +56,9 @@ int main(int count, char** arguments) {
     if (waitpid(child, &status, 0) != child || status != 0) return 5;
   }
   return write(ends[1], "yz", 2) == 2 ? 0 : 6;
+}
+
+int main(int count, char** arguments) {
+  if (count != 3 || pipe(ends) != 0) return 2;
+  return try_way(arguments[1], arguments[2]);
 }
