@@ -128,6 +128,9 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
   declare.counter("notch_agent_folds_total", "Dead segments folded into the ledger.", stats.folds);
   declare.counter("notch_agent_fold_failures_total", "Writes to the ledger that failed.",
                   stats.fold_failures);
+  declare.counter("notch_agent_ledger_broken_frames_total",
+                  "Frames of the ledger left out, wholly or in part, when the agent started.",
+                  stats.broken_frames);
   declare.counter("notch_agent_overflowed_rows_total",
                   "Rows of dead processes folded into their family's overflow row.",
                   stats.overflowed_rows);

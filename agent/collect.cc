@@ -28,6 +28,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   if (options_.tally.per_process) return {};
   const LedgerResult result = ledger_.open(directory_fd, options_.ledger_name, recovered);
   if (!result.ok) return result;
+  stats_.broken_frames = recovered.broken_frames;
   tally_.restore(recovered);
   recovered.families = {};
   recovered.rows = {};

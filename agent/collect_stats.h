@@ -46,6 +46,7 @@ struct CollectStats {
   std::map<std::string, EndCounts> ends;  // by service
   std::uint64_t folds = 0;
   std::uint64_t fold_failures = 0;  // appends to the ledger that failed
+  std::uint64_t broken_frames = 0;  // of the ledger, when it was opened
   std::uint64_t overflowed_rows = 0;
   std::uint64_t retired_rows = 0;
   std::uint64_t not_finite = 0;  // readings left out

@@ -124,6 +124,7 @@ class Daemon {
     }
     if (recovered.discarded_other_boot)
       spdlog::info("the ledger was of another boot: totals start at zero");
+    if (recovered.broken_frames != 0) spdlog::error("{}", recovered.broken_message);
     if (recovered.torn_bytes != 0) {
       spdlog::info("the ledger's last write was cut off ({} bytes): its segments are folded again",
                    recovered.torn_bytes);

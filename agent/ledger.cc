@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kWorthCompactingBytes = 1U << 20;
 constexpr std::size_t kSnapshotChunkBytes = 1U << 20;
+constexpr int kMostBroken = 9;
 constexpr std::size_t kKeptPendingBytes = 1U << 22;
 
 std::string with_error(std::string_view what, int error) {
@@ -117,6 +118,10 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
     recovered.discarded_other_boot = true;
     return set_aside();
   }
+  if (replay.recovered.broken_frames != 0) {
+    recovered = std::move(replay.recovered);
+    return replace_broken(replay, recovered);
+  }
   if (replay.whole_bytes != bytes) {
     NOTCH_INJECTION_POINT("ledger.before_drop_torn");
     if (const int error = file.cut(replay.whole_bytes)) {
@@ -130,6 +135,31 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
   compacted_bytes_ = replay.snapshot_bytes;
   folded_.insert(recovered.folded.begin(), recovered.folded.end());
   remember_definitions(recovered.families, recovered.rows);
+  return {};
+}
+
+// The file stays, whole, under a name that says what it is; what is read from now on is a new one.
+LedgerResult Ledger::replace_broken(const Replay& replay, Recovered& recovered) {
+  const std::string kept = keep_as_broken();
+  if (kept.empty()) return failure(with_error(replay.message + "; it cannot be set aside", errno));
+  recovered.broken_message = "ledger " + file_name_ + ": " +
+                             std::to_string(recovered.broken_frames) +
+                             " frames break a rule, the first: " + replay.message +
+                             "; all others are in force, and the file is kept as " + kept;
+  folded_.insert(recovered.folded.begin(), recovered.folded.end());
+  const LedgerResult result = replace_file(recovered.families, recovered.rows);
+  if (result.ok) remember_definitions(recovered.families, recovered.rows);
+  return result;
+}
+
+// The name the file got beside its own, empty if none (errno says why).
+std::string Ledger::keep_as_broken() const {
+  const std::string first = file_name_ + ".broken";
+  for (int number = 1; number <= kMostBroken; ++number) {
+    const std::string name = number == 1 ? first : first + "-" + std::to_string(number);
+    if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, name.c_str(), 0) == 0) return name;
+    if (errno != EEXIST) return {};
+  }
   return {};
 }
 

@@ -26,6 +26,8 @@
 
 namespace notch::agent {
 
+struct Replay;
+
 struct LedgerResult {
   bool ok = true;
   std::string message;  // names the file and the rule
@@ -40,8 +42,10 @@ class Ledger {
 
   // Opens or creates `file_name` in the directory, recovers what it holds. A file of another owner,
   // a link, a newer version or another magic is an error, and the file is left as it is. One of
-  // another boot is set aside under the name with `.other-boot`. Cost: one pass over the file.
-  // REQUIRES: not open yet; the directory stays open for as long as the ledger.
+  // another boot is set aside under the name with `.other-boot`. One with frames that break a rule
+  // is kept under the name with `.broken` (`.broken-2` and so on if there is one already), and a
+  // new one is written of all that keeps the rules. Cost: one pass over the file. REQUIRES: not
+  // open yet; the directory stays open for as long as the ledger.
   LedgerResult open(int directory_fd, const std::string& file_name, Recovered& recovered);
 
   // Both return the new id. Written with the next append(), not before.
@@ -71,6 +75,8 @@ class Ledger {
   LedgerResult failure(std::string_view what) const;
   LedgerResult recover(OwnedFile file, Recovered& recovered);
   LedgerResult set_aside();
+  LedgerResult replace_broken(const Replay& replay, Recovered& recovered);
+  std::string keep_as_broken() const;
   LedgerResult replace_file(std::span<const Family> families, std::span<const RecoveredRow> rows);
   const char* fold_fault(const Fold& fold) const noexcept;
   void remember_definitions(std::span<const Family> families, std::span<const RecoveredRow> rows);

@@ -3,16 +3,58 @@
 #include <algorithm>
 #include <unordered_set>
 #include <utility>
+#include <vector>
 
 namespace notch::agent {
 
 namespace {
 
+constexpr std::uint32_t kMissing = 0xFFFFFFFF;
+
+// Ids of the file to places in what was recovered: the same, but for definitions left out.
+class IdMap {
+ public:
+  // False if `id` is not the next one. Up to `left_out` definitions may be missing before it.
+  bool define(std::uint32_t id, std::uint64_t left_out, std::size_t place) {
+    if (id < places_.size() || id - places_.size() > left_out) return false;
+    places_.resize(id, kMissing);
+    places_.push_back(static_cast<std::uint32_t>(place));
+    return true;
+  }
+  std::uint32_t operator[](std::uint32_t id) const noexcept {
+    return id < places_.size() ? places_[id] : kMissing;
+  }
+
+ private:
+  std::vector<std::uint32_t> places_;
+};
+
 // What the frames read so far add up to.
 class Replayer {
  public:
-  // The rule the frame breaks, or nullptr.
+  // The rule the frame breaks, or nullptr. What of it keeps the rules has been taken all the same.
   BrokenRule take(const Frame& frame) {
+    const BrokenRule broken = take_kind(frame);
+    if (broken != nullptr) ++result_.broken_frames;
+    return broken;
+  }
+
+  // Once no frame is left.
+  BrokenRule finish_snapshot() {
+    if (!in_snapshot_) return nullptr;
+    ++result_.broken_frames;
+    return "its snapshot is not whole";
+  }
+
+  bool in_snapshot() const noexcept { return in_snapshot_; }
+
+  Recovered finish() && {
+    result_.folded.assign(folded_.begin(), folded_.end());
+    return std::move(result_);
+  }
+
+ private:
+  BrokenRule take_kind(const Frame& frame) {
     switch (frame.kind) {
       case FrameKind::kFamily:
         return take_family(frame.payload);
@@ -25,26 +67,23 @@ class Replayer {
       case FrameKind::kSnapshotEnd:
         return in_snapshot_ ? take_snapshot_end(frame.payload) : "a second end of the snapshot";
       case FrameKind::kFold:
-        return in_snapshot_ ? "a fold within the snapshot" : take_fold(frame.payload);
+        return take_appended(take_fold(frame.payload), "a fold within the snapshot");
       case FrameKind::kRemoved:
-        return in_snapshot_ ? "a removal within the snapshot" : take_removed(frame.payload);
+        return take_appended(take_removed(frame.payload), "a removal within the snapshot");
     }
     return "its kind is unknown";
   }
 
-  bool in_snapshot() const noexcept { return in_snapshot_; }
-
-  Recovered finish() && {
-    result_.folded.assign(folded_.begin(), folded_.end());
-    return std::move(result_);
+  // The snapshot has no end then: it was left out, or never there.
+  BrokenRule take_appended(BrokenRule broken, BrokenRule within_snapshot) {
+    return std::exchange(in_snapshot_, false) ? within_snapshot : broken;
   }
 
- private:
   BrokenRule take_family(std::span<const std::byte> payload) {
     std::uint32_t id = 0;
     Family family;
     if (const BrokenRule broken = decode_family(payload, id, family)) return broken;
-    if (id != result_.families.size()) return "its id is not the next one";
+    if (!families_.define(id, result_.broken_frames, result_.families.size())) return kNotTheNext;
     result_.families.push_back(std::move(family));
     return nullptr;
   }
@@ -52,12 +91,14 @@ class Replayer {
   BrokenRule take_row(std::span<const std::byte> payload) {
     RowDefinition definition;
     if (const BrokenRule broken = decode_row(payload, definition)) return broken;
-    if (definition.row != result_.rows.size()) return "its id is not the next one";
-    if (definition.family >= result_.families.size()) return "its family is not defined";
+    const std::uint32_t family = families_[definition.family];
+    if (family == kMissing) return "its family is not defined";
+    const auto place = static_cast<std::uint32_t>(result_.rows.size());
+    if (!rows_.define(definition.row, result_.broken_frames, place)) return kNotTheNext;
     RecoveredRow row;
-    row.family = definition.family;
+    row.family = family;
     row.labels = definition.labels;
-    row.total = empty_total(result_.families[row.family], definition.row);
+    row.total = empty_total(result_.families[family], place);
     result_.rows.push_back(std::move(row));
     return nullptr;
   }
@@ -65,7 +106,7 @@ class Replayer {
   BrokenRule take_total(std::span<const std::byte> payload) {
     std::uint64_t last_seen = 0;
     if (const BrokenRule broken = decode_total(payload, change_, last_seen)) return broken;
-    if (const BrokenRule broken = check_change()) return broken;
+    if (const BrokenRule broken = find_row()) return broken;
     result_.rows[change_.row].total = change_;
     result_.rows[change_.row].last_seen_unix_s = last_seen;
     return nullptr;
@@ -79,24 +120,27 @@ class Replayer {
 
   BrokenRule take_snapshot_end(std::span<const std::byte> payload) {
     SnapshotCounts counts;
+    in_snapshot_ = false;
     if (const BrokenRule broken = decode_snapshot_end(payload, counts)) return broken;
     const SnapshotCounts read{result_.families.size(), result_.rows.size(), folded_.size()};
-    if (counts != read) return "its counts are not those of the snapshot";
-    in_snapshot_ = false;
-    return nullptr;
+    return counts == read ? nullptr : "its counts are not those of the snapshot";
   }
 
   BrokenRule take_fold(std::span<const std::byte> payload) {
     FoldCursor cursor;
     if (const BrokenRule broken = cursor.begin(payload)) return broken;
     if (const BrokenRule broken = remember_folded(cursor.segment())) return broken;
+    BrokenRule first_broken = nullptr;
     while (cursor.next(change_)) {
-      if (const BrokenRule broken = check_change()) return broken;
+      if (const BrokenRule broken = find_row()) {
+        if (first_broken == nullptr) first_broken = broken;
+        continue;
+      }
       RecoveredRow& row = result_.rows[change_.row];
       add_change(result_.families[row.family], change_, row.total);
       row.last_seen_unix_s = std::max(row.last_seen_unix_s, cursor.now_unix_s());
     }
-    return cursor.broken();
+    return first_broken != nullptr ? first_broken : cursor.broken();
   }
 
   BrokenRule take_removed(std::span<const std::byte> payload) {
@@ -105,22 +149,29 @@ class Replayer {
     return folded_.erase(segment) == 1 ? nullptr : "its segment was not folded";
   }
 
-  BrokenRule check_change() const noexcept {
-    if (change_.row >= result_.rows.size()) return "its row is not defined";
-    return change_fault(result_.families[result_.rows[change_.row].family], change_);
+  // Makes change_.row the row's place.
+  BrokenRule find_row() noexcept {
+    const std::uint32_t place = rows_[change_.row];
+    if (place == kMissing) return "its row is not defined";
+    change_.row = place;
+    return change_fault(result_.families[result_.rows[place].family], change_);
   }
 
   BrokenRule remember_folded(const SegmentIdentity& segment) {
     return folded_.insert(segment).second ? nullptr : "its segment was folded before";
   }
 
+  static constexpr BrokenRule kNotTheNext = "its id is not the next one";
+
   Recovered result_;
   bool in_snapshot_ = true;
+  IdMap families_;
+  IdMap rows_;
   std::unordered_set<SegmentIdentity, SegmentIdentityHash> folded_;  // not yet removed
   RowChange change_;                                                 // its memory serves every row
 };
 
-std::string refusal(std::size_t offset, FrameKind kind, BrokenRule broken) {
+std::string place_and_rule(std::size_t offset, FrameKind kind, BrokenRule broken) {
   return "frame of kind " + std::to_string(static_cast<std::uint32_t>(kind)) + " at byte " +
          std::to_string(offset) + ": " + broken;
 }
@@ -142,16 +193,14 @@ Replay replay_ledger(std::span<const std::byte> file, const BootId& this_boot) {
   std::size_t offset = kLedgerHeaderBytes;
   while (const auto frame = first_frame(file.subspan(offset))) {
     const bool was_snapshot = replayer.in_snapshot();
-    if (const BrokenRule broken = replayer.take(*frame)) {
-      replay.message = refusal(offset, frame->kind, broken);
-      return replay;
+    if (const BrokenRule broken = replayer.take(*frame); broken && replay.message.empty()) {
+      replay.message = place_and_rule(offset, frame->kind, broken);
     }
     offset += frame->bytes;
     if (was_snapshot && !replayer.in_snapshot()) replay.snapshot_bytes = offset;
   }
-  if (replayer.in_snapshot()) {
-    replay.message = "its snapshot is not whole";
-    return replay;
+  if (const BrokenRule broken = replayer.finish_snapshot(); broken && replay.message.empty()) {
+    replay.message = broken;
   }
   replay.outcome = ReplayOutcome::kRead;
   replay.recovered = std::move(replayer).finish();

@@ -4,7 +4,8 @@
 // Invariants
 //   P1  What a killed writer leaves is read: the torn end, from the first frame that is not whole,
 //       is left out and counted. What no crash leaves (a whole frame that breaks a rule, a snapshot
-//       without its end) is refused, so that no count is lost in silence.
+//       without its end) is counted apart, and what of it keeps the rules is taken; so are all
+//       frames behind it. A file whose header is not ours is refused.
 //   P2  Changes are added in file order by add_change() alone (V1).
 //   P3  Memory is proportional to the families, rows and waiting segments, not to the folds.
 #pragma once
@@ -27,7 +28,7 @@ enum class ReplayOutcome : std::uint8_t {
 
 struct Replay {
   ReplayOutcome outcome = ReplayOutcome::kRefused;
-  std::string message;
+  std::string message;  // why it is refused; or the first frame that breaks a rule, and the rule
   Recovered recovered;
   std::uint64_t whole_bytes = 0;     // where the torn end begins
   std::uint64_t snapshot_bytes = 0;  // what the last compaction wrote

@@ -67,6 +67,8 @@ struct Recovered {
   std::vector<RecoveredRow> rows;       // index: row id
   std::vector<SegmentIdentity> folded;  // folded, but not yet known to be removed; in no order
   std::uint64_t torn_bytes = 0;         // dropped from the end
+  std::uint64_t broken_frames = 0;      // whole, but against a rule: left out, or in part
+  std::string broken_message;           // the first of them, and where the whole file is kept
   bool discarded_other_boot =
       false;  // the file was of another boot: its totals start again at zero
 };

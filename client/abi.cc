@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "client/catalogue.h"
+#include "client/counting_mode.h"
 #include "client/exemplar_ring.h"
 #include "client/include/notch/abi.h"
 #include "client/process.h"
@@ -34,10 +35,41 @@ class KeepErrno {
   int saved_;
 };
 
+std::uint64_t& word_at(void* column, std::uint64_t offset) noexcept {
+  return *reinterpret_cast<std::uint64_t*>(static_cast<std::byte*>(column) + offset);
+}
+
+// Column 0 of an attached process, null otherwise. No call, nothing that changes errno.
+void* column_0() noexcept {
+  return shm::observe(notch_v1_hot.columns[NOTCH_SHARED_COLUMN]);  // [tag: column-pointer]
+}
+
+// The cell in column 0, attaching if need be; null if there is none.
 std::uint64_t* shared_word(std::uint64_t offset) noexcept {
+  if (void* const column = column_0(); column != nullptr) [[likely]]
+    return &word_at(column, offset);
   const KeepErrno keep;
   std::byte* const shared = client::shared_column();
-  return shared == nullptr ? nullptr : reinterpret_cast<std::uint64_t*>(shared + offset);
+  return shared == nullptr ? nullptr : &word_at(shared, offset);
+}
+
+// An add that its section gave up: for want of a column, which the next one may then have.
+[[gnu::noinline]] std::uint64_t* word_after_section(std::uint64_t offset) noexcept {
+  const KeepErrno keep;
+  client::leave_section();
+  std::byte* const shared = client::shared_column();
+  if (shared == nullptr) return nullptr;
+  client::adopt_column();
+  return &word_at(shared, offset);
+}
+
+// Where there are no sections every add comes here, and finds its cell in a few instructions.
+std::uint64_t* word_to_add_to(std::uint64_t offset) noexcept {
+  if (!client::counts_by_rseq()) [[likely]] {
+    if (void* const column = column_0(); column != nullptr) [[likely]]
+      return &word_at(column, offset);
+  }
+  return word_after_section(offset);
 }
 
 // Coarse, because under SECCOMP_MODE_STRICT the fine clocks' time stamp counter is forbidden.
@@ -76,21 +108,13 @@ notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t c
 }
 
 void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
-  client::leave_section();
-  std::uint64_t* const word = shared_word(offset);
-  if (word == nullptr) return;
-  const KeepErrno keep;
-  client::adopt_column();
-  shm::add_alone(*word, amount);
+  if (std::uint64_t* const word = word_to_add_to(offset); word != nullptr) [[likely]]
+    shm::add_alone(*word, amount);
 }
 
 void notch_v1_add_float(uint64_t offset, double amount) {
-  client::leave_section();
-  std::uint64_t* const word = shared_word(offset);
-  if (word == nullptr) return;
-  const KeepErrno keep;
-  client::adopt_column();
-  shm::add_float_alone(*word, amount);
+  if (std::uint64_t* const word = word_to_add_to(offset); word != nullptr) [[likely]]
+    shm::add_float_alone(*word, amount);
 }
 
 void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
@@ -142,7 +166,7 @@ void notch_v1_exemplar(uint64_t offset, double value, const notch_exemplar* exem
 int notch_v1_reserve(size_t cells, size_t label_sets, int seal) {
   const KeepErrno keep;
   if (!client::prepare()) return -1;
-  client::attach();
+  client::attach(client::Attach::kAgain);
   const client::RegistryLock lock;
   if (!lock || client::attach_locked() == nullptr) return -1;
   const bool reserved = client::reserve_series(cells, label_sets);
@@ -157,7 +181,7 @@ void notch_v1_health(notch_health* health) {
     health->system_errno = ENOMEM;
     return;
   }
-  client::attach();
+  client::attach(client::Attach::kAgain);
   const client::RegistryLock lock;
   const shm::Segment* const segment = lock ? client::attach_locked() : nullptr;
   health->rseq = client::counts_by_rseq() ? 1 : 0;

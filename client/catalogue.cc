@@ -3,6 +3,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "client/private_memory.h"
 #include "client/process.h"
 #include "client/text_hash.h"
 #include "shm/memory_order.h"
@@ -12,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t kStep = 256 * 1024;  // the private log grows by this
 constexpr std::uint64_t kFirstRecord = 8;    // offset 0 means "none"
-constexpr std::uint32_t kProbes = 16;        // then a string is simply stored once more
+constexpr std::uint64_t kFirstStringSlots = 256;
+constexpr std::uint32_t kProbes = 16;  // then a string is simply stored once more
 
 constexpr std::uint64_t aligned(std::uint64_t bytes) noexcept {
   return (bytes + 7) & ~std::uint64_t{7};
@@ -30,18 +32,50 @@ std::uint64_t Catalogue::string_bytes(std::string_view text) noexcept {
   return aligned(sizeof(shm::StringRecord) + text.size());
 }
 
-bool Catalogue::prepare() noexcept {
-  const std::uint64_t table = kStringSlots * sizeof(std::uint32_t);
-  if (!log_.reserve(kCatalogueBytes) || !strings_.reserve(table) || !strings_.commit(0, table))
-    return false;
-  if (!log_.commit(0, kStep)) return false;
-  log_committed_ = kStep;
+bool Catalogue::prepare(std::byte* memory, std::uint64_t bytes) noexcept {
+  log_.adopt(memory, bytes, false);
+  log_committed_ = kFirstLogBytes;
+  strings_ = make_string_table(kFirstStringSlots);
+  if (strings_ == nullptr) return false;
   // The log starts with a record of no kind a reader knows, which it passes over, so that no record
   // has offset 0.
   const shm::RecordHeader first{static_cast<std::uint32_t>(kFirstRecord), 0, 0};
   std::memcpy(log_.base(), &first, sizeof first);
   shm::publish(published_, kFirstRecord);  // [tag: log-used]
   return true;
+}
+
+Catalogue::StringTable* Catalogue::make_string_table(std::uint64_t slot_count) noexcept {
+  auto* const table = static_cast<StringTable*>(
+      private_memory().take(sizeof(StringTable) + slot_count * sizeof(std::uint32_t)));
+  if (table != nullptr) table->slot_count = slot_count;
+  return table;
+}
+
+// Null if the table has none near: it is simply not found again then.
+std::uint32_t* Catalogue::free_slot(StringTable& table, std::uint64_t hash) const noexcept {
+  for (std::uint32_t probe = 0; probe < kProbes; ++probe) {
+    std::uint32_t& slot = table.slots()[(hash + probe) % table.slot_count];
+    if (slot == 0) return &slot;
+  }
+  return nullptr;
+}
+
+// Four times as large; if there is no memory the old one does.
+void Catalogue::grow_string_table() noexcept {
+  if (sealed() || strings_->slot_count >= kStringSlots) return;
+  StringTable* const grown = make_string_table(strings_->slot_count * 4);
+  if (grown == nullptr) return;
+  for (std::uint64_t i = 0; i < strings_->slot_count; ++i) {
+    const std::uint32_t offset = strings_->slots()[i];
+    if (offset == 0) continue;
+    std::uint32_t* const slot = free_slot(*grown, hash_text(string(offset)));
+    if (slot == nullptr) continue;
+    *slot = offset;
+    ++grown->strings;
+  }
+  shm::publish(strings_,
+               grown);  // a child forked before this has the old one, whole [tag: log-used]
 }
 
 std::uint64_t Catalogue::used() const noexcept {
@@ -58,11 +92,12 @@ bool Catalogue::begin(std::uint64_t bytes) noexcept {
   pending_series_ = static_cast<std::uint32_t>(word >> 32 & 0xfffff);
   pending_families_ = static_cast<std::uint32_t>(word >> 52);
   const std::uint64_t end = pending_used_ + bytes;
-  if (end > kCatalogueBytes) return false;
+  if (end > log_.bytes()) return false;
   if (end > log_committed_) {
-    const std::uint64_t more = (end - log_committed_ + kStep - 1) / kStep * kStep;
-    if (sealed() || log_committed_ + more > kCatalogueBytes || !log_.commit(log_committed_, more))
-      return false;
+    const std::uint64_t steps = (end - log_committed_ + kStep - 1) / kStep * kStep;
+    const std::uint64_t left = log_.bytes() - log_committed_;
+    const std::uint64_t more = steps < left ? steps : left;
+    if (sealed() || !log_.commit(log_committed_, more)) return false;
     log_committed_ += more;
   }
   shm::Segment* const segment = attached_segment();
@@ -84,11 +119,10 @@ std::byte* Catalogue::append(std::uint64_t bytes, shm::RecordKind kind) noexcept
 
 std::uint32_t Catalogue::add_string(std::string_view text) noexcept {
   if (text.empty()) return 0;
-  auto* const slots = reinterpret_cast<std::uint32_t*>(strings_.base());
   const std::uint64_t hash = hash_text(text);
   std::uint32_t* free_slot = nullptr;
   for (std::uint32_t probe = 0; probe < kProbes; ++probe) {
-    std::uint32_t& slot = slots[(hash + probe) % kStringSlots];
+    std::uint32_t& slot = strings_->slots()[(hash + probe) % strings_->slot_count];
     if (slot == 0) {
       free_slot = &slot;
       break;
@@ -154,6 +188,9 @@ void Catalogue::commit() noexcept {
   for (std::uint32_t i = 0; i < pending_string_count_; ++i) {
     *pending_strings_[i].slot = pending_strings_[i].offset;
   }
+  strings_->strings += pending_string_count_;
+  pending_string_count_ = 0;
+  if (strings_->strings * 2 > strings_->slot_count) grow_string_table();
   shm::Segment* const segment = attached_segment();
   if (segment == nullptr) return;
   std::byte* const there = segment->memory.base() + segment->catalogue_offset;

@@ -22,10 +22,13 @@
 
 namespace notch::client {
 
+inline constexpr std::uint64_t kFirstLogBytes = 64 * 1024;
+
 class Catalogue {
  public:
-  // Takes address space. False if there is none.
-  bool prepare() noexcept;
+  // Starts an empty log in `bytes` of address space, of which the first kFirstLogBytes are usable.
+  // False if there is no memory for the table of strings.
+  bool prepare(std::byte* memory, std::uint64_t bytes) noexcept;
 
   // --- under the registry's lock; an append is begin(), any of add_*(), then commit() ---
 
@@ -74,10 +77,20 @@ class Catalogue {
   static std::uint64_t string_bytes(std::string_view text) noexcept;
 
  private:
+  // Open-addressing, of offsets into log_; followed by its slots.
+  struct StringTable {
+    std::uint64_t slot_count;
+    std::uint64_t strings;
+    std::uint32_t* slots() noexcept { return reinterpret_cast<std::uint32_t*>(this + 1); }
+  };
+
   std::byte* append(std::uint64_t bytes, shm::RecordKind kind) noexcept;
+  static StringTable* make_string_table(std::uint64_t slot_count) noexcept;
+  void grow_string_table() noexcept;
+  std::uint32_t* free_slot(StringTable& table, std::uint64_t hash) const noexcept;
 
   shm::Reservation log_;
-  shm::Reservation strings_;  // open-addressing table of offsets into log_
+  StringTable* strings_ = nullptr;
 
   // Under the lock.
   std::uint64_t log_committed_ = 0;

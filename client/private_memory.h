@@ -1,18 +1,22 @@
 // Memory that lasts as long as the process and is never given back: tables that handles point to.
-// Called by: registry, series_index, under the lock.
+// Called by: registry, series_index, catalogue, under the lock; process makes the first block.
+//
+// Invariants
+//   R1  The first block is part of the process's one mapping and is usable whole; what it cannot
+//       hold comes from blocks of their own, made when they are needed.
+//   R2  A block a forked child finds half filled is simply lost to it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "shm/reservation.h"
-
 namespace notch::client {
 
-// A bump allocator on a reservation. A block a forked child finds half filled is simply lost to it.
+// A bump allocator.
 class PrivateMemory {
  public:
-  bool prepare(std::uint64_t bytes) noexcept;
+  // Starts over with the first block, which is zeroed memory.
+  void start(std::byte* base, std::uint64_t bytes) noexcept;
 
   // Zeroed, aligned to 8; null if there is none left, or none without a system call after seal().
   void* take(std::uint64_t bytes) noexcept;
@@ -21,9 +25,20 @@ class PrivateMemory {
   bool ready(std::uint64_t bytes) noexcept;
 
  private:
-  shm::Reservation memory_;
-  std::uint64_t used_ = 0;
-  std::uint64_t committed_ = 0;
+  // Stands at the start of its memory.
+  struct Block {
+    std::uint64_t bytes;
+    std::uint64_t used;
+    std::uint64_t committed;
+  };
+
+  bool commit(Block& block, std::uint64_t end) noexcept;
+  Block* make_block(std::uint64_t bytes) noexcept;
+
+  Block* current_ = nullptr;
+  std::uint64_t total_bytes_ = 0;
 };
+
+PrivateMemory& private_memory() noexcept;
 
 }  // namespace notch::client

@@ -5,102 +5,47 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/catalogue.h"
+#include "client/counting_mode.h"
 #include "client/include/notch/abi.h"
+#include "client/late_attach.h"
+#include "client/private_memory.h"
 #include "client/registry.h"
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "shm/memory_order.h"
 
-#ifndef AT_RSEQ_FEATURE_SIZE
-#define AT_RSEQ_FEATURE_SIZE 27
-#endif
-
-// glibc 2.35 and later; absent elsewhere, and then there is no rseq to use.
-extern "C" {
-extern const ptrdiff_t __rseq_offset __attribute__((weak));
-extern const unsigned int __rseq_size __attribute__((weak));
-}
-
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kCommittedCells = 1024;
-constexpr std::uint64_t kCommittedCatalogueBytes = 32 * 1024;
+constexpr std::uint64_t kCommittedCells = 512;
+constexpr std::uint64_t kCommittedCatalogueBytes = 4 * 1024;
 
 // How far the process is closed to system calls of ours.
 constexpr std::uint32_t kNoGrowth = 1;
 constexpr std::uint32_t kNoCalls = 2;
 
-// Offsets in struct rseq, as in cell.h.
-constexpr std::size_t kCpuIdOffset = 4;
-constexpr std::size_t kSectionOffset = 8;
-constexpr std::size_t kMmCidOffset = 24;
-constexpr unsigned long kMmCidEnd = 28;
-
-// What stands in for the thread's struct rseq where there is none; the columns are null then.
-thread_local char no_rseq[32] __attribute__((aligned(32), tls_model("initial-exec")));
-
-void* no_columns[NOTCH_SHARED_COLUMN + 1];
-
 // Kept across a fork; written before the first definition returns, but for what says otherwise.
 struct State {
-  Wiped* wiped = nullptr;
+  // Under the lock.
   Settings settings{};  // read when the first segment is made
   bool settings_read = false;
-  shm::CountingMode mode = shm::CountingMode::kAtomic;
-  std::uint32_t columns = 1;
-  std::uint32_t prepared = 0;   // 0: not tried, 1: in hand, 2: done, 3: no memory
-  std::uint32_t sealed = 0;     // kOpen, kNoGrowth, kNoCalls: only rises
-  shm::Segment segment{};       // under the lock
-  bool births_wait = false;     // under the lock: a thread is forking
-  sigset_t mask_before_fork{};  // that thread's
+  bool tables_ready = false;
+  bool births_wait = false;  // a thread is forking
+  RetryClock retries;
+  shm::Segment segments[2];          // the second, for a process that counted in private memory
+  shm::Segment* current = segments;  // that Wiped::segment points to, or a parent's did
+
+  std::uint32_t sealed = 0;     // 0, kNoGrowth, kNoCalls: only rises
+  sigset_t mask_before_fork{};  // of the thread that is forking
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
-
-std::uintptr_t thread_pointer() noexcept {
-  std::uintptr_t pointer = 0;
-#if defined(__x86_64__)
-  asm("movq %%fs:0, %0" : "=r"(pointer));
-#else
-  pointer = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
-#endif
-  return pointer;
-}
-
-char* thread_rseq() noexcept {
-  return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
-}
-
-// The running thread's concurrency id, or -1 if the kernel keeps none for it.
-std::int32_t concurrency_id() noexcept {
-  const char* const rseq = thread_rseq();
-  std::int32_t cpu_id = 0;
-  std::int32_t mm_cid = 0;
-  memcpy(&cpu_id, rseq + kCpuIdOffset, sizeof cpu_id);
-  memcpy(&mm_cid, rseq + kMmCidOffset, sizeof mm_cid);
-  return cpu_id < 0 ? -1 : mm_cid;
-}
-
-shm::CountingMode find_counting_mode() noexcept {
-#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
-  const bool registered = &__rseq_size != nullptr && __rseq_size != 0;
-  if (registered && getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidEnd) {
-    notch_v1_hot.rseq_offset = __rseq_offset;
-    return shm::CountingMode::kRseq;
-  }
-#endif
-  notch_v1_hot.rseq_offset =
-      static_cast<ptrdiff_t>(reinterpret_cast<std::uintptr_t>(no_rseq) - thread_pointer());
-  return shm::CountingMode::kAtomic;
-}
 
 bool may_not_attach() noexcept {
   return shm::read_alone(state.sealed) == kNoCalls;
@@ -111,36 +56,23 @@ bool may_not_attach() noexcept {
 // and would keep the parent's lock with it. The number alone is not believed: the kernel copies the
 // descriptors before the memory, and what it names may be gone by then. Until its inode was noted,
 // the file is known by its device and its mode.
-void close_inherited_birth() noexcept {
-  const int fd = state.segment.birth_fd;
-  state.segment.birth_fd = -1;
+void close_inherited_birth(shm::Segment& segment) noexcept {
+  const int fd = segment.birth_fd;
+  segment.birth_fd = -1;
   struct stat file {};
-  if (fd < 0 || fstat(fd, &file) != 0 || file.st_dev != state.segment.device) return;
-  const bool is_ours = state.segment.inode != 0
-                           ? file.st_ino == state.segment.inode
-                           : S_ISREG(file.st_mode) && (file.st_mode & 07137) == 0;
+  if (fd < 0 || fstat(fd, &file) != 0 || file.st_dev != segment.device) return;
+  const bool is_ours = segment.inode != 0 ? file.st_ino == segment.inode
+                                          : S_ISREG(file.st_mode) && (file.st_mode & 07137) == 0;
   if (is_ours) ::close(fd);
-}
-
-bool take_registry_lock(RegistryLock::Wait wait) noexcept {
-  std::uint64_t& word = state.wiped->lock;
-  const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(word, self); ++spins) {  // [tag: registry-lock]
-    if (wait == RegistryLock::Wait::kNot || shm::read_alone(word) == self) return false;
-    if (spins < 4096) {
-      shm::pause();
-    } else if (!sealed()) {
-      sched_yield();
-    }
-  }
-  return true;
 }
 
 // A child must not be forked while another thread makes the segment: it would inherit the
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
 // wait too, as in attach().
 void before_fork() noexcept {
-  if (shm::observe(state.wiped->attached) != 0 || may_not_attach()) return;  // [tag: attached]
+  if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
+  const shm::Segment* const segment = attached_segment();
+  if (segment != nullptr && segment->attached) return;
   sigset_t all;
   sigset_t before;
   sigfillset(&all);
@@ -155,12 +87,12 @@ void before_fork() noexcept {
 
 // On both sides of the fork. The child's lock is wiped, and so is free.
 void end_wait_of_births() noexcept {
-  if (!state.births_wait) return;
-  const std::uint64_t holder = shm::read_alone(state.wiped->lock);
+  if (wiped() == nullptr || !state.births_wait) return;
+  const std::uint64_t holder = shm::read_alone(wiped()->lock);
   if (holder != 0 && holder != thread_pointer()) return;  // another thread is forking
   state.births_wait = false;
   const sigset_t mask = state.mask_before_fork;
-  if (holder != 0) shm::publish(state.wiped->lock, std::uint64_t{0});  // [tag: registry-lock]
+  if (holder != 0) release_registry_lock();
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
@@ -171,78 +103,70 @@ void after_fork_in_child() noexcept {
   const NoCancellation whole;
   const int saved_errno = errno;
   end_wait_of_births();
-  if (!may_not_attach() && state.segment.attached && state.segment.memory.base() != nullptr) {
-    mmap(state.segment.memory.base(), state.segment.memory.bytes(), PROT_READ | PROT_WRITE,
+  const shm::Segment& parents = *state.current;
+  if (!may_not_attach() && parents.attached && parents.memory.base() != nullptr) {
+    mmap(parents.memory.base(), parents.memory.bytes(), PROT_READ | PROT_WRITE,
          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   }
   errno = saved_errno;
 }
 
-bool prepare_once() noexcept {
-  // First, as it cannot fail: until then an add would write its rseq_cs at offset 0 from the thread
-  // pointer, where libc keeps the thread's table of TLS blocks.
-  state.mode = find_counting_mode();
-  const std::uint64_t bytes = shm::round_to_page(sizeof(Wiped));
-  void* const wiped =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (wiped == MAP_FAILED) return false;
-  if (madvise(wiped, bytes, MADV_WIPEONFORK) != 0 || !catalogue().prepare() ||
-      !prepare_registry() || !prepare_series_index()) {
-    munmap(wiped, bytes);
-    return false;
-  }
-  state.wiped = static_cast<Wiped*>(wiped);
-  const long processors = sysconf(_SC_NPROCESSORS_CONF);
-  const std::uint32_t most = shm::kMaxColumns - 1;
-  const std::uint32_t wanted = processors < 1 ? 1 : static_cast<std::uint32_t>(processors);
-  state.columns = state.mode == shm::CountingMode::kRseq ? 1 + (wanted < most ? wanted : most) : 1;
-  pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
-  notch_v1_hot.columns = state.wiped->columns;
-  return true;
+// The tables behind the private memory, once. A child forked amid this does it again.
+bool prepare_tables_locked() noexcept {
+  if (state.tables_ready) return true;
+  const PrivateParts parts = private_parts();
+  private_memory().start(parts.tables, parts.tables_bytes);
+  state.tables_ready = catalogue().prepare(parts.log, parts.log_bytes) && prepare_registry() &&
+                       prepare_series_index();
+  return state.tables_ready;
 }
 
 shm::SegmentPlan plan() noexcept {
   shm::SegmentPlan plan;
   plan.directory = state.settings.directory;
   plan.service = state.settings.service;
-  plan.mode = state.mode;
-  plan.columns = state.columns;
+  plan.mode = counting_mode;
+  plan.columns = wanted_columns();
   plan.cells = kCells;
-  plan.catalogue_bytes = kCatalogueBytes;
   const std::uint64_t cells = catalogue().next_cell();
   const std::uint64_t bytes = catalogue().used();
   plan.committed_cells = cells > kCommittedCells ? cells : kCommittedCells;
   plan.committed_catalogue_bytes =
       bytes > kCommittedCatalogueBytes ? bytes : kCommittedCatalogueBytes;
+  // A child may be under a limit that its parent, which made the log, was not.
+  const std::uint64_t spare = spare_address_space();
+  const std::uint64_t log_bytes = private_parts().log_bytes;
+  plan.catalogue_bytes = spare < log_bytes ? spare : log_bytes;
+  if (plan.catalogue_bytes < plan.committed_catalogue_bytes * 2)
+    plan.catalogue_bytes = plan.committed_catalogue_bytes * 2;
+  if (plan.catalogue_bytes < kFirstLogBytes) plan.catalogue_bytes = kFirstLogBytes;
+  while (plan.cells > plan.committed_cells * 2 && plan.cells > kCommittedCells * 2 &&
+         plan.cells * shm::kCellBytes * plan.columns > spare) {
+    plan.cells /= 2;
+  }
   return plan;
 }
 
-void make_segment() noexcept {
-  close_inherited_birth();
-  state.births_wait = false;
-  read_settings_locked();
-  const bool disabled = state.settings.directory[0] == '\0';
-  if (!disabled && shm::create_segment(plan(), state.segment)) {
-    debug_line("notch: segment ", state.segment.path);
-    if (state.segment.on_disk) {
+// A segment that the agent can read. False, and said why, if there can be none.
+bool make_segment(shm::Segment& segment) noexcept {
+  if (shm::create_segment(plan(), segment)) {
+    debug_line("notch: segment ", segment.path);
+    if (segment.on_disk) {
       debug_line("notch: warning: ", state.settings.directory,
                  " is not on tmpfs: a store may block while the disk is written");
     }
-    return;
+    return true;
   }
-  if (disabled) state.segment.system_errno = state.settings.system_errno;
-  if (!disabled) {
-    const char* const reason = strerrordesc_np(state.segment.system_errno);  // takes no lock
-    debug_line("notch: no segment in ", state.settings.directory,
-               ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
-  }
-  shm::create_private_segment(plan(), state.segment);
+  const char* const reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  debug_line("notch: no segment in ", state.settings.directory,
+             ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
+  return false;
 }
 
 void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= NOTCH_SHARED_COLUMN) return;
   const auto index = static_cast<std::uint32_t>(id) + 1;
-  void*& entry = state.wiped->columns[id];
+  void*& entry = wiped()->columns[id];
   if (shm::read_alone(entry) != nullptr || !shm::commit_column(segment, index)) return;
   // Release: the column's memory is there before anyone adds to it. The acquire is the address
   // dependency of the section in cell.h, which loads the pointer and then uses it.
@@ -251,85 +175,136 @@ void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
 }
 
 void commit_running_column(shm::Segment& segment) noexcept {
-  if (state.mode == shm::CountingMode::kRseq) commit_column_of(concurrency_id(), segment);
+  if (counts_by_rseq()) commit_column_of(concurrency_id(), segment);
+}
+
+// From here on adds find their columns.
+void publish_columns(shm::Segment& segment) noexcept {
+  Wiped& own = *wiped();
+  shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
+  shm::publish(own.segment, &segment);              // [tag: attached]
+  commit_running_column(segment);
+  // [tag: column-pointer] As commit_column_of().
+  shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
+}
+
+// The first try of this process, or of this forked child.
+shm::Segment* attach_first() noexcept {
+  state.births_wait = false;
+  read_settings_locked();
+  if (!prepare_tables_locked()) return nullptr;
+  shm::Segment& segment = state.segments[0];
+  for (shm::Segment& parents : state.segments) close_inherited_birth(parents);
+  if (state.settings.disabled) {
+    segment = shm::Segment{};
+    segment.system_errno = state.settings.system_errno;
+  } else if (!make_segment(segment)) {
+    state.retries.failed();
+  }
+  if (!segment.attached && !shm::create_private_segment(plan(), segment)) {
+    shm::publish(wiped()->failed, std::uint32_t{1});  // [tag: attached]
+    return nullptr;
+  }
+  state.current = &segment;
+  catalogue().copy_to(segment);
+  for (std::size_t i = 0; i < shm::kDropReasons; ++i) {
+    shm::add_alone(segment.header().drops[i], shm::take_all(wiped()->early_drops[i]));
+  }
+  publish_columns(segment);
+  return &segment;
+}
+
+// From here on adds wait for the lock.
+void take_columns(const shm::Segment& old, void** columns) noexcept {
+  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
+    columns[id] = wiped()->columns[id];
+    // Relaxed is enough: what is read on the strength of a null is the lock.
+    shm::write_alone(wiped()->columns[id], static_cast<void*>(nullptr));
+  }
+  shm::write_alone(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
+}
+
+void give_columns_back(const shm::Segment& old, void* const* columns) noexcept {
+  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id)
+    shm::publish(wiped()->columns[id], columns[id]);  // [tag: column-pointer]
+  // [tag: column-pointer]
+  shm::publish(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(old.column(0)));
+}
+
+// Of a process that counts in private memory. Without luck all is as it was.
+void attach_late(shm::Segment& old) noexcept {
+  shm::Segment& segment = state.segments[&old == state.segments ? 1 : 0];
+  choose_directory(state.settings);
+  if (!make_segment(segment)) {
+    old.system_errno = segment.system_errno;
+    return state.retries.failed();
+  }
+  void* columns[shm::kMaxColumns - 1];
+  take_columns(old, columns);
+  end_sections();
+  if (!copy_counts(old, segment, catalogue().next_cell())) {
+    shm::discard_segment(segment);
+    give_columns_back(old, columns);
+    return state.retries.failed();
+  }
+  catalogue().copy_to(segment);
+  state.current = &segment;
+  publish_columns(segment);
+}
+
+// Whether a process that counts in private memory should try again.
+bool is_retry_due(const shm::Segment& segment) noexcept {
+  return !segment.attached && !state.settings.disabled && !sealed() && state.retries.is_due();
 }
 
 }  // namespace
 
-NoCancellation::NoCancellation() noexcept {
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
-}
-
-NoCancellation::~NoCancellation() {
-  pthread_setcancelstate(before_, nullptr);
-}
-
-RegistryLock::RegistryLock(Wait wait) noexcept : held_(take_registry_lock(wait)) {}
-
-RegistryLock::~RegistryLock() {
-  if (held_) shm::publish(state.wiped->lock, std::uint64_t{0});  // [tag: registry-lock]
-}
-
-bool prepare() noexcept {
-  for (;;) {
-    const std::uint32_t phase = shm::observe(state.prepared);  // [tag: prepared]
-    if (phase >= 2) return phase == 2;
-    // [tag: prepared]
-    if (shm::exchange_if(state.prepared, std::uint32_t{0}, std::uint32_t{1})) break;
-    sched_yield();
-  }
-  const int saved_errno = errno;
-  const bool done = prepare_once();
-  errno = saved_errno;
-  shm::publish(state.prepared, std::uint32_t{done ? 2U : 3U});  // [tag: prepared]
-  return done;
-}
-
 shm::Segment* attached_segment() noexcept {
-  if (shm::observe(state.prepared) != 2) return nullptr;         // [tag: prepared]
-  if (shm::observe(state.wiped->attached) != 1) return nullptr;  // [tag: attached]
-  return &state.segment;
+  const Wiped* const own = wiped();
+  return own == nullptr ? nullptr : shm::observe(own->segment);  // [tag: attached]
 }
 
 shm::Segment* attach_locked() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) return segment;
-  if (may_not_attach() || shm::read_alone(state.wiped->attached) != 0) return nullptr;
-  make_segment();
-  shm::Segment& segment = state.segment;
-  if (segment.memory.base() == nullptr) {
-    shm::publish(state.wiped->attached, std::uint32_t{2});  // [tag: attached]
-    return nullptr;
-  }
-  catalogue().copy_to(segment);
-  for (std::size_t i = 0; i < shm::kDropReasons; ++i) {
-    shm::add_alone(segment.header().drops[i], shm::take_all(state.wiped->early_drops[i]));
-  }
-  commit_running_column(segment);
-  // [tag: column-pointer] As commit_running_column().
-  shm::publish(state.wiped->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
-  shm::publish(state.wiped->attached, std::uint32_t{1});  // [tag: attached]
-  return &segment;
+  return may_not_attach() || shm::read_alone(wiped()->failed) != 0 ? nullptr : attach_first();
 }
 
-void attach() noexcept {
-  if (shm::observe(state.wiped->attached) == 0) attach_with_columns(0);  // [tag: attached]
+void attach(Attach attempt) noexcept {
+  Wiped& own = *wiped();
+  // [tag: column-pointer]
+  const bool has_column = shm::observe(own.columns[NOTCH_SHARED_COLUMN]) != nullptr;
+  const bool has_failed = shm::observe(own.failed) != 0;  // [tag: attached]
+  if (attempt == Attach::kFirst && (has_column || has_failed)) return;
+  if (may_not_attach()) return;
+  if (has_column && !is_retry_due(*attached_segment())) return;
+  const NoSignals whole;
+  const RegistryLock lock;
+  if (!lock) return;
+  if (attempt == Attach::kAgain) shm::write_alone(own.failed, std::uint32_t{0});
+  shm::Segment* const segment = attach_locked();
+  if (attempt == Attach::kAgain && segment != nullptr && is_retry_due(*segment))
+    attach_late(*segment);
 }
 
 void attach_with_columns(std::uint32_t ids) noexcept {
-  const std::uint32_t attached = shm::observe(state.wiped->attached);  // [tag: attached]
-  if (attached == 2 || (attached == 0 && may_not_attach())) return;
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  {
-    const RegistryLock lock;
-    shm::Segment* const segment = lock ? attach_locked() : nullptr;
-    for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < state.columns; ++id) {
-      commit_column_of(static_cast<std::int32_t>(id), *segment);
-    }
+  if (attached_segment() == nullptr && (may_not_attach() || shm::read_alone(wiped()->failed) != 0))
+    return;
+  const NoSignals whole;
+  const RegistryLock lock;
+  shm::Segment* const segment = lock ? attach_locked() : nullptr;
+  for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < segment->column_capacity;
+       ++id) {
+    commit_column_of(static_cast<std::int32_t>(id), *segment);
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+std::byte* shared_column() noexcept {
+  if (wiped() == nullptr && (is_without_memory() || !prepare())) return nullptr;
+  void*& entry = wiped()->columns[NOTCH_SHARED_COLUMN];
+  if (void* const shared = shm::observe(entry); shared != nullptr)  // [tag: column-pointer]
+    return static_cast<std::byte*>(shared);
+  attach();
+  return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
 }
 
 void read_settings_locked() noexcept {
@@ -337,44 +312,34 @@ void read_settings_locked() noexcept {
   state.settings_read = true;
 }
 
-std::byte* shared_column() noexcept {
-  if (shm::observe(state.prepared) != 2) return nullptr;  // [tag: prepared]
-  void*& entry = state.wiped->columns[NOTCH_SHARED_COLUMN];
-  if (void* const shared = shm::observe(entry); shared != nullptr)  // [tag: column-pointer]
-    return static_cast<std::byte*>(shared);
-  attach();
-  return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
-}
-
 void adopt_column() noexcept {
-  if (state.mode != shm::CountingMode::kRseq || sealed()) return;
+  if (!counts_by_rseq() || sealed()) return;
+  shm::Segment* const segment = attached_segment();
+  if (segment == nullptr) return;
   const std::int32_t id = concurrency_id();
-  if (id < 0 || id >= static_cast<std::int32_t>(state.columns) - 1) return;
-  if (shm::read_alone(state.wiped->columns[id]) != nullptr) return;
+  if (id < 0 || id >= static_cast<std::int32_t>(segment->column_capacity) - 1) return;
+  if (shm::read_alone(wiped()->columns[id]) != nullptr) return;
   const RegistryLock lock(RegistryLock::Wait::kNot);
   if (!lock || sealed()) return;
-  if (shm::Segment* const segment = attached_segment(); segment != nullptr)
-    commit_running_column(*segment);
+  if (shm::Segment* const now = attached_segment(); now != nullptr) commit_running_column(*now);
 }
 
-void leave_section() noexcept {
-  // Relaxed: only the kernel reads it, when it has stopped this thread.
-  shm::write_alone(*reinterpret_cast<std::uint64_t*>(thread_rseq() + kSectionOffset),
-                   std::uint64_t{0});
+std::uint64_t park_observation(const ParkedBucket& bucket) noexcept {
+  return attached_segment() == nullptr ? 0 : park(wiped()->parked, bucket);
 }
 
 void drop(shm::DropReason reason, std::uint64_t count) noexcept {
   const auto index = static_cast<std::size_t>(reason);
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) {
     shm::add_alone(segment->header().drops[index], count);
-  } else if (shm::observe(state.prepared) == 2) {  // [tag: prepared]
-    shm::add_alone(state.wiped->early_drops[index], count);
+  } else if (!is_without_memory() && prepare()) {
+    shm::add_alone(wiped()->early_drops[index], count);
   }
 }
 
 std::uint64_t dropped() noexcept {
   std::uint64_t total = 0;
-  for (const std::uint64_t& early : state.wiped->early_drops) total += shm::read_alone(early);
+  for (const std::uint64_t& early : wiped()->early_drops) total += shm::read_alone(early);
   if (shm::Segment* const segment = attached_segment(); segment != nullptr) {
     for (const std::uint64_t& reason : segment->header().drops) total += shm::read_alone(reason);
   }
@@ -402,22 +367,23 @@ void close_growth() noexcept {
 void seal() noexcept {
   shm::write_alone(state.sealed, kNoCalls);
 }
-Postponed& postponed() noexcept {
-  return state.wiped->postponed;
+
+void begin() noexcept {
+  find_counting_mode();
+  pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
 }
-bool is_prepared() noexcept {
-  return shm::observe(state.prepared) == 2;  // [tag: prepared]
-}
+
 void end() noexcept {
   if (shm::Segment* const segment = attached_segment(); segment != nullptr)
     shm::close_segment(*segment);
 }
-bool counts_by_rseq() noexcept {
-  return state.mode == shm::CountingMode::kRseq;
+
+bool debugging() noexcept {
+  return state.settings.debug && !sealed();
 }
 
 void debug_line(const char* a, const char* b, const char* c, const char* d) noexcept {
-  if (!state.settings.debug || sealed()) return;
+  if (!debugging()) return;
   char line[1024];
   std::size_t length = 0;
   for (const char* part : {a, b, c, d, "\n"}) {
@@ -432,7 +398,7 @@ void debug_line(const char* a, const char* b, const char* c, const char* d) noex
 namespace {
 
 [[gnu::constructor(101)]] void at_load() {
-  prepare();
+  begin();
 }
 
 [[gnu::destructor(101)]] void at_exit() {
@@ -443,5 +409,3 @@ namespace {
 #endif
 
 }  // namespace notch::client
-
-notch_hot notch_v1_hot = {notch::client::no_columns, 0};

@@ -8,6 +8,7 @@
 #include "client/bucket_tables.h"
 #include "client/catalogue.h"
 #include "client/name_rules.h"
+#include "client/private_memory.h"
 #include "client/process.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
@@ -15,16 +16,19 @@
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kPrivateBytes = 64U << 20;
+constexpr std::uint32_t kBlockFamilies = 64;
 constexpr std::size_t kDefaultSeriesLimit = 2000;
 
 struct Registry {
-  PrivateMemory memory;
-  FamilyShape* families = nullptr;
-  std::uint32_t count = 0;  // [tag: family-count]
+  FamilyShape* blocks[kMostFamilies / kBlockFamilies + 1] = {};  // made as they are needed
+  std::uint32_t count = 0;                                       // [tag: family-count]
 };
 
 constinit Registry registry;
+
+FamilyShape& family_at(std::uint32_t index) noexcept {
+  return registry.blocks[index / kBlockFamilies][index % kBlockFamilies];
+}
 
 shm::FamilyRecord record_of(const FamilyShape& family) noexcept {
   shm::FamilyRecord record;
@@ -68,12 +72,21 @@ const char* difference(const FamilyShape& family, const notch_definition& defini
   return nullptr;
 }
 
-FamilyShape* find_by_name(std::string_view name) noexcept {
+// Its id, or 0.
+std::uint32_t find_by_name(std::string_view name) noexcept {
   for (std::uint32_t i = 0; i < registry.count; ++i) {
-    if (catalogue().string(record_of(registry.families[i]).name) == name)
-      return &registry.families[i];
+    if (family_name(family_at(i)) == name) return i + 1;
   }
-  return nullptr;
+  return 0;
+}
+
+// Memory for one family more.
+bool make_room() noexcept {
+  FamilyShape*& block = registry.blocks[registry.count / kBlockFamilies];
+  if (block == nullptr) {
+    block = static_cast<FamilyShape*>(private_memory().take(kBlockFamilies * sizeof(FamilyShape)));
+  }
+  return block != nullptr;
 }
 
 std::uint32_t cell_count(const notch_definition& definition) noexcept {
@@ -124,17 +137,17 @@ void write_record(const notch_definition& definition, FamilyShape& family) noexc
 
 // A definition that passed the rules, and is not there yet. REQUIRES: the lock is held, attached.
 std::uint32_t add_family(const notch_definition& definition, notch_error& error) noexcept {
-  FamilyShape& family = registry.families[registry.count];
-  family = FamilyShape{};
-  if (definition.type == NOTCH_HISTOGRAM) {
-    family.buckets =
-        make_bucket_table({definition.bounds, definition.bound_count}, registry.memory);
-  }
-  const bool no_table = definition.type == NOTCH_HISTOGRAM && family.buckets == nullptr;
-  if (no_table || !catalogue().begin(record_bytes(definition))) {
+  const BucketTable* buckets = nullptr;
+  if (definition.type == NOTCH_HISTOGRAM)
+    buckets = make_bucket_table({definition.bounds, definition.bound_count}, private_memory());
+  const bool no_table = definition.type == NOTCH_HISTOGRAM && buckets == nullptr;
+  if (no_table || !make_room() || !catalogue().begin(record_bytes(definition))) {
     refuse(error, NOTCH_NO_SPACE, definition.name, "no room in the segment for another definition");
     return 0;
   }
+  FamilyShape& family = family_at(registry.count);
+  family = FamilyShape{};
+  family.buckets = buckets;
   family.type = definition.type;
   family.number = definition.number;
   family.gauge_mode = definition.gauge_mode;
@@ -152,24 +165,22 @@ std::uint32_t add_family(const notch_definition& definition, notch_error& error)
 
 }  // namespace
 
-PrivateMemory& private_memory() noexcept {
-  return registry.memory;
+bool prepare_registry() noexcept {
+  for (FamilyShape*& block : registry.blocks) block = nullptr;
+  return make_room();
 }
 
-bool prepare_registry() noexcept {
-  if (!registry.memory.prepare(kPrivateBytes)) return false;
-  registry.families =
-      static_cast<FamilyShape*>(registry.memory.take(kMostFamilies * sizeof(FamilyShape)));
-  return registry.families != nullptr;
+std::string_view family_name(const FamilyShape& family) noexcept {
+  return catalogue().string(record_of(family).name);
 }
 
 FamilyShape* find_family(std::uint32_t family) noexcept {
   if (family == 0 || family > shm::observe(registry.count)) return nullptr;  // [tag: family-count]
-  return &registry.families[family - 1];
+  return &family_at(family - 1);
 }
 
 std::uint32_t define_family(const notch_definition& definition, notch_error& error) noexcept {
-  attach();
+  attach(Attach::kAgain);
   const RegistryLock lock;
   if (!lock) {
     drop(shm::DropReason::kReentered);
@@ -186,9 +197,9 @@ std::uint32_t define_family(const notch_definition& definition, notch_error& err
     refuse(error, NOTCH_NO_SPACE, definition.name, "no memory to count in");
     return 0;
   }
-  if (FamilyShape* const known = find_by_name(view(definition.name)); known != nullptr) {
-    const char* const message = difference(*known, definition);
-    if (message == nullptr) return static_cast<std::uint32_t>(known - registry.families) + 1;
+  if (const std::uint32_t known = find_by_name(view(definition.name)); known != 0) {
+    const char* const message = difference(family_at(known - 1), definition);
+    if (message == nullptr) return known;
     drop(shm::DropReason::kConflict);
     refuse(error, NOTCH_CONFLICT, definition.name, message);
     debug_line("notch: refused: ", error.message);

@@ -8,10 +8,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "client/include/notch/abi.h"
 #include "client/include/notch/bucket_table.h"
-#include "client/private_memory.h"
 
 namespace notch::client {
 
@@ -30,10 +30,11 @@ struct FamilyShape {
 
   // Under the lock.
   std::uint32_t series_count;
-  std::uint32_t overflow_series;  // index + 1, 0: none yet
+  bool said_label_count;  // that somebody gives the wrong number of labels
+  notch_series overflow;  // {0, null}: none yet
 };
 
-// Address space for families and tables. False if there is none.
+// Starts without families. False if there is no memory.
 bool prepare_registry() noexcept;
 
 // As notch_v1_define.
@@ -42,7 +43,7 @@ std::uint32_t define_family(const notch_definition& definition, notch_error& err
 // Null if there is no family of this id (from define_family).
 FamilyShape* find_family(std::uint32_t family) noexcept;
 
-// Tables of families and series live here. Under the lock.
-PrivateMemory& private_memory() noexcept;
+// A family's name, as it was defined.
+std::string_view family_name(const FamilyShape& family) noexcept;
 
 }  // namespace notch::client

@@ -5,42 +5,57 @@
 
 #include "client/bucket_tables.h"
 #include "client/catalogue.h"
+#include "client/private_memory.h"
 #include "client/process.h"
 #include "client/registry.h"
 #include "client/text_hash.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
+#include "shm/process_identity.h"
 #include "shm/utf8.h"
 
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kSlots = std::uint64_t{2} * kMostSeries;
+constexpr std::uint64_t kFirstSlots = 256;
+constexpr std::uint64_t kMostSlots = std::uint64_t{2} * kMostSeries;
 constexpr std::uint64_t kSeriesBytes = 200;  // of catalogue, a fair guess for reserve()
+
+// A slot: where the entry is, and above its 48 bits the tag, of the entry's hash. 0: free.
+constexpr unsigned kTagShift = 48;
+constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kTagShift) - 1;
 
 struct SeriesEntry {
   std::uint32_t family;
   std::uint32_t record;
   std::uint32_t first_cell;
-  std::uint32_t reserved;
+  std::uint32_t hash;
   const void* detail;
 };
 
+// Followed by its slots, of which less than half are in use.
+struct SlotTable {
+  std::uint64_t slot_count;
+  std::uint64_t* slots() noexcept { return reinterpret_cast<std::uint64_t*>(this + 1); }
+};
+
 struct Index {
-  PrivateMemory slot_memory;
-  PrivateMemory entry_memory;
-  std::uint64_t* slots = nullptr;  // high half: of the hash; low half: entry + 1
-  SeriesEntry* entries = nullptr;  // entry_memory's start; taken one behind another
-  std::uint32_t count = 0;         // under the lock
-  char* scratch = nullptr;         // under the lock; room for one label value made valid
+  SlotTable* table = nullptr;  // [tag: slot-table]
+  std::uint32_t count = 0;     // of entries; under the lock
+  char* scratch = nullptr;     // under the lock; room for one label set made valid
 };
 
 constinit Index index;
 
-std::uint64_t hash_of(std::uint32_t family, std::span<const notch_text> values) noexcept {
+std::uint32_t hash_of(std::uint32_t family, std::span<const notch_text> values) noexcept {
   std::uint64_t hash = family;
   for (const notch_text& value : values) hash = hash_text(view(value), hash);
-  return hash;
+  return static_cast<std::uint32_t>(hash ^ hash >> 32);
+}
+
+// The upper half, as the lower bits choose the slot.
+std::uint64_t tag_of(std::uint32_t hash) noexcept {
+  return hash >> 16;
 }
 
 bool same_values(const SeriesEntry& entry, std::span<const notch_text> values) noexcept {
@@ -55,15 +70,46 @@ bool same_values(const SeriesEntry& entry, std::span<const notch_text> values) n
 }
 
 const SeriesEntry* find(std::uint32_t family, std::span<const notch_text> values,
-                        std::uint64_t hash) noexcept {
-  const std::uint64_t tag = hash >> 32;
-  for (std::uint64_t probe = hash % kSlots;; probe = (probe + 1) % kSlots) {
-    const std::uint64_t slot = shm::observe(index.slots[probe]);  // [tag: series-slot]
+                        std::uint32_t hash) noexcept {
+  SlotTable& table = *shm::observe(index.table);  // [tag: slot-table]
+  const std::uint64_t last = table.slot_count - 1;
+  for (std::uint64_t probe = hash & last;; probe = (probe + 1) & last) {
+    const std::uint64_t slot = shm::observe(table.slots()[probe]);  // [tag: series-slot]
     if (slot == 0) return nullptr;
-    if (slot >> 32 != tag) continue;
-    const SeriesEntry& entry = index.entries[(slot & 0xffffffffU) - 1];
+    if (slot >> kTagShift != tag_of(hash)) continue;
+    const auto& entry = *reinterpret_cast<const SeriesEntry*>(slot & kAddressMask);
     if (entry.family == family && same_values(entry, values)) return &entry;
   }
+}
+
+// REQUIRES: the lock is held; the table has a free slot.
+void enter(SlotTable& table, const SeriesEntry& entry) noexcept {
+  const std::uint64_t last = table.slot_count - 1;
+  std::uint64_t probe = entry.hash & last;
+  while (shm::read_alone(table.slots()[probe]) != 0) probe = (probe + 1) & last;
+  const std::uint64_t slot =
+      tag_of(entry.hash) << kTagShift | reinterpret_cast<std::uintptr_t>(&entry);
+  shm::publish(table.slots()[probe], slot);  // [tag: series-slot]
+}
+
+// Makes sure that so many entries leave half of the slots free. Readers go on in the old table,
+// and find there all they could find before. REQUIRES: the lock is held.
+bool make_slots(std::uint64_t entries) noexcept {
+  SlotTable* const old = index.table;
+  std::uint64_t slot_count = old == nullptr ? kFirstSlots : old->slot_count;
+  while (slot_count < entries * 2) slot_count *= 4;
+  slot_count = slot_count < kMostSlots ? slot_count : kMostSlots;
+  if (old != nullptr && slot_count == old->slot_count) return true;
+  auto* const table = static_cast<SlotTable*>(
+      private_memory().take(sizeof(SlotTable) + slot_count * sizeof(std::uint64_t)));
+  if (table == nullptr) return false;
+  table->slot_count = slot_count;
+  for (std::uint64_t i = 0; old != nullptr && i < old->slot_count; ++i) {
+    const std::uint64_t slot = shm::read_alone(old->slots()[i]);
+    if (slot != 0) enter(*table, *reinterpret_cast<const SeriesEntry*>(slot & kAddressMask));
+  }
+  shm::publish(index.table, table);  // [tag: slot-table]
+  return true;
 }
 
 notch_series handle(const SeriesEntry& entry) noexcept {
@@ -78,8 +124,8 @@ std::uint64_t record_bytes(std::span<const notch_text> values) noexcept {
 
 // Null if there is no room anywhere. REQUIRES: the lock is held.
 SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch_text> values,
-                 std::uint32_t flags) noexcept {
-  if (index.count >= kMostSeries) return nullptr;
+                 std::uint32_t hash, std::uint32_t flags) noexcept {
+  if (index.count >= kMostSeries || !make_slots(index.count + 1)) return nullptr;
   const void* detail = shape.buckets;
   NativeTable* native = nullptr;
   if (shape.type == NOTCH_NATIVE_HISTOGRAM) {
@@ -89,7 +135,7 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
   }
   const std::uint32_t first_cell = catalogue().take_cells(shape.cell_count);
   if (first_cell == 0 || !catalogue().begin(record_bytes(values))) return nullptr;
-  auto* const entry = static_cast<SeriesEntry*>(index.entry_memory.take(sizeof(SeriesEntry)));
+  auto* const entry = static_cast<SeriesEntry*>(private_memory().take(sizeof(SeriesEntry)));
   if (entry == nullptr) return nullptr;
   std::uint32_t strings[shm::kMaxLabels];
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -106,36 +152,33 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
     native->offset = first_cell * shm::kCellBytes;
     native->series = series;
   }
-  *entry = {family, offset, first_cell, 0, detail};
-  index.count = static_cast<std::uint32_t>(entry - index.entries) + 1;
+  *entry = {family, offset, first_cell, hash, detail};
+  ++index.count;
   return entry;
 }
 
 notch_series overflow(std::uint32_t family, FamilyShape& shape, shm::DropReason reason) noexcept {
   drop(reason);
-  if (shape.overflow_series == 0) {
-    const SeriesEntry* const entry = add(family, shape, {}, shm::kSeriesOverflow);
+  if (shape.overflow.offset == 0) {
+    const SeriesEntry* const entry = add(family, shape, {}, 0, shm::kSeriesOverflow);
     if (entry == nullptr) {
       drop(shm::DropReason::kNoCells);
       return {0, nullptr};
     }
-    shape.overflow_series = static_cast<std::uint32_t>(entry - index.entries) + 1;
+    shape.overflow = handle(*entry);
   }
-  return handle(index.entries[shape.overflow_series - 1]);
+  return shape.overflow;
 }
 
 // REQUIRES: the lock is held; the values are valid and not known yet.
 notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notch_text> values,
-                  std::uint64_t hash) noexcept {
+                  std::uint32_t hash) noexcept {
   if (shape.series_count >= shape.series_limit)
     return overflow(family, shape, shm::DropReason::kCardinality);
-  const SeriesEntry* const entry = add(family, shape, values, 0);
+  const SeriesEntry* const entry = add(family, shape, values, hash, 0);
   if (entry == nullptr) return overflow(family, shape, shm::DropReason::kNoCells);
   ++shape.series_count;
-  std::uint64_t probe = hash % kSlots;
-  while (shm::read_alone(index.slots[probe]) != 0) probe = (probe + 1) % kSlots;
-  const std::uint64_t number = static_cast<std::uint64_t>(entry - index.entries) + 1;
-  shm::publish(index.slots[probe], hash >> 32 << 32 | number);  // [tag: series-slot]
+  enter(*index.table, *entry);
   return handle(*entry);
 }
 
@@ -155,18 +198,29 @@ bool make_storable(std::span<notch_text> values) noexcept {
   return true;
 }
 
+// Counted in any case; said where somebody looks, once for a family.
+void refuse_label_count(FamilyShape& shape, std::size_t given) noexcept {
+  drop(shm::DropReason::kWrongLabelCount);
+  if (!debugging()) return;
+  const RegistryLock lock(RegistryLock::Wait::kNot);
+  if (!lock || shape.said_label_count) return;
+  shape.said_label_count = true;
+  char name[shm::kMaxNameBytes + 1] = {};
+  family_name(shape).copy(name, shm::kMaxNameBytes);
+  char counts[64] = {};
+  char* end = shm::write_decimal(counts, given);
+  std::memcpy(end, " label values given, it has ", 28);
+  shm::write_decimal(end + 28, shape.label_count);
+  debug_line("notch: ", name, ": counts nothing for with(): ", counts);
+}
+
 }  // namespace
 
 bool prepare_series_index() noexcept {
-  if (!index.slot_memory.prepare(kSlots * sizeof(std::uint64_t)) ||
-      !index.entry_memory.prepare(std::uint64_t{kMostSeries} * sizeof(SeriesEntry))) {
-    return false;
-  }
-  index.slots = static_cast<std::uint64_t*>(index.slot_memory.take(kSlots * sizeof(std::uint64_t)));
-  index.entries = static_cast<SeriesEntry*>(index.entry_memory.take(0));
+  index.table = nullptr;
   index.scratch = static_cast<char*>(
       private_memory().take(std::uint64_t{shm::kMaxLabels} * shm::kMaxLabelValueBytes * 3));
-  return index.slots != nullptr && index.scratch != nullptr;
+  return index.scratch != nullptr && make_slots(0);
 }
 
 notch_series find_or_make_series(std::uint32_t family,
@@ -174,14 +228,14 @@ notch_series find_or_make_series(std::uint32_t family,
   FamilyShape* const shape = find_family(family);
   if (shape == nullptr) return {0, nullptr};
   if (values.size() != shape->label_count) {
-    drop(shm::DropReason::kWrongLabelCount);
+    refuse_label_count(*shape, values.size());
     return {0, nullptr};
   }
-  std::uint64_t hash = hash_of(family, values);
+  std::uint32_t hash = hash_of(family, values);
   if (const SeriesEntry* const entry = find(family, values, hash); entry != nullptr)
     return handle(*entry);
 
-  attach();
+  attach(Attach::kAgain);
   const RegistryLock lock;
   if (!lock || attach_locked() == nullptr) {
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
@@ -202,18 +256,24 @@ std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
                                   bool negative) noexcept {
   attach();
   const RegistryLock lock;
-  if (!lock || attach_locked() == nullptr) {
-    drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
-    return 0;
+  if (lock) {
+    const std::uint64_t offset =
+        attach_locked() == nullptr ? 0 : make_bucket_locked(table, bucket, negative);
+    if (offset == 0) drop(shm::DropReason::kNoCells);
+    return offset;
   }
+  const std::uint64_t parked = park_observation({&table, bucket, negative ? 1U : 0U});
+  if (parked == 0) drop(shm::DropReason::kReentered);
+  return parked;
+}
+
+std::uint64_t make_bucket_locked(const NativeTable& table, std::int32_t bucket,
+                                 bool negative) noexcept {
   std::uint32_t& entry = table.chunks[negative ? 1 : 0][(bucket >> 5) - table.first_chunk];
   std::uint32_t first = shm::read_alone(entry);
   if (first == 0) {
     first = catalogue().take_cells(shm::kChunkBuckets);
-    if (first == 0 || !catalogue().begin(sizeof(shm::ChunkRecord))) {
-      drop(shm::DropReason::kNoCells);
-      return 0;
-    }
+    if (first == 0 || !catalogue().begin(sizeof(shm::ChunkRecord))) return 0;
     shm::ChunkRecord record{};
     record.series = table.series;
     record.chunk = bucket >> 5;
@@ -227,8 +287,9 @@ std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
 }
 
 bool reserve_series(std::uint64_t cells, std::uint64_t label_sets) noexcept {
-  return catalogue().reserve(cells, label_sets * kSeriesBytes) &&
-         index.entry_memory.ready(label_sets * sizeof(SeriesEntry)) && index.slot_memory.ready(0);
+  return label_sets <= kMostSeries && catalogue().reserve(cells, label_sets * kSeriesBytes) &&
+         make_slots(index.count + label_sets) &&
+         private_memory().ready(label_sets * sizeof(SeriesEntry));
 }
 
 }  // namespace notch::client

@@ -19,9 +19,14 @@ bool prepare_series_index() noexcept;
 // The series, made if it is new; the overflow series or the null handle by the rules of family.h.
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values) noexcept;
 
-// The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room.
+// The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room. In a
+// signal handler whose thread holds the lock: that of a parked cell, see parked.h.
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t index,
                                   bool negative) noexcept;
+
+// The same for who holds the lock.
+std::uint64_t make_bucket_locked(const NativeTable& table, std::int32_t index,
+                                 bool negative) noexcept;
 
 // Makes sure that this many new series need no system call.
 bool reserve_series(std::uint64_t cells, std::uint64_t label_sets) noexcept;

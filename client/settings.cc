@@ -21,19 +21,24 @@ bool is_on(const char* name) noexcept {
 
 }  // namespace
 
+void choose_directory(Settings& settings) noexcept {
+  if (!settings.usual_directory) return;
+  strcpy(settings.directory,
+         access("/run/notch", W_OK | X_OK) == 0 ? "/run/notch" : "/dev/shm/notch");
+}
+
 void read_settings(Settings& settings) noexcept {
   settings = Settings{};
   settings.debug = is_on("NOTCH_DEBUG");
-  const char* directory = value_of("NOTCH_DIR");
-  if (directory == nullptr) {
-    directory = access("/run/notch", W_OK | X_OK) == 0 ? "/run/notch" : "/dev/shm/notch";
-  }
-  if (!is_on("NOTCH_DISABLED")) {
-    if (strlen(directory) < sizeof settings.directory) {
-      strcpy(settings.directory, directory);
-    } else {
-      settings.system_errno = ENAMETOOLONG;
-    }
+  const char* const directory = value_of("NOTCH_DIR");
+  settings.usual_directory = directory == nullptr;
+  choose_directory(settings);
+  settings.disabled = is_on("NOTCH_DISABLED");
+  if (directory != nullptr && strlen(directory) < sizeof settings.directory) {
+    strcpy(settings.directory, directory);
+  } else if (directory != nullptr) {
+    settings.system_errno = settings.disabled ? 0 : ENAMETOOLONG;
+    settings.disabled = true;
   }
   const char* service = value_of("NOTCH_SERVICE");
   if (service == nullptr) service = value_of("OTEL_SERVICE_NAME");

@@ -8,7 +8,9 @@
 namespace notch::client {
 
 struct Settings {
-  char directory[192];  // empty: disabled
+  char directory[192];
+  bool usual_directory;  // none was given
+  bool disabled;         // by NOTCH_DISABLED, or for the reason in system_errno
   char service[shm::kServiceBytes];
   bool debug;
   int system_errno;  // ENAMETOOLONG: a directory was given that is too long to be one
@@ -18,5 +20,8 @@ struct Settings {
 // OTEL_SERVICE_NAME, else the program's name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to
 // anything but "" and "0".
 void read_settings(Settings& settings) noexcept;
+
+// Looks again for the directory where none was given: the agent may have made it since.
+void choose_directory(Settings& settings) noexcept;
 
 }  // namespace notch::client

@@ -29,7 +29,8 @@ inline constexpr std::size_t kDropReasons = 32;
 inline constexpr std::size_t kServiceBytes = 128;
 inline constexpr std::size_t kExecutableBytes = 256;
 
-// Cells 0 to 2 take what is added or set through null handles: integers, doubles, gauges.
+// Cells 0 to 2 take what is added or set through null handles: integers, doubles, gauges. In those
+// behind them the writer keeps counts that wait for their bucket.
 inline constexpr std::uint32_t kNullIntegerCell = 0;
 inline constexpr std::uint32_t kNullFloatCell = 1;
 inline constexpr std::uint32_t kNullGaugeCell = 2;

@@ -60,6 +60,14 @@ inline bool exchange_if(T& word, T expected, T wanted) noexcept {
       expected, wanted, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
+// Release on success, acquire on failure: of several that have made the same thing, the first
+// publishes its own, and the others see that one. Each use names its tag.
+template <class T>
+inline bool publish_first(T& word, T expected, T wanted) noexcept {
+  return std::atomic_ref<T>(word).compare_exchange_strong(
+      expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
+}
+
 // Acquire on success: sees what the last holder wrote before publish(word, 0). One word says both
 // that the lock is held and by whom, so a signal handler cannot come between.
 inline bool take_lock(std::uint64_t& word, std::uint64_t owner) noexcept {

@@ -3,19 +3,19 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "shm/descriptor.h"
 
 namespace notch::shm {
 namespace {
 
 // Reads a small file of /proc whole; returns its length, 0 if it cannot.
 std::size_t read_small_file(const char* path, char* out, std::size_t size) noexcept {
-  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  const ssize_t got = ::read(fd, out, size - 1);
-  ::close(fd);
+  const Descriptor file(::open(path, O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return 0;
+  const ssize_t got = ::read(file.get(), out, size - 1);
   const std::size_t length = got > 0 ? static_cast<std::size_t>(got) : 0;
   out[length] = '\0';
   return length;
@@ -34,6 +34,23 @@ void parse_uuid(const char* text, std::uint8_t* out) noexcept {
   }
 }
 
+// The number a run of digits says.
+std::uint64_t decimal(const char* digit) noexcept {
+  std::uint64_t value = 0;
+  for (; *digit >= '0' && *digit <= '9'; ++digit)
+    value = value * 10 + static_cast<std::uint64_t>(*digit - '0');
+  return value;
+}
+
+// The link says "pid:[4026531836]", the namespace's inode; to read it costs less than to follow it.
+std::uint64_t pid_namespace() noexcept {
+  char link[64];
+  const ssize_t length = readlink("/proc/self/ns/pid", link, sizeof link - 1);
+  link[length > 0 ? length : 0] = '\0';
+  const char* const bracket = strchr(link, '[');
+  return bracket == nullptr ? 0 : decimal(bracket + 1);
+}
+
 // Field 22 of /proc/self/stat. The second field is the command in brackets and may hold anything.
 std::uint64_t start_time_ticks() noexcept {
   char stat[1024];
@@ -43,12 +60,7 @@ std::uint64_t start_time_ticks() noexcept {
   for (int number = 2; number < 22 && field != nullptr; ++number) {
     field = strchr(field + 1, ' ');
   }
-  std::uint64_t ticks = 0;
-  for (const char* digit = field == nullptr ? "" : field + 1; *digit >= '0' && *digit <= '9';
-       ++digit) {
-    ticks = ticks * 10 + static_cast<std::uint64_t>(*digit - '0');
-  }
-  return ticks;
+  return field == nullptr ? 0 : decimal(field + 1);
 }
 
 }  // namespace
@@ -68,8 +80,7 @@ void describe_process(SegmentHeader& header) noexcept {
   header.pid = static_cast<std::uint32_t>(getpid());
   header.uid = geteuid();
   header.start_time_ticks = start_time_ticks();
-  struct stat name_space {};
-  if (stat("/proc/self/ns/pid", &name_space) == 0) header.pid_namespace = name_space.st_ino;
+  header.pid_namespace = pid_namespace();
   char boot[64];
   if (read_small_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot) != 0) {
     parse_uuid(boot, header.boot_id);

@@ -14,6 +14,7 @@
 
 #include <bit>
 
+#include "shm/descriptor.h"
 #include "shm/injection_point.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
@@ -29,21 +30,6 @@ constexpr std::uint64_t kExemplarBytes = kExemplarSlots * sizeof(ExemplarSlot);
 // mm/shmem.c).
 constexpr std::int64_t kTmpfsEntryBytes = 20;
 constexpr std::int64_t kMostEntries = 32768;
-
-// Closes on the way out of any branch.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalogue_bytes,
              Segment& segment) noexcept {
@@ -160,8 +146,10 @@ int open_hidden(int directory_fd, const char* name, char* hidden) noexcept {
   return openat(directory_fd, hidden, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 }
 
+// Linux 6.10 names a file by its descriptor; before, only root may, and everybody by /proc.
 int give_name(int directory_fd, int fd, const char* name, const char* hidden) noexcept {
   if (hidden[0] != '\0') return renameat(directory_fd, hidden, directory_fd, name) == 0 ? 0 : errno;
+  if (linkat(fd, "", directory_fd, name, AT_EMPTY_PATH) == 0) return 0;
   char link[40] = "/proc/self/fd/";
   *write_decimal(link + strlen(link), static_cast<std::uint64_t>(fd)) = '\0';
   return linkat(AT_FDCWD, link, directory_fd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
@@ -172,7 +160,7 @@ int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   if (fstat(fd, &file) != 0) return errno;
   segment.device = file.st_dev;
   segment.inode = file.st_ino;
-  if (fchmod(fd, 0640) != 0) return errno;  // whatever the umask
+  if ((file.st_mode & 0777) != 0640 && fchmod(fd, 0640) != 0) return errno;  // whatever the umask
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
   NOTCH_INJECTION_POINT("segment.locked");
   std::uint64_t cells = plan.cells;
@@ -197,28 +185,40 @@ int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   return 0;
 }
 
+// Fills the file and gives it its name; `hidden` is the one it has already, if any.
+int complete(int directory_fd, int fd, const SegmentPlan& plan, const char* name,
+             const char* hidden, Segment& segment) noexcept {
+  int cause = fill_file(fd, plan, segment);
+  if (cause == 0) {
+    NOTCH_INJECTION_POINT("segment.filled");
+    cause = give_name(directory_fd, fd, name, hidden);
+    if (cause != 0) segment.memory.release();
+  }
+  if (cause != 0 && hidden[0] != '\0') unlinkat(directory_fd, hidden, 0);
+  return cause;
+}
+
 int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexcept {
   if (const int cause = refuse_full_directory(directory_fd, segment); cause != 0) return cause;
   char name[64];
   char hidden[80] = "";
   make_name(static_cast<std::uint32_t>(getpid()), name);
-  int opened = openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640);
-  segment.birth_fd = opened;
-  const bool no_tmpfile = opened < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == EINVAL);
-  if (no_tmpfile || (opened >= 0 && access("/proc/self/fd", F_OK) != 0)) {
-    if (opened >= 0) ::close(opened);
-    opened = open_hidden(directory_fd, name, hidden);
-    segment.birth_fd = opened;
+  int cause = 0;
+  {
+    const Descriptor file(openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640));
+    segment.birth_fd = file.get();
+    cause =
+        file.get() < 0 ? errno : complete(directory_fd, file.get(), plan, name, hidden, segment);
   }
-  const Descriptor file(opened);
-  if (file.get() < 0) return errno;
-  int cause = fill_file(file.get(), plan, segment);
-  if (cause == 0) {
-    NOTCH_INJECTION_POINT("segment.filled");
-    cause = give_name(directory_fd, file.get(), name, hidden);
-    if (cause != 0) segment.memory.release();
+  // No O_TMPFILE there; or no way from a descriptor to a name: an old kernel without /proc.
+  const bool unnamed = segment.birth_fd >= 0 && cause == ENOENT;
+  if (unnamed ||
+      (segment.birth_fd < 0 && (cause == EOPNOTSUPP || cause == EISDIR || cause == EINVAL))) {
+    const Descriptor file(open_hidden(directory_fd, name, hidden));
+    segment.birth_fd = file.get();
+    cause =
+        file.get() < 0 ? errno : complete(directory_fd, file.get(), plan, name, hidden, segment);
   }
-  if (cause != 0 && hidden[0] != '\0') unlinkat(directory_fd, hidden, 0);
   if (cause != 0) return cause;
   NOTCH_INJECTION_POINT("segment.named");
   const std::size_t length = strlen(plan.directory);
@@ -232,6 +232,7 @@ int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexc
 
 // Before Linux 5.14: open the file again by its name and ask the file system for the memory.
 bool commit_by_name(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  const PlaceDescriptor above_standard("/", O_DIRECTORY);
   const Descriptor file(::open(segment.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat status {};
   if (file.get() < 0 || fstat(file.get(), &status) != 0) return false;
@@ -245,16 +246,12 @@ bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) n
          commit_by_name(segment, offset, bytes);
 }
 
-bool in_use(const Segment& segment, std::uint32_t column) noexcept {
-  return (read_alone(segment.header().column_bitmap[column / 64]) >> (column % 64) & 1) != 0;
-}
-
 }  // namespace
 
 bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
   const int saved_errno = errno;
   segment = Segment{};
-  const Descriptor directory(::open(plan.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const PlaceDescriptor directory(plan.directory, O_DIRECTORY);
   segment.system_errno = directory.get() < 0 ? errno : create_in(directory.get(), plan, segment);
   segment.attached = segment.system_errno == 0;
   errno = saved_errno;
@@ -284,6 +281,10 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
   return true;
 }
 
+bool column_in_use(const Segment& segment, std::uint32_t column) noexcept {
+  return (read_alone(segment.header().column_bitmap[column / 64]) >> (column % 64) & 1) != 0;
+}
+
 bool commit_column(Segment& segment, std::uint32_t index) noexcept {
   if (index >= segment.column_capacity) return false;
   const std::uint64_t offset = segment.values_offset + index * segment.column_stride;
@@ -303,7 +304,7 @@ bool commit_cells(Segment& segment, std::uint64_t cells) noexcept {
   const int saved_errno = errno;
   bool committed = true;
   for (std::uint32_t column = 0; committed && column < segment.column_capacity; ++column) {
-    if (!in_use(segment, column)) continue;
+    if (!column_in_use(segment, column)) continue;
     const std::uint64_t start = segment.values_offset + column * segment.column_stride;
     committed = commit_range(segment, start + segment.cells_committed * kCellBytes,
                              (wanted - segment.cells_committed) * kCellBytes);
@@ -326,6 +327,14 @@ bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept {
   errno = saved_errno;
   if (committed) segment.catalogue_committed = wanted;
   return committed;
+}
+
+void discard_segment(Segment& segment) noexcept {
+  const int saved_errno = errno;
+  unlink(segment.path);
+  segment.memory.release();
+  segment = Segment{};
+  errno = saved_errno;
 }
 
 void close_segment(Segment& segment) noexcept {

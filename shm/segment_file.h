@@ -70,11 +70,17 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept;
 // is none.
 bool commit_column(Segment& segment, std::uint32_t index) noexcept;
 
+// Whether the column has memory and counts.
+bool column_in_use(const Segment& segment, std::uint32_t column) noexcept;
+
 // Gives cells [0, cells) memory in every column in use. False, and no cell more than before, if
 // there is none.
 bool commit_cells(Segment& segment, std::uint64_t cells) noexcept;
 
 bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept;
+
+// Takes a segment back that counts nothing yet. REQUIRES: no column of it was ever published.
+void discard_segment(Segment& segment) noexcept;
 
 // Says that the process ended in order. The mapping stays: late adds still count.
 void close_segment(Segment& segment) noexcept;

@@ -7,6 +7,7 @@
 #include <cstddef>
 
 #include "client/catalogue.h"
+#include "client/counting_mode.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
 #include "client/settings.h"
@@ -85,8 +86,7 @@ bool find_foreign_calls(Calls& calls) noexcept {
 bool has_directory() noexcept {
   client::Settings settings;
   client::read_settings(settings);
-  return settings.debug ||
-         (settings.directory[0] != '\0' && access(settings.directory, W_OK | X_OK) == 0);
+  return settings.debug || (!settings.disabled && access(settings.directory, W_OK | X_OK) == 0);
 }
 
 bool has_own_segment() noexcept {
@@ -140,7 +140,9 @@ bool begin_core() noexcept {
     state.is_foreign = true;
     return true;
   }
-  return has_directory() && client::prepare();
+  if (!has_directory()) return false;
+  client::begin();
+  return client::prepare();
 }
 
 void end_of_postponable() noexcept {

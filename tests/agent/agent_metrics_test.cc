@@ -81,6 +81,7 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_process_ends_total", kCounter},
     {"notch_agent_folds_total", kCounter},
     {"notch_agent_fold_failures_total", kCounter},
+    {"notch_agent_ledger_broken_frames_total", kCounter},
     {"notch_agent_overflowed_rows_total", kCounter},
     {"notch_agent_retired_rows_total", kCounter},
     {"notch_agent_http_requests_total", kCounter},
@@ -162,6 +163,7 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.collect.folds = 12;
   told.collect.fold_failures = 13;
   told.collect.overflowed_rows = 14;
+  told.collect.broken_frames = 25;
   told.collect.retired_rows = 15;
   told.collect.not_finite = 16;
   told.collect.held_back = 17;
@@ -173,19 +175,13 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.exposition.dropped_exemplars = 23;
   told.exposition.shared_scrapes = 24;
   const std::map<std::string, double> expected = {
-      {"notch_agent_ignored_names_total", 11},
-      {"notch_agent_folds_total", 12},
-      {"notch_agent_fold_failures_total", 13},
-      {"notch_agent_overflowed_rows_total", 14},
-      {"notch_agent_retired_rows_total", 15},
-      {"notch_agent_not_finite_total", 16},
-      {"notch_agent_held_back_total", 17},
-      {"notch_agent_http_sent_bytes_total", 18},
-      {"notch_agent_http_rejected_requests_total", 19},
-      {"notch_agent_http_tls_failures_total", 20},
-      {"notch_agent_http_unauthorized_total", 21},
-      {"notch_agent_dropped_rows_total", 22},
-      {"notch_agent_dropped_exemplars_total", 23},
+      {"notch_agent_ignored_names_total", 11},     {"notch_agent_folds_total", 12},
+      {"notch_agent_fold_failures_total", 13},     {"notch_agent_ledger_broken_frames_total", 25},
+      {"notch_agent_overflowed_rows_total", 14},   {"notch_agent_retired_rows_total", 15},
+      {"notch_agent_not_finite_total", 16},        {"notch_agent_held_back_total", 17},
+      {"notch_agent_http_sent_bytes_total", 18},   {"notch_agent_http_rejected_requests_total", 19},
+      {"notch_agent_http_tls_failures_total", 20}, {"notch_agent_http_unauthorized_total", 21},
+      {"notch_agent_dropped_rows_total", 22},      {"notch_agent_dropped_exemplars_total", 23},
       {"notch_agent_shared_scrapes_total", 24},
   };
   for (const auto& [name, value] : expected) {

@@ -173,6 +173,24 @@ TEST_F(CollectTest, WhatWaitsForRoomIsCountedAsRefusedOnce) {
   EXPECT_EQ(stats().waiting_segments, 0U);
 }
 
+TEST_F(CollectTest, WhatIsTriedAgainInVainIsNotCountedAgain) {
+  start_agent();
+  start_process(1);
+  CollectOptions options;
+  options.limits.total.bytes = stats().claimed_bytes * 3;
+  start_agent(options);
+  SegmentShape shape = shop_shape();
+  shape.cells *= 8;
+  start_process(SegmentBuilder(shape));
+  for (int i = 0; i < 3; ++i) {
+    start_process(1).die();
+    sweep();
+  }
+  EXPECT_EQ(stats().folds, 3U);
+  EXPECT_EQ(stats().rejected.at("bytes"), 1U);
+  EXPECT_EQ(stats().waiting_segments, 1U);
+}
+
 TEST_F(CollectTest, AFileThatGoesWhileItWaitsIsForgotten) {
   CollectOptions options;
   options.limits.per_uid.segments = 1;

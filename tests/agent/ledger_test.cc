@@ -360,6 +360,43 @@ TEST_F(LedgerFile, ALedgerOfAnotherBootIsSetAside) {
   EXPECT_FALSE(recover().discarded_other_boot);
 }
 
+TEST_F(LedgerFile, OneWithABrokenFrameIsKeptAsideAndTheRestGoesOn) {
+  std::vector<RecoveredRow> counted;
+  {
+    Agent agent(directory_.fd());
+    ASSERT_TRUE(agent.fold_segment(1).ok);
+    counted = agent.rows();
+  }
+  std::string broken = directory_.read("ledger");
+  encode_segment(FrameKind::kRemoved, sample::make_segment(7), broken);  // never folded
+  directory_.write("ledger", broken);
+  const Recovered recovered = recover();
+  EXPECT_EQ(recovered.broken_frames, 1U);
+  EXPECT_THAT(recovered.broken_message, HasSubstr("frame of kind 7 at byte"));
+  EXPECT_THAT(recovered.broken_message, HasSubstr("kept as ledger.broken"));
+  EXPECT_EQ(recovered.rows, counted);
+  EXPECT_EQ(directory_.read("ledger.broken"), broken);
+  const Recovered again = recover();
+  EXPECT_EQ(again.broken_frames, 0U);
+  EXPECT_EQ(again.rows, counted);
+  EXPECT_THAT(again.folded, UnorderedElementsAre(sample::make_segment(1)));
+
+  directory_.write("ledger", broken);
+  EXPECT_THAT(recover().broken_message, HasSubstr("kept as ledger.broken-2"));
+  EXPECT_EQ(directory_.read("ledger.broken"), broken);
+}
+
+TEST_F(LedgerFile, WithoutAPlaceForABrokenOneItIsLeftAsItIs) {
+  recover();
+  std::string broken = directory_.read("ledger");
+  encode_segment(FrameKind::kRemoved, sample::make_segment(7), broken);
+  directory_.write("ledger", broken);
+  directory_.touch("ledger.broken");
+  for (int i = 2; i <= 9; ++i) directory_.touch("ledger.broken-" + std::to_string(i));
+  EXPECT_THAT(refusal(), HasSubstr("cannot be set aside"));
+  EXPECT_EQ(directory_.read("ledger"), broken);
+}
+
 TEST_F(LedgerFile, WhatIsNoLedgerIsLeftAsItIs) {
   directory_.write("ledger", "a letter to my aunt, which is longer than a header");
   EXPECT_THAT(refusal(), HasSubstr("ledger ledger: not a ledger"));

@@ -1,5 +1,6 @@
 // The bucket look-ups against their plain definitions, at, next to and between every bound.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <cfloat>
@@ -17,6 +18,7 @@
 namespace notch::client {
 namespace {
 
+constexpr std::uint64_t kRoom = std::uint64_t{1} << 28;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 double below(double value) {
@@ -26,9 +28,16 @@ double above(double value) {
   return std::nextafter(value, kInfinity);
 }
 
+// Room for tables, for as long as the test program runs.
+std::byte* zeroed(std::uint64_t bytes) {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : static_cast<std::byte*>(memory);
+}
+
 class BucketLookup : public ::testing::Test {
  protected:
-  BucketLookup() { EXPECT_TRUE(memory_.prepare(std::uint64_t{1} << 28)); }
+  BucketLookup() { memory_.start(zeroed(kRoom), kRoom); }
 
   void expect_plain_definition(std::vector<double> bounds) {
     std::sort(bounds.begin(), bounds.end());
@@ -141,7 +150,7 @@ TEST(OctaveBounds, AreTheNearestDoubles) {
 class NativeLookup : public ::testing::TestWithParam<int> {
  protected:
   NativeLookup() {
-    EXPECT_TRUE(memory_.prepare(std::uint64_t{1} << 24));
+    memory_.start(zeroed(kRoom), kRoom);
     table_ = make_native_table(GetParam(), 0x1p-1000, memory_);
   }
   std::int32_t index(double value) const {

@@ -159,6 +159,40 @@ TEST_F(LabelSet, TakesNoAmountThatIsNotANumberOfItsKind) {
   EXPECT_EQ(segment.find("test_last").at(0).column0.at(0), 0U) << "never set";
 }
 
+// The largest amount that is taken is lost in the rounding of the largest sum there can be.
+TEST_F(LabelSet, NoRealCounterReachesInfinity) {
+  const double largest = std::nextafter(0x1p970, 0);
+  EXPECT_EQ(DBL_MAX + largest, DBL_MAX);
+  expect_quiet_success([=] {
+    auto real = float_counter({.name = "test_real_total", .help = "R."});
+    for (int i = 0; i < 1000; ++i) real.add(largest);
+    real.add(0x1p970);
+    real.add(DBL_MAX);
+  });
+  double sum = 0;
+  for (int i = 0; i < 1000; ++i) sum += largest;
+  EXPECT_EQ(real_total(directory(), "test_real_total"), sum);
+  EXPECT_EQ(segments().at(0).drops(shm::DropReason::kNotFinite), 2U);
+}
+
+TEST_F(LabelSet, AWrongNumberOfValuesIsSaidOnceIfNotchDebugAsks) {
+  const auto give_two = [] {
+    auto family = counter_family({.name = "test_sets_total", .help = "S.", .labels = {"n"}});
+    for (int i = 0; i < 3; ++i) family.with("1", "2").add();
+  };
+  EXPECT_EQ(run_child(give_two).output, "");
+  EXPECT_EQ(segments().at(0).drops(shm::DropReason::kWrongLabelCount), 3U);
+  const Ending loud = run_child([&] {
+    setenv("NOTCH_DEBUG", "1", 1);
+    give_two();
+  });
+  const std::string said =
+      "notch: test_sets_total: counts nothing for with(): 2 label values given, it has 1\n";
+  const std::size_t at = loud.output.find(said);
+  ASSERT_NE(at, std::string::npos) << loud.output;
+  EXPECT_EQ(loud.output.find(said, at + 1), std::string::npos) << loud.output;
+}
+
 TEST_F(LabelSet, TakesEveryFiniteObservation) {
   expect_quiet_success([] {
     auto native = native_histogram({.name = "test_native", .help = "N."});

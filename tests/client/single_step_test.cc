@@ -6,6 +6,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <string>
 
 #include "notch/registry.h"
@@ -190,6 +191,68 @@ TEST_F(SingleStep, ARegistrationInAHandlerNeverWaitsForItsOwnThread) {
   for (const SeriesTotals& series : all[0].series) counted += series.integers.at(0);
   EXPECT_EQ(counted, of->traps.load() + 1);
   EXPECT_GT(all[0].drops(shm::DropReason::kReentered), 0U);
+}
+
+// A handler that observes at every instruction, from where its thread holds the lock on, in the run
+// of buckets that the thread is making and in three that nobody has made. None is lost, none
+// counted twice.
+TEST_F(SingleStep, AnObservationInAHandlerIsNeverLost) {
+  const Shared<StepCounts> of;
+  static constexpr double kValues[] = {1, 1e3, 1e6, -1e3};
+  expect_quiet_success([&] {
+    static auto native = native_histogram({.name = "test_native", .help = "N."});
+    static auto family = counter_family(
+        {.name = "test_nested_total", .help = "N.", .labels = {"by"}, .series_limit = 50'000});
+    struct sigaction action {};
+    static std::atomic<std::uint64_t>& traps = of->traps;
+    static std::uint64_t before = 0;
+    static bool is_held = false;
+    action.sa_handler = [](int) {
+      // A new label set is refused when this thread is in the middle of the like.
+      is_held = is_held || !family.with(std::to_string(before++));
+      if (is_held) native.observe(kValues[traps.fetch_add(1) % 4]);
+    };
+    sigaction(SIGTRAP, &action, nullptr);
+    trace(true);
+    native.observe(1);
+    trace(false);
+  });
+  const std::uint64_t traps = of->traps.load();
+  EXPECT_GT(traps, 100U);
+  const auto all = segments();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].drops(shm::DropReason::kReentered), 1U) << "the label set";
+  const SeriesTotals series = all[0].find("test_native").at(0);
+  EXPECT_EQ(series.observations(), traps + 1);
+  double sum = 1;
+  for (std::uint64_t trap = 0; trap < traps; ++trap) sum += kValues[trap % 4];
+  EXPECT_EQ(series.sum(), sum);
+  ASSERT_EQ(series.positive.size(), 3U);
+  ASSERT_EQ(series.negative.size(), 1U);
+  EXPECT_EQ(series.positive.begin()->second, 1 + (traps + 3) / 4);
+  EXPECT_EQ(series.negative.begin()->second, traps / 4);
+}
+
+// More runs at once than there are cells to wait in: what finds none is counted as dropped.
+TEST_F(SingleStep, ObservationsInAHandlerThatAreLostAreCounted) {
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    static auto native = native_histogram({.name = "test_native", .help = "N."}, {.schema = 8});
+    struct sigaction action {};
+    static std::atomic<std::uint64_t>& traps = of->traps;
+    action.sa_handler = [](int) {
+      native.observe(std::ldexp(1.0, static_cast<int>(traps.fetch_add(1) % 900)));
+    };
+    sigaction(SIGTRAP, &action, nullptr);
+    trace(true);
+    native.observe(1e3);
+    trace(false);
+  });
+  const auto all = segments();
+  ASSERT_EQ(all.size(), 1U);
+  const std::uint64_t lost = all[0].drops(shm::DropReason::kReentered);
+  EXPECT_GT(lost, 0U);
+  EXPECT_EQ(all[0].find("test_native").at(0).observations() + lost, of->traps.load() + 1);
 }
 
 #else

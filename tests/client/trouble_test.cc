@@ -223,7 +223,7 @@ TEST_F(OnTmpfs, FullAtCreation) {
 }
 
 TEST_F(OnTmpfs, TooSmallForASegment) {
-  expect_detached([&] { mount_tmpfs("size=40k"); }, ENOSPC);
+  expect_detached([&] { mount_tmpfs("size=12k"); }, ENOSPC);
 }
 
 TEST_F(OnTmpfs, OutOfInodes) {

@@ -85,6 +85,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string again = written_again(replay.recovered, boot);
   const Replay second = replay_ledger(as_bytes(again), boot);
   require(second.outcome == ReplayOutcome::kRead && second.recovered.torn_bytes == 0);
+  require(second.recovered.broken_frames == 0);
   require(second.recovered.rows == replay.recovered.rows);
   require(second.recovered.folded.size() == replay.recovered.folded.size());
   return 0;

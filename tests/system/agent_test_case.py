@@ -1,5 +1,5 @@
 """A test with one live agent, its workers, and the judges of its pages.
-Called by: exposition_agreement_test, hostile_segments_test, daemon_test.
+Called by: exposition_agreement_test, hostile_segments_test, daemon_test, process_ends_test.
 """
 import os
 import sys

@@ -3,7 +3,9 @@
 //
 // A line is KIND NAME HELP VALUE[@EXEMPLAR] [LABEL=HEX_OF_THE_VALUE]..., with tabs between; an
 // exemplar is its trace id and its span id in hex, without a gap. The answer is "ok", or the rule
-// that the definition broke.
+// that the definition broke. exec PROGRAM [ARGUMENT]... becomes that program.
+#include <unistd.h>
+
 #include <charconv>
 #include <cstdint>
 #include <cstdlib>
@@ -98,12 +100,23 @@ notch::Status carry_out(const Order& order) {
   return status;
 }
 
+void become(std::vector<std::string> parts) {
+  std::vector<char*> arguments;
+  for (std::size_t i = 1; i < parts.size(); ++i) arguments.push_back(parts[i].data());
+  arguments.push_back(nullptr);
+  ::execv(arguments[0], arguments.data());
+}
+
 }  // namespace
 
 int main() {
   std::string line;
   while (std::getline(std::cin, line)) {
     const std::vector<std::string> parts = split(line);
+    if (parts.size() > 1 && parts[0] == "exec") {
+      become(parts);
+      return 3;
+    }
     if (parts.size() < 4) return 2;
     Order order{parts[0],
                 {.name = parts[1], .help = parts[2]},

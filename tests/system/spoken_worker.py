@@ -21,6 +21,11 @@ class SpokenWorker:
         self.process.stdin.flush()
         return self.process.stdout.readline().decode().rstrip("\n")
 
+    def become(self, program, *arguments):
+        """Another program in the same process; it says nothing any more."""
+        self.process.stdin.write("\t".join(("exec", program, *arguments)).encode() + b"\n")
+        self.process.stdin.flush()
+
     def finish(self):
         """Ends in order; gives the exit code."""
         self.process.stdin.close()

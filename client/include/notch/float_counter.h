@@ -13,11 +13,13 @@ class FloatCounter {
   explicit FloatCounter(notch_series series) noexcept
       : offset_(series.offset == 0 ? 8 : series.offset) {}
 
-  // Adds `amount`. Negative, NaN and infinite amounts are not added but counted as dropped.
+  // Adds `amount`. Negative and NaN amounts, and those of 2^970 (about 1e292) and more, are not
+  // added but counted as dropped. What is less never takes the sum past the largest double: there
+  // it is lost in rounding, and the counter stays where it is.
   // Cost: about 1 ns; 3 ns right behind an add to the same counter, for whose sum it waits.
   // Thread-safe, async-signal-safe.
   void add(double amount) noexcept {
-    if (amount < 0 || !cell::is_finite(amount)) [[unlikely]] {
+    if (!(amount >= 0 && amount < 0x1p970)) [[unlikely]] {
       return amount < 0 ? notch_v1_drop_negative() : notch_v1_drop_not_finite();
     }
     cell::add(offset_, amount);

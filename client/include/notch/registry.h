@@ -37,8 +37,10 @@ struct Metric {
 // Each of these defines the metric, or finds it again if it is defined with the same words. A
 // refused definition gives a family of null handles; `status`, if given, says which rule was
 // broken, and NOTCH_DEBUG=1 in the environment prints it. Thread-safe; takes a lock; not for signal
-// handlers. Cost: some microseconds; the first one in a process attaches it to the agent (about 100
-// us).
+// handlers, and a handler that interrupts one must return: if it leaves by siglongjmp, the lock is
+// held for ever, and who needs it next waits for ever. The same holds for a with() of a new label
+// set, and for reserve() and health(). Cost: some microseconds; the first one in a process attaches
+// it to the agent (about 100 us).
 Family<Counter> counter_family(const Metric& metric, Status* status = nullptr);
 Family<FloatCounter> float_counter_family(const Metric& metric, Status* status = nullptr);
 Family<UpDownCounter> up_down_counter_family(const Metric& metric, Status* status = nullptr);

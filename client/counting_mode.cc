@@ -1,0 +1,119 @@
+#include "client/counting_mode.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include <cstddef>
+
+#include "shm/memory_order.h"
+
+#ifndef AT_RSEQ_FEATURE_SIZE
+#define AT_RSEQ_FEATURE_SIZE 27
+#endif
+
+// glibc 2.35 and later; absent elsewhere, and then there is no rseq to use.
+extern "C" {
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+}
+
+namespace notch::client {
+namespace {
+
+// Offsets in struct rseq, as in cell.h.
+constexpr std::size_t kCpuIdOffset = 4;
+constexpr std::size_t kSectionOffset = 8;
+constexpr std::size_t kMmCidOffset = 24;
+constexpr unsigned long kMmCidEnd = 28;
+
+// What stands in for the thread's struct rseq where there is none; the columns are null then.
+thread_local char no_rseq[32] __attribute__((aligned(32), tls_model("initial-exec")));
+
+// The same before find_counting_mode() has run, which an add in an early constructor of the
+// program's can come before: 512 bytes of glibc's thread header that have been unused, and zero,
+// since they held vector registers (__glibc_unused2 of tcbhead_t). Offset 0 would not do: an add
+// writes at 8, and there stands the thread's table of TLS blocks.
+#if defined(__x86_64__)
+constexpr ptrdiff_t kUnusedInThreadHeader = 128;
+#else
+constexpr ptrdiff_t kUnusedInThreadHeader = 0;  // no section here, and nothing is written
+#endif
+
+void* no_columns[NOTCH_SHARED_COLUMN + 1];
+
+char* thread_rseq() noexcept {
+  return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
+}
+
+// How many processors a process may run on; 0 if the kernel does not say.
+std::uint32_t allowed_processors(pid_t pid) noexcept {
+  unsigned long mask[1024 / sizeof(long)] = {};
+  const int saved_errno = errno;
+  const bool known = sched_getaffinity(pid, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) == 0;
+  errno = saved_errno;
+  std::uint32_t count = 0;
+  for (unsigned long word : mask) {
+    for (; word != 0; word &= word - 1) ++count;
+  }
+  return known ? count : 0;
+}
+
+}  // namespace
+
+std::uintptr_t thread_pointer() noexcept {
+  std::uintptr_t pointer = 0;
+#if defined(__x86_64__)
+  asm("movq %%fs:0, %0" : "=r"(pointer));
+#else
+  pointer = reinterpret_cast<std::uintptr_t>(__builtin_thread_pointer());
+#endif
+  return pointer;
+}
+
+std::int32_t concurrency_id() noexcept {
+  const char* const rseq = thread_rseq();
+  std::int32_t cpu_id = 0;
+  std::int32_t mm_cid = 0;
+  memcpy(&cpu_id, rseq + kCpuIdOffset, sizeof cpu_id);
+  memcpy(&mm_cid, rseq + kMmCidOffset, sizeof mm_cid);
+  return cpu_id < 0 ? -1 : mm_cid;
+}
+
+void find_counting_mode() noexcept {
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+  const bool registered = &__rseq_size != nullptr && __rseq_size != 0;
+  if (registered && getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidEnd) {
+    notch_v1_hot.rseq_offset = __rseq_offset;
+    counting_mode = shm::CountingMode::kRseq;
+    return;
+  }
+#endif
+  notch_v1_hot.rseq_offset =
+      static_cast<ptrdiff_t>(reinterpret_cast<std::uintptr_t>(no_rseq) - thread_pointer());
+}
+
+// A thread may have bound itself to one processor before it defines its metrics, while the others
+// run elsewhere; the first process of the container seldom is bound.
+std::uint32_t wanted_columns() noexcept {
+  if (!counts_by_rseq()) return 1;
+  const std::uint32_t own = allowed_processors(0);
+  const std::uint32_t first = allowed_processors(1);
+  const std::uint32_t processors = own > first ? own : first;
+  const std::uint32_t most = shm::kMaxColumns - 1;
+  if (processors == 0) return 1 + most;
+  return 1 + (processors < most ? processors : most);
+}
+
+void leave_section() noexcept {
+#if defined(__x86_64__)
+  // Relaxed: only the kernel reads it, when it has stopped this thread.
+  shm::write_alone(*reinterpret_cast<std::uint64_t*>(thread_rseq() + kSectionOffset),
+                   std::uint64_t{0});
+#endif
+}
+
+}  // namespace notch::client
+
+notch_hot notch_v1_hot = {notch::client::no_columns, notch::client::kUnusedInThreadHeader};

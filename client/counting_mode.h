@@ -1,0 +1,41 @@
+// Whether this process counts by restartable sequences, and what a running thread's says.
+// Called by: process, abi.cc.
+//
+// Invariants
+//   M1  The mode is found once, when the library is loaded or first used, before there is a column.
+//   M2  Until then, and where there is no rseq, an add's section writes to memory that nobody uses,
+//       and finds no column.
+#pragma once
+
+#include <cstdint>
+
+#include "client/include/notch/abi.h"
+#include "shm/layout.h"
+
+namespace notch::client {
+
+// Written by find_counting_mode() alone.
+inline constinit shm::CountingMode counting_mode = shm::CountingMode::kAtomic;
+
+inline bool counts_by_rseq() noexcept {
+  return counting_mode == shm::CountingMode::kRseq;
+}
+
+// Makes no system call, and may be called again.
+void find_counting_mode() noexcept;
+
+// What names the running thread: nothing else has this address while it runs.
+std::uintptr_t thread_pointer() noexcept;
+
+// The running thread's concurrency id, or -1 if the kernel keeps none for it.
+std::int32_t concurrency_id() noexcept;
+
+// How many columns a new segment needs: column 0, and one for each id there may be. A processor
+// that the process is allowed only later counts in column 0.
+std::uint32_t wanted_columns() noexcept;
+
+// Clears the thread's rseq_cs, which points into the code of an add that was given up: that code
+// may be unloaded before the kernel looks (C4 of cell.h).
+void leave_section() noexcept;
+
+}  // namespace notch::client

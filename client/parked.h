@@ -1,0 +1,44 @@
+// Observations of a signal handler whose own thread holds the registry's lock: the handler can
+// neither make the run of buckets it needs nor wait for it. It counts in a cell that belongs to no
+// series, and whoever holds the lock moves the count to its bucket before the lock is free.
+// Called by: series_index; process, as it releases the lock.
+//
+// Invariants
+//   Q1  An entry is written only by a handler that runs above the lock's holder, on its thread; so
+//       the holder, when it runs again, finds every entry complete.
+//   Q2  Entry k counts in cell kFirstParkedCell + k, which is zero when the entry is free.
+#pragma once
+
+#include <cstdint>
+
+#include "client/include/notch/native_table.h"
+#include "shm/layout.h"
+
+namespace notch::client {
+
+inline constexpr std::uint32_t kFirstParkedCell = shm::kNullGaugeCell + 1;
+inline constexpr std::uint32_t kParkedBuckets = shm::kFirstFreeCell - kFirstParkedCell;
+
+struct ParkedBucket {
+  const NativeTable* table;
+  std::int32_t bucket;
+  std::uint32_t negative;
+};
+
+struct Parked {
+  std::uint32_t count;  // entries in use, from the first on
+  std::uint32_t reserved;
+  ParkedBucket buckets[kParkedBuckets];
+};
+
+// The cell's byte offset for this bucket; 0 if all are taken. REQUIRES: the running thread holds
+// the lock, below us on the stack.
+std::uint64_t park(Parked& parked, const ParkedBucket& wanted) noexcept;
+
+// Whether somebody has to call settle_parked().
+bool any_parked(const Parked& parked) noexcept;
+
+// Moves every parked count to its bucket, made if it is new. REQUIRES: the lock is held.
+void settle_parked(Parked& parked) noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,59 @@
+// The lock of the registry and the segment, and what must not come between while it is held.
+// Called by: process, abi.cc, registry, series_index.
+//
+// Invariants
+//   X1  A forked child finds the lock free: its word is in wiped memory.
+//   X2  Nothing that a handler parked is left when the lock is free.
+#pragma once
+
+#include <signal.h>
+
+namespace notch::client {
+
+// Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
+// that ended there would hold the lock for ever. No system call.
+class NoCancellation {
+ public:
+  NoCancellation() noexcept;
+  ~NoCancellation();
+  NoCancellation(const NoCancellation&) = delete;
+  NoCancellation& operator=(const NoCancellation&) = delete;
+
+ private:
+  int before_ = 0;
+};
+
+// Signals wait while this lives.
+class NoSignals {
+ public:
+  NoSignals() noexcept;
+  ~NoSignals();
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// Held while the registry or the segment changes. Not got when this very thread holds it already,
+// below us on the stack: we are in a signal handler then, and must not wait.
+class RegistryLock {
+ public:
+  enum class Wait { kForIt, kNot };
+
+  explicit RegistryLock(Wait wait = Wait::kForIt) noexcept;
+  ~RegistryLock();
+  RegistryLock(const RegistryLock&) = delete;
+  RegistryLock& operator=(const RegistryLock&) = delete;
+  explicit operator bool() const noexcept { return held_; }
+
+ private:
+  NoCancellation until_released_;
+  bool held_;
+};
+
+// The same without a scope, for what is held across a fork.
+bool take_registry_lock(RegistryLock::Wait wait) noexcept;
+void release_registry_lock() noexcept;
+
+}  // namespace notch::client

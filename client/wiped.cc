@@ -1,0 +1,95 @@
+#include "client/wiped.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "client/catalogue.h"
+#include "client/counting_mode.h"
+#include "shm/memory_order.h"
+#include "shm/reservation.h"
+
+namespace notch::client {
+namespace {
+
+// Of the address space a program may take (RLIMIT_AS), at most one part in this many is for the
+// private memory, and two for the segment: what it needs for its threads' stacks must stay.
+constexpr std::uint64_t kShareOfLimit = 32;
+
+// Wiped, how long the log is, the tables' first block, the log. Up to the log's first bytes it is
+// usable from the start.
+constexpr std::uint64_t kLengthOffset = shm::round_to_page(sizeof(Wiped));
+constexpr std::uint64_t kTablesOffset = kLengthOffset + sizeof(std::uint64_t);
+constexpr std::uint64_t kLogOffset = kLengthOffset + std::uint64_t{192} * 1024;
+constexpr std::uint64_t kUsableAtFirst = kLogOffset + kFirstLogBytes;
+
+struct Mapping {
+  std::byte* base = nullptr;    // goes once from null to the mapping
+  std::uint32_t no_memory = 0;  // 1: the last try found none
+};
+
+// Handles are bare numbers, and a fork must find its way.
+constinit Mapping mapping;
+
+// Several threads may do so at once, and a child may be forked from amid them: the first to publish
+// its own wins.
+bool make_mapping() noexcept {
+  const std::uint64_t spare = spare_address_space();
+  const std::uint64_t most = kLogOffset + kCatalogueBytes;
+  std::uint64_t bytes = spare < kUsableAtFirst ? kUsableAtFirst : spare < most ? spare : most;
+  bytes = bytes / shm::kPageBytes * shm::kPageBytes;
+  shm::Reservation memory;
+  if (!memory.reserve(bytes) && !memory.reserve(bytes = kUsableAtFirst)) return false;
+  std::byte* const base = memory.base();
+  if (!memory.commit(0, kUsableAtFirst) || madvise(base, kLengthOffset, MADV_WIPEONFORK) != 0) {
+    memory.release();
+    return false;
+  }
+  *reinterpret_cast<std::uint64_t*>(base + kLengthOffset) = bytes - kLogOffset;
+  std::byte* const none = nullptr;
+  if (!shm::publish_first(mapping.base, none, base)) memory.release();  // [tag: private-memory]
+  return true;
+}
+
+}  // namespace
+
+Wiped* wiped() noexcept {
+  return reinterpret_cast<Wiped*>(shm::observe(mapping.base));  // [tag: private-memory]
+}
+
+bool prepare() noexcept {
+  if (is_prepared()) return true;
+  find_counting_mode();
+  const int saved_errno = errno;
+  const bool made = make_mapping();
+  errno = saved_errno;
+  shm::write_alone(mapping.no_memory, std::uint32_t{made ? 0U : 1U});
+  return made;
+}
+
+bool is_prepared() noexcept {
+  return wiped() != nullptr;
+}
+
+bool is_without_memory() noexcept {
+  return shm::read_alone(mapping.no_memory) != 0;
+}
+
+PrivateParts private_parts() noexcept {
+  std::byte* const base = mapping.base;
+  return {base + kTablesOffset, kLogOffset - kTablesOffset, base + kLogOffset,
+          *reinterpret_cast<const std::uint64_t*>(base + kLengthOffset)};
+}
+
+std::uint64_t spare_address_space() noexcept {
+  struct rlimit limit {};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+    return ~std::uint64_t{0};
+  return limit.rlim_cur / kShareOfLimit;
+}
+
+Postponed& postponed() noexcept {
+  return wiped()->postponed;
+}
+
+}  // namespace notch::client

@@ -1,0 +1,65 @@
+// The private memory of a process, one mapping: what a fork wipes, and room for what it keeps.
+// Called by: process, registry_lock; the preloaded library for what it postpones.
+//
+// Invariants
+//   W1  There is none before the first definition, or the first add through a null handle.
+//   W2  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
+//       so no column, no lock held, not attached. Everything else is inherited as it was.
+//   W3  Under RLIMIT_AS it is a small share of what the program may take, however little that is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "client/include/notch/abi.h"
+#include "client/parked.h"
+#include "shm/layout.h"
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+// Counts of a child that has no segment yet and may never need one, by cell.
+inline constexpr std::uint64_t kPostponedCells = 512;
+struct Postponed {
+  std::uint64_t integers[kPostponedCells];
+  std::uint64_t reals[kPostponedCells];  // the bits of doubles
+};
+
+// Zero after a fork.
+struct Wiped {
+  void* columns[NOTCH_SHARED_COLUMN + 1];
+  std::uint64_t lock;                            // the holder's thread pointer, 0: free
+  std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
+  shm::Segment* segment;                         // null: not tried, or no memory at all
+  std::uint32_t failed;                          // 1: tried, and there was no memory at all
+  Parked parked;                                 // under the lock
+  Postponed postponed;                           // the preloaded library's alone
+};
+
+// Null if there is no private memory.
+Wiped* wiped() noexcept;
+
+// Makes the private memory if there is none; false if there can be none. Async-signal-safe.
+bool prepare() noexcept;
+bool is_prepared() noexcept;
+
+// The last prepare() found no memory: an add need not try again, a definition may.
+bool is_without_memory() noexcept;
+
+// What of it is inherited: the first block of the tables, zeroed and usable whole, and the log, of
+// which the first kFirstLogBytes are. REQUIRES: prepared.
+struct PrivateParts {
+  std::byte* tables;
+  std::uint64_t tables_bytes;
+  std::byte* log;
+  std::uint64_t log_bytes;
+};
+PrivateParts private_parts() noexcept;
+
+// One part of the address space that a program under RLIMIT_AS can spare; without a limit, all.
+std::uint64_t spare_address_space() noexcept;
+
+// REQUIRES: prepared.
+Postponed& postponed() noexcept;
+
+}  // namespace notch::client

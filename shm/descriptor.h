@@ -1,0 +1,56 @@
+// File descriptors for a moment, in a process whose own may be closed.
+// Called by: segment_file, process_identity.
+//
+// Invariants
+//   D1  What holds a segment's bytes is never descriptor 0, 1 or 2, not even for a moment: a
+//       program that was started without them, and prints, would write into it.
+//   D2  Nothing here allocates, throws or changes more than errno; all is async-signal-safe.
+#pragma once
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace notch::shm {
+
+// Closes on the way out of any branch.
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+// A path's place, and nothing that can be read or written (O_PATH): to the program a standard
+// descriptor that it takes is as good as closed. While this lives, 0 to 2 are all taken, so that
+// whatever is opened next is above them.
+class PlaceDescriptor {
+ public:
+  PlaceDescriptor(const char* path, int flags) noexcept
+      : fd_(::open(path, flags | O_PATH | O_CLOEXEC)) {
+    while (fd_ >= 0 && fd_ <= STDERR_FILENO) {
+      taken_[taken_count_++] = fd_;
+      fd_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+    }
+  }
+  PlaceDescriptor(const PlaceDescriptor&) = delete;
+  PlaceDescriptor& operator=(const PlaceDescriptor&) = delete;
+  ~PlaceDescriptor() {
+    while (taken_count_ > 0) ::close(taken_[--taken_count_]);
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int get() const noexcept { return fd_; }
+
+ private:
+  int taken_[STDERR_FILENO + 1] = {};
+  int taken_count_ = 0;
+  int fd_;
+};
+
+}  // namespace notch::shm

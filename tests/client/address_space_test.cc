@@ -1,0 +1,73 @@
+// What the client takes of a program's address space: nothing before the first definition, little
+// then, and less where there is little.
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "notch/health.h"
+#include "notch/registry.h"
+#include "tests/client/segment_directory.h"
+
+namespace notch::test {
+namespace {
+
+std::uint64_t address_space_kib() {
+  FILE* const status = fopen("/proc/self/status", "r");
+  char line[256];
+  std::uint64_t value = 0;
+  while (fgets(line, sizeof line, status) != nullptr)
+    if (strncmp(line, "VmSize:", 7) == 0) value = strtoul(line + 7, nullptr, 10);
+  fclose(status);
+  return value;
+}
+
+class AddressSpace : public SegmentDirectory {
+ protected:
+  void SetUp() override {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "sanitizers need the address space";
+#endif
+  }
+};
+
+TEST_F(AddressSpace, IsTakenAtTheFirstDefinition) {
+  expect_quiet_success([] {
+    const std::uint64_t before = address_space_kib();
+    NOTCH_REQUIRE(sysconf(_SC_NPROCESSORS_CONF) > 0);
+    NOTCH_REQUIRE(address_space_kib() == before);
+    counter({.name = "test_total", .help = "T."}).add();
+    NOTCH_REQUIRE(health().attached == 1);
+    const std::uint64_t columns = 1 + static_cast<std::uint64_t>(sysconf(_SC_NPROCESSORS_CONF));
+    NOTCH_REQUIRE(address_space_kib() - before <= (34 + 2 * columns) * 1024);
+  });
+}
+
+// Threads of the program's own, each with its stack of 8 MiB, find room under any limit that they
+// would find it under alone.
+TEST_F(AddressSpace, OfALimitIsTakenASmallShare) {
+  for (const std::uint64_t mib : {100U, 120U, 135U, 150U}) {
+    const Ending ending = run_child([mib] {
+      const std::uint64_t before = address_space_kib();
+      const rlimit limit{mib << 20, mib << 20};
+      setrlimit(RLIMIT_AS, &limit);
+      counter({.name = "test_total", .help = "T."}).add();
+      NOTCH_REQUIRE(health().attached == 1);
+      NOTCH_REQUIRE(address_space_kib() - before <= mib * 1024 / 8);
+      const std::uint64_t room = (mib << 10) - before - mib * 1024 / 8;
+      for (std::uint64_t stack = 0; (stack + 1) * 8300 < room; ++stack) {
+        pthread_t thread{};
+        const auto wait = [](void*) -> void* { return pause(), nullptr; };
+        require(pthread_create(&thread, nullptr, wait, nullptr) == 0, "a thread more");
+      }
+    });
+    EXPECT_EQ(ending.status, "exit 0") << mib << " MiB: " << ending.output;
+  }
+}
+
+}  // namespace
+}  // namespace notch::test

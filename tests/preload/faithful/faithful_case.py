@@ -1,0 +1,172 @@
+"""A scenario run without and with the library, and what must be the same: outcome, and system calls after start-up.
+Called by: every *_test.py of this folder that runs a program under the library.
+
+A scenario is a function of a Stage; it gives a dictionary of all that can be seen from outside (exit status, output,
+files, answers), with what no two runs share masked away by the scenario itself. How it is judged:
+ 1. Runs without and with are compared, every key by its value. If all agree, that is the verdict.
+ 2. Else the program may not be deterministic: both are run ROUNDS - 1 times more. A key disagrees when at least two of
+    the runs with the library gave what no run without it ever gave. What varied is printed.
+ 3. The same once more under strace, with call_verdict's rule for the counts.
+ 4. A run with the library that left no segment proves nothing, and fails.
+
+Arguments of such a test, before unittest's own: LIBRARY MARKER PROGRAMS NOTCHD.
+Exit: 77 when it cannot run here, after a line that says why.
+"""
+import difflib
+import os
+import pprint
+import shutil
+import subprocess
+import sys
+import unittest
+
+import call_verdict
+import scratch
+import stage
+
+ROUNDS = 4
+# What the library is known to add, by the number of forks (not threads, not vfork) that the tree made without it.
+FOR_A_FORK = {
+    "mmap": (1, "the child fills the hole its parent's segment left"),
+    "mmap!EEXIST": (1, "a child of such a child finds it filled"),
+    "rt_sigprocmask": (3, "a fork of one that has no segment yet holds signals off, in parent and child"),
+}
+FOR_A_VFORK = {"getpid": (8, "tells whether it is parent or child whose descriptors are closed and copied")}
+CALLS_OF_AN_ATTACHMENT = 60
+LIBRARY, MARKER, PROGRAMS, NOTCHD = (sys.argv.pop(1) for _ in range(4))
+
+
+class FaithfulCase(unittest.TestCase):
+    account = None          # whom the programs run as; None: whoever runs the test
+    expects_segments = True  # False where the library must stay out of it, None where either is right
+
+    def setUp(self):
+        self.folder = scratch.folder_of(self)
+        os.chmod(self.folder, 0o755)
+        self.library, self.marker = LIBRARY, MARKER
+        # Copies: another account may not be able to reach the build tree.
+        if may_execute_in(self.folder):
+            self.library, self.marker = (shutil.copy(path, self.folder) for path in (LIBRARY, MARKER))
+
+    def assert_faithful(self, scenario, trace=True):
+        self.assert_same_outcome(scenario)
+        if trace:
+            self.assert_same_calls(scenario)
+
+    def preload_of(self, preloaded, traced):
+        """LD_PRELOAD's libraries."""
+        return ([self.marker] if traced else []) + ([self.library] if preloaded else [])
+
+    def play(self, scenario, preloaded, traced):
+        """One run: (outcome, stage)."""
+        run = stage.Stage(self.folder, self.preload_of(preloaded, traced), traced, self.account)
+        try:
+            outcome = scenario(run)
+        finally:
+            run.close()
+        if preloaded and self.expects_segments:
+            self.assertGreater(run.segment_count(), 0, "the library left no segment: it was not in force")
+        elif self.expects_segments is not None:
+            self.assertEqual(run.segment_count(), 0, "a segment that must not be")
+        return outcome, run
+
+    def assert_same_outcome(self, scenario):
+        bare, preloaded = [], []
+        for _ in range(ROUNDS):
+            bare.append(self.play(scenario, False, False)[0])
+            preloaded.append(self.play(scenario, True, False)[0])
+            disagreeing = _disagreeing_runs(bare, preloaded)
+            if not any(disagreeing.values()):
+                break
+        print(f"{self.id()}: outcome: {len(bare[0])} values compared, {len(bare)} runs without and with", flush=True)
+        for key in sorted(key for key in disagreeing if disagreeing[key]):
+            print(f"  {key} varies: {_difference(bare, preloaded, key)}")
+        guilty = [key for key, runs in sorted(disagreeing.items()) if runs >= 2]
+        self.assertEqual(guilty, [], "\n".join(f"{key}: {_difference(bare, preloaded, key)}" for key in guilty))
+
+    def assert_same_calls(self, scenario):
+        bare, preloaded = [], []
+        for _ in range(ROUNDS):
+            bare.append(self.traced(scenario, False))
+            preloaded.append(self.traced(scenario, True))
+            allowed = {}
+            for each, count in ((FOR_A_FORK, max(trace.forks for trace in bare)),
+                                (FOR_A_VFORK, max(trace.vforks for trace in bare))):
+                allowed |= {call: (more * count, why) for call, (more, why) in each.items() if count}
+            disagreements = call_verdict.disagreements(
+                [trace.calls for trace in bare], [trace.calls for trace in preloaded], allowed)
+            if not disagreements:
+                break
+        print(f"{self.id()}: {call_verdict.summary([t.calls for t in bare], [t.calls for t in preloaded], allowed)}")
+        self.maxDiff = None
+        self.assertEqual([text for _, text in disagreements], [])
+        for trace in preloaded:
+            self.assert_attachments_few(trace)
+
+    def assert_attachments_few(self, trace):
+        print(f"  segments made by forked children: {len(trace.attachments)} of {trace.forks} forks, "
+              f"calls each: {sorted(set(trace.attachments))}", flush=True)
+        self.assertLessEqual(len(trace.attachments), trace.forks, "a segment is made at start-up or after a fork only")
+        self.assertLessEqual(max(trace.attachments, default=0), CALLS_OF_AN_ATTACHMENT)
+
+    def traced(self, scenario, preloaded):
+        _, run = self.play(scenario, preloaded, True)
+        trace = run.trace()
+        self.assertGreater(trace.programs, 0, "no program reached the marker: nothing was compared")
+        return trace
+
+
+def _values(runs, key):
+    return list({pprint.pformat(run.get(key, "nothing")): None for run in runs})
+
+
+def _disagreeing_runs(bare, preloaded):
+    """{key: how many runs with the library gave what none without gave}"""
+    keys = set().union(*bare, *preloaded)
+    return {key: sum(1 for run in preloaded
+                     if run.get(key) not in [other.get(key) for other in bare]) for key in keys}
+
+
+def _difference(bare, preloaded, key, most=2000):
+    """The values there were; of two long ones what differs between them."""
+    without, with_it = _values(bare, key), _values(preloaded, key)
+    lines = [line for line in difflib.ndiff(without[0].splitlines(), with_it[-1].splitlines()) if line[0] in "+-"]
+    text = f"{len(without)} kinds without, {len(with_it)} with the library; - the first without, + the last with\n" + \
+           "\n".join("    " + line for line in lines)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
+
+
+def may_execute_in(folder):
+    return not os.statvfs(folder).f_flag & os.ST_NOEXEC
+
+
+def built_with_sanitizer(path):
+    symbols = subprocess.run(["readelf", "--wide", "--dyn-syms", path], check=True, stdout=subprocess.PIPE, text=True)
+    return any(name in symbols.stdout for name in ("__asan_", "__tsan_", "__ubsan_"))
+
+
+def tracing_works():
+    try:
+        return subprocess.run(["strace", "-o", "/dev/null", "true"], stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def skip(reason):
+    print(f"skipped: {os.path.basename(sys.argv[0])}: {reason}", flush=True)
+    sys.exit(77)
+
+
+def main(*programs, root=False):
+    """programs: what must be installed. root: nothing can be done without it."""
+    if built_with_sanitizer(LIBRARY):
+        skip("built with a sanitizer, whose run time would have to come first in every program")
+    missing = [program for program in ("strace", *programs) if not shutil.which(program) and not os.path.exists(program)]
+    if missing:
+        skip(f"not installed: {' '.join(missing)}")
+    if not tracing_works():
+        skip("strace may not trace here")
+    if root and os.geteuid() != 0:
+        skip("only root can do it")
+    unittest.main(verbosity=2)
