@@ -11,10 +11,12 @@
 #include "client/preload/core.h"
 #include "client/preload/descriptors.h"
 #include "client/preload/io_figures.h"
+#include "client/preload/lock_figures.h"
 #include "client/preload/malloc_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
+#include "client/preload/thread_figures.h"
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "shm/memory_order.h"
@@ -50,6 +52,8 @@ std::uint32_t wanted_modules(const char** unknown) noexcept {
 std::uint32_t define_figures(std::uint32_t modules) noexcept {
   if ((modules & kMalloc) != 0 && !define_malloc_figures()) modules &= ~(kMalloc | kMallocLive);
   if ((modules & kMallocLive) != 0 && !define_live_figures()) modules &= ~kMallocLive;
+  if ((modules & kLocks) != 0 && !define_lock_figures()) modules &= ~kLocks;
+  if ((modules & kThreads) != 0) define_thread_figures();
   end_of_postponable();
   if ((modules & kIo) != 0) define_io_figures();
   return modules;

@@ -27,7 +27,7 @@
 
 enum { MALLOC, CALLOC, REALLOC, ALIGNED, WAYS };
 static const char* const kWays[] = {"malloc", "calloc", "realloc", "aligned"};
-static struct { unsigned long calls, bytes, refused; } asked[WAYS];
+static struct { atomic_ulong calls, bytes, refused; } asked[WAYS];
 static atomic_ulong frees;
 static int keeps_errno;
 
