@@ -69,6 +69,19 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+// The name to set, empty for none. One that nobody chose is the program's: what it starts in turn
+// (a wrapper script's shell, its tools, the interpreter) is then one service, and not each its own.
+std::string service_for(const std::vector<std::string>& variables, const RunOptions& options,
+                        bool preloaded) {
+  if (!options.service.empty() || !preloaded || options.program.empty()) return options.service;
+  if (!value_in(variables, "NOTCH_SERVICE").empty() ||
+      !value_in(variables, "OTEL_SERVICE_NAME").empty()) {
+    return "";
+  }
+  const std::string& program = options.program.front();
+  return program.substr(program.rfind('/') + 1);
+}
+
 // Returns the errno of the exec that failed.
 int become(const std::string& path, const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment, bool needs_shell) {
@@ -96,7 +109,8 @@ std::vector<std::string> program_environment(std::span<const std::string> curren
   std::vector<std::string> variables(current.begin(), current.end());
   const std::string preload = preload_list(library, value_in(variables, kPreload));
   if (preload != value_in(variables, kPreload)) put(variables, kPreload, preload);
-  if (!options.service.empty()) put(variables, "NOTCH_SERVICE", options.service);
+  const std::string service = service_for(variables, options, !library.empty());
+  if (!service.empty()) put(variables, "NOTCH_SERVICE", service);
   if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
   if (!options.modules.empty()) put(variables, "NOTCH_PRELOAD", options.modules);
   return variables;

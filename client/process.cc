@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "client/catalogue.h"
 #include "client/counting_mode.h"
 #include "client/include/notch/abi.h"
@@ -128,11 +130,10 @@ shm::SegmentPlan plan() noexcept {
   plan.mode = counting_mode;
   plan.columns = wanted_columns();
   plan.cells = kCells;
-  const std::uint64_t cells = catalogue().next_cell();
-  const std::uint64_t bytes = catalogue().used();
-  plan.committed_cells = cells > kCommittedCells ? cells : kCommittedCells;
+  plan.committed_cells =
+      std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
   plan.committed_catalogue_bytes =
-      bytes > kCommittedCatalogueBytes ? bytes : kCommittedCatalogueBytes;
+      std::max({kCommittedCatalogueBytes, catalogue().used(), catalogue().reserved_bytes()});
   // A child may be under a limit that its parent, which made the log, was not.
   const std::uint64_t spare = spare_address_space();
   const std::uint64_t log_bytes = private_parts().log_bytes;

@@ -13,7 +13,10 @@
 //       ours.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+#include "notch/abi.h"
 
 namespace notch::preload {
 
@@ -22,6 +25,17 @@ bool begin_core() noexcept;
 
 // What was defined so far may be postponed (C2); what comes is not.
 void end_of_postponable() noexcept;
+
+// Memory for label sets that are made while the program runs. Before close_definitions().
+void reserve_label_sets(std::size_t cells, std::size_t label_sets) noexcept;
+
+// A label set while the program runs: no system call, no waiting. The null handle if it cannot be
+// made now; overflow_series_of(), asked for beforehand, is where its counts go then. With the
+// program's own libnotch.so there is no overflow series to be had, and making one waits for the
+// program's other threads.
+notch_series make_series_now(std::uint32_t family, const notch_text* values,
+                             std::size_t count) noexcept;
+notch_series overflow_series_of(std::uint32_t family) noexcept;
 
 // All is defined. False: there is no segment that anybody would read.
 bool close_definitions() noexcept;

@@ -20,6 +20,7 @@ enum Module : std::uint32_t {
   kMallocLive = 1U << 8,  // live bytes, which ask the allocator at every call
   // Wrappers that serve several: of who needs the kind of a descriptor, and of the library itself.
   kDescriptors = kIo | kNet | kHttp | kTls,
+  kConnections = kDescriptors,
   kAlways = ~0U,
 };
 

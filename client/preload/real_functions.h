@@ -8,6 +8,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/types.h>
