@@ -215,20 +215,12 @@ shm::Segment* attach_first() noexcept {
 }
 
 // From here on adds wait for the lock.
-void take_columns(const shm::Segment& old, void** columns) noexcept {
+void take_columns(const shm::Segment& old) noexcept {
   for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
-    columns[id] = wiped()->columns[id];
     // Relaxed is enough: what is read on the strength of a null is the lock.
     shm::write_alone(wiped()->columns[id], static_cast<void*>(nullptr));
   }
   shm::write_alone(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
-}
-
-void give_columns_back(const shm::Segment& old, void* const* columns) noexcept {
-  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id)
-    shm::publish(wiped()->columns[id], columns[id]);  // [tag: column-pointer]
-  // [tag: column-pointer]
-  shm::publish(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(old.column(0)));
 }
 
 // Of a process that counts in private memory. Without luck all is as it was.
@@ -239,14 +231,14 @@ void attach_late(shm::Segment& old) noexcept {
     old.system_errno = segment.system_errno;
     return state.retries.failed();
   }
-  void* columns[shm::kMaxColumns - 1];
-  take_columns(old, columns);
-  end_sections();
-  if (!copy_counts(old, segment, catalogue().next_cell())) {
+  if (!commit_columns_of(old, segment)) {
     shm::discard_segment(segment);
-    give_columns_back(old, columns);
+    old.system_errno = ENOSPC;
     return state.retries.failed();
   }
+  take_columns(old);
+  end_sections();
+  copy_counts(old, segment, catalogue().next_cell());
   catalogue().copy_to(segment);
   state.current = &segment;
   publish_columns(segment);
