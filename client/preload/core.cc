@@ -165,8 +165,12 @@ notch_series make_series_now(std::uint32_t family, const notch_text* values,
   return series;
 }
 
-notch_series overflow_series_of(std::uint32_t family) noexcept {
-  return state.is_foreign ? notch_series{0, nullptr} : client::overflow_series(family);
+notch_series make_overflow_now(std::uint32_t family) noexcept {
+  if (state.is_foreign) return {0, nullptr};
+  const int saved_errno = errno;
+  const notch_series series = client::find_or_make_overflow(family);
+  errno = saved_errno;
+  return series;
 }
 
 bool close_definitions() noexcept {

@@ -223,6 +223,18 @@ class EveryWay(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
 
+    def test_new_label_sets_cost_no_system_call_and_past_their_bound_nothing_is_lost(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("the server sets its filter by x86-64's instruction")
+        statuses = range(200, 600)
+        self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
+                                                  for status in statuses], rest=("100000", "caged"))
+        samples = self.page()
+        self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 96)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
+
     def test_a_vfork_child_that_closes_everything_ends_no_exchange(self):
         self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
                    rest=("100000", "spawn"))
