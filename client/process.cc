@@ -20,6 +20,7 @@
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "shm/memory_order.h"
+#include "shm/process_identity.h"
 
 namespace notch::client {
 namespace {
@@ -173,9 +174,15 @@ bool make_segment(shm::Segment& segment) noexcept {
     }
     return true;
   }
-  const char* const reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  const char* reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  char number[32] = "errno ";
+  if (reason == nullptr) {  // a C library without it
+    *shm::write_decimal(number + strlen(number), static_cast<std::uint64_t>(segment.system_errno)) =
+        '\0';
+    reason = number;
+  }
   debug_line("notch: no segment in ", state.settings.directory,
-             ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
+             ": what is counted is not seen: ", reason);
   return false;
 }
 
