@@ -5,6 +5,8 @@
 //   A1  Between forget and publish no add goes to either place: adders wait for the lock.
 //   A2  An add of a library call that held the old address before that is lost, if it lands behind
 //       the copy: a few instructions of a process that was counting for nobody.
+//   A3  A segment has its name before the counts are in it, and an agent may read it at once. So
+//       nothing is copied that could have to be taken back: it would be counted again later.
 #pragma once
 
 #include "client/process.h"
@@ -28,7 +30,10 @@ class RetryClock {
 // left to load.
 void end_sections() noexcept;
 
-// Copies every column and the drops. False if there is no memory for a column.
-bool copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept;
+// Gives `to` the columns that `from` has, empty. False if there is no memory for one.
+bool commit_columns_of(const shm::Segment& from, shm::Segment& to) noexcept;
+
+// Copies every column and the drops. REQUIRES: commit_columns_of().
+void copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept;
 
 }  // namespace notch::client
