@@ -22,11 +22,11 @@ constexpr double kSizeBounds[] = {0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 81
 constexpr std::size_t kDurationCells = std::size(kDurationBounds) + 2;
 constexpr std::size_t kSizeCells = std::size(kSizeBounds) + 2;
 
-// Label sets for each family. Their memory is there from the start: 22 KiB for each column and 38
+// Label sets for each family. Their memory is there from the start: 14 KiB for each column and 25
 // for their words.
-constexpr std::size_t kServerDurations = 96;
-constexpr std::size_t kClientDurations = 32;
-constexpr std::size_t kSizes = 16;
+constexpr std::size_t kServerDurations = 64;
+constexpr std::size_t kClientDurations = 16;
+constexpr std::size_t kSizes = 12;
 constexpr std::size_t kMethods = 11;
 
 // As long as another thread takes to make a label set.

@@ -231,7 +231,7 @@ class EveryWay(HttpTestCase):
                                                   for status in statuses], rest=("100000", "caged"))
         samples = self.page()
         self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
-        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 96)
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 64)
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
         self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
 
