@@ -50,10 +50,18 @@ struct State {
 
   std::uint32_t sealed = 0;     // 0, kNoGrowth, kNoCalls: only rises
   sigset_t mask_before_fork{};  // of the thread that is forking
+
+  const char* libc_is_single_threaded = nullptr;
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
+
+// Certainly; false if libc does not tell. Relaxed: what a thread that is alone reads was its own.
+bool is_single_threaded() noexcept {
+  return state.libc_is_single_threaded != nullptr &&
+         shm::read_alone(*state.libc_is_single_threaded) != 0;
+}
 
 bool may_not_attach() noexcept {
   return shm::read_alone(state.sealed) == kNoCalls;
@@ -76,9 +84,11 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
 
 // A child must not be forked while another thread makes the segment: it would inherit the
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
-// wait too, as in attach().
+// wait too, as in attach(). Where there is no other thread neither need wait, since attach() itself
+// lets no signal handler fork.
 void before_fork() noexcept {
   if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
+  if (is_single_threaded()) return;
   const shm::Segment* const segment = attached_segment();
   if (segment != nullptr && segment->attached) return;
   sigset_t all;
@@ -383,7 +393,8 @@ void seal() noexcept {
   shm::write_alone(state.sealed, kNoCalls);
 }
 
-void begin() noexcept {
+void begin(const char* libc_is_single_threaded) noexcept {
+  state.libc_is_single_threaded = libc_is_single_threaded;
   find_counting_mode();
   pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
 }

@@ -142,7 +142,8 @@ bool begin_core() noexcept {
     return true;
   }
   if (!has_directory()) return false;
-  client::begin();
+  // By its name: glibc has it from 2.32 on.
+  client::begin(static_cast<const char*>(find_any_symbol("__libc_single_threaded")));
   return client::prepare();
 }
 

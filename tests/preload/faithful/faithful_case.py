@@ -29,8 +29,6 @@ ROUNDS = 4
 # What the library is known to add, by the number of forks (not threads, not vfork) that the tree made without it.
 FOR_A_FORK = {
     "mmap": (1, "the child fills the hole its parent's segment left"),
-    "mmap!EEXIST": (1, "a child of such a child finds it filled"),
-    "rt_sigprocmask": (3, "a fork of one that has no segment yet holds signals off, in parent and child"),
 }
 # A vfork costs none where the wrapper sees both its returns.
 FOR_A_VFORK = {} if platform.machine() == "x86_64" else {
