@@ -7,10 +7,11 @@
 // enough, the connection is given up and counted as that.
 //
 // Bounds, and why
-//   kFollowedDescriptors records of 192 bytes, 1.5 MiB of zero pages until used: eight times the
-//   usual limit of descriptors, and little of the smallest address space that programs are given.
-//   A connection on a higher number is counted as not followed. A process has as many records in
-//   memory as it had connections at once, 21 to a page.
+//   kMostDescriptors records of 192 bytes, the same numbers as have a kind, in one mapping made by
+//   the constructor. All are zero pages until used: a process has as many of them in memory as it
+//   had connections at once, 21 to a page. Address space they take all the same: where that is
+//   limited (RLIMIT_AS), there are as many as the program may have descriptors at its start, and
+//   at most what a small share of the limit holds. The descriptors above are not followed.
 //
 // Invariants
 //   N1  Whoever holds the byte has the record alone. [tag: connection]
@@ -49,14 +50,12 @@ static_assert(sizeof(Connection) == 192);
 
 enum class Watch : std::uint8_t { kNone = 0, kFree = 1, kTaken = 2 };
 
-inline constexpr unsigned kFollowedDescriptors = 8192;
-
-extern std::uint8_t watches[kFollowedDescriptors];
+extern std::uint8_t watches[kMostDescriptors];
 
 // Relaxed: as kind_of().
 inline bool is_watched(int fd) noexcept {
   const auto index = static_cast<unsigned>(fd);
-  return index < kFollowedDescriptors && shm::read_alone(watches[index]) != 0;
+  return index < kMostDescriptors && shm::read_alone(watches[index]) != 0;
 }
 
 // For the constructor, before anything is counted.

@@ -92,6 +92,29 @@ class Python(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_request_body_size_bytes_sum"), 3)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
+    def test_where_address_space_is_limited_the_first_descriptors_are_followed(self):
+        port = live_agent.free_port()
+        script = ("import http.server, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+                  "http.server.test(http.server.SimpleHTTPRequestHandler, http.server.ThreadingHTTPServer, "
+                  "port=int(sys.argv[1]), bind='127.0.0.1')")
+        server = self.start_server(["/usr/bin/prlimit", "--as=300000000", "--nofile=6:64", "--",
+                                    "/usr/bin/python3", "-c", script, str(port)], port)
+        table = f"/proc/{server.pid}/fd"
+        before = len(os.listdir(table))
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(4)]
+        live_agent.until(20, "all accepted", lambda: len(os.listdir(table)) == before + 4)
+        followed = sum(1 for name in os.listdir(table) if int(name) < 6) - before
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            while client.recv(65536):
+                pass
+            client.close()
+        self.end_server(server)
+        samples = self.page()
+        self.assertIn(followed, (1, 2))
+        self.assertEqual(self.requests(samples), {("GET", "/", "200", ""): followed})
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="descriptor"), 4 - followed)
+
     def test_a_request_under_way_is_active(self):
         port = live_agent.free_port()
         server = self.start_server(["/usr/bin/python3", "-m", "http.server", str(port), "--bind", "127.0.0.1"], port)
