@@ -196,6 +196,7 @@ void ProtobufWriter::write_family(const FamilySnapshot& family) {
   write_metadata(*family.family);
   if (family.family->type == MetricType::kHistogram) buckets_.bounds = family.family->bounds;
   for (const Row& row : family.rows) {
+    if (is_silent(family, row)) continue;
     message_.clear();
     if (!write_row(family, row)) continue;
     const FieldHead head(family_field::kMetric, message_.size());

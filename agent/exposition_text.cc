@@ -186,6 +186,7 @@ void TextWriter::write_scalars(const FamilySnapshot& family) {
   const bool always_present = family.family->number == Number::kUnsigned;
   for (const Row& row : family.rows) {
     const std::uint64_t slot = family.slots[row.first_slot];
+    if (is_silent(family, row)) continue;
     if (!always_present) {
       const Presence found = presence(*family.family, slot);
       if (found == Presence::kFaulty) ++counts_.dropped_rows;
@@ -209,6 +210,7 @@ void TextWriter::write_histograms(const FamilySnapshot& family) {
     render_bounds();
   }
   for (const Row& row : family.rows) {
+    if (is_silent(family, row)) continue;
     if (native) {
       const NativeValue& value = family.natives[row.detail];
       derive_classic(*family.family, value, buckets_);

@@ -6,6 +6,7 @@
 
 #include "agent/exposition_protobuf.h"
 #include "agent/exposition_text.h"
+#include "agent/ledger_values.h"
 
 namespace notch::agent {
 namespace {
@@ -61,9 +62,21 @@ double scalar_value(const Family& family, std::uint64_t slot) noexcept {
   return std::bit_cast<double>(bits);
 }
 
+bool is_silent(const FamilySnapshot& family, const Row& row) noexcept {
+  if (!row.overflow) return false;
+  if (family.family->type == MetricType::kNativeHistogram) {
+    const NativeValue& value = family.natives[row.detail];
+    return value.zero_count == 0 && value.positive.empty() && value.negative.empty();
+  }
+  const std::uint64_t* const slots = family.slots + row.first_slot;
+  return std::all_of(slots, slots + slot_count(*family.family),
+                     [](std::uint64_t slot) { return slot == 0; });
+}
+
 bool has_output(const FamilySnapshot& family) noexcept {
-  if (!is_scalar(*family.family)) return !family.rows.empty();
   return std::ranges::any_of(family.rows, [&](const Row& row) {
+    if (is_silent(family, row)) return false;
+    if (!is_scalar(*family.family)) return true;
     return presence(*family.family, family.slots[row.first_slot]) == Presence::kPresent;
   });
 }

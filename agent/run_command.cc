@@ -59,7 +59,20 @@ PreloadLibrary library_for(const RunOptions& options) {
   std::error_code error;
   const std::string own = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return {"", "/proc/self/exe: " + error.message()};
-  return find_preload_library(own, options.tls);
+  PreloadLibrary library = find_preload_library(own, options.tls);
+  if (!library.path.empty() || !options.tls) return library;
+  // Without the library that knows TLS, all else can still be measured.
+  const std::string problem = library.problem;
+  library = find_preload_library(own, false);
+  if (!library.path.empty()) complain(problem + ": what is inside TLS is not measured", 0);
+  return library;
+}
+
+// Why nothing can be counted in the directory that was asked for; empty if nothing speaks against
+// it.
+std::string directory_problem(const std::string& directory) {
+  if (directory.empty() || ::access(directory.c_str(), W_OK | X_OK) == 0) return "";
+  return "--dir " + directory + ": " + std::strerror(errno);
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -67,6 +80,19 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
   pointers.push_back(nullptr);
   return pointers;
+}
+
+// The name to set, empty for none. One that nobody chose is the program's: what it starts in turn
+// (a wrapper script's shell, its tools, the interpreter) is then one service, and not each its own.
+std::string service_for(const std::vector<std::string>& variables, const RunOptions& options,
+                        bool preloaded) {
+  if (!options.service.empty() || !preloaded || options.program.empty()) return options.service;
+  if (!value_in(variables, "NOTCH_SERVICE").empty() ||
+      !value_in(variables, "OTEL_SERVICE_NAME").empty()) {
+    return "";
+  }
+  const std::string& program = options.program.front();
+  return program.substr(program.rfind('/') + 1);
 }
 
 // Returns the errno of the exec that failed.
@@ -96,7 +122,8 @@ std::vector<std::string> program_environment(std::span<const std::string> curren
   std::vector<std::string> variables(current.begin(), current.end());
   const std::string preload = preload_list(library, value_in(variables, kPreload));
   if (preload != value_in(variables, kPreload)) put(variables, kPreload, preload);
-  if (!options.service.empty()) put(variables, "NOTCH_SERVICE", options.service);
+  const std::string service = service_for(variables, options, !library.empty());
+  if (!service.empty()) put(variables, "NOTCH_SERVICE", service);
   if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
   if (!options.modules.empty()) put(variables, "NOTCH_PRELOAD", options.modules);
   return variables;
@@ -130,8 +157,12 @@ int run_command(std::span<const char* const> arguments) {
   const FoundProgram found = find_program(program, search_path);
   if (found.error != 0) return not_started(program, found.error);
   const PreloadVerdict verdict = judge_preload(found.path, library_file.target, search_path);
+  const std::string problem = directory_problem(options.directory);
   if (library.path.empty()) {
     step_aside(library.problem);
+  } else if (!problem.empty()) {
+    step_aside(problem);
+    library.path.clear();
   } else if (!verdict.refusal.empty()) {
     step_aside(program + " " + verdict.refusal);
     library.path.clear();

@@ -9,8 +9,8 @@
 namespace notch::agent {
 
 struct RunOptions {
-  std::string service;    // empty: not asked for, as below
-  std::string directory;  // absolute
+  std::string service;    // empty: what the environment says, else the program's name
+  std::string directory;  // absolute; empty: not asked for, as below
   std::string modules;    // "io,net"
   std::string library;    // a file, instead of the one found beside this program
   bool tls = false;

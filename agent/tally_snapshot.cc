@@ -3,11 +3,23 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <string_view>
 #include <utility>
 
 #include "agent/tally.h"
 
 namespace notch::agent {
+
+namespace {
+
+// Labels as the binder and the fold write them.
+bool is_overflow(std::string_view labels) noexcept {
+  constexpr std::string_view kMark = "overflow=\"true\"";
+  return labels == kMark ||
+         (labels.ends_with(kMark) && labels[labels.size() - kMark.size() - 1] == ',');
+}
+
+}  // namespace
 
 struct Tally::Layout {
   struct FamilyRows {
@@ -51,8 +63,8 @@ std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
     const RowRecord& record = rows_[row];
     if (record.erased()) continue;
     Layout::FamilyRows& family = layout->families[layout->place_of[record.family]];
-    layout->rows[family.first_row + family.rows] = {record.labels(), record.first_slot,
-                                                    family.rows};
+    layout->rows[family.first_row + family.rows] = {record.labels(), record.first_slot, family.rows,
+                                                    is_overflow(record.labels())};
     if (record.native != kNoNative) layout->native_rows[family.first_native + family.rows] = row;
     ++family.rows;
   }

@@ -206,7 +206,10 @@ std::uint32_t Catalogue::take_cells(std::uint32_t count) noexcept {
 }
 
 bool Catalogue::reserve(std::uint64_t cells, std::uint64_t bytes) noexcept {
-  return commit_cells_locked(next_cell() + cells) && begin(bytes);
+  if (!commit_cells_locked(next_cell() + cells) || !begin(bytes)) return false;
+  reserved_cells_ = next_cell() + cells;
+  reserved_bytes_ = used() + bytes;
+  return true;
 }
 
 void Catalogue::copy_to(shm::Segment& segment) noexcept {

@@ -57,7 +57,8 @@ class Catalogue {
   // Hands out `count` cells in a row; 0 if there are none left.
   std::uint32_t take_cells(std::uint32_t count) noexcept;
 
-  // Memory for this much more, so that begin() and take_cells() need no system call.
+  // Memory for this much more, so that begin() and take_cells() need no system call. The segment
+  // of a forked child starts with as much.
   bool reserve(std::uint64_t cells, std::uint64_t bytes) noexcept;
 
   // Writes the whole log into a new segment. REQUIRES: the segment has committed used() bytes for
@@ -68,6 +69,10 @@ class Catalogue {
 
   std::uint64_t used() const noexcept;
   std::uint64_t next_cell() const noexcept;
+
+  // How far memory was asked for by reserve(), from the first cell and the first byte.
+  std::uint64_t reserved_cells() const noexcept { return reserved_cells_; }
+  std::uint64_t reserved_bytes() const noexcept { return reserved_bytes_; }
 
   // The record or string at an offset that add_*() gave.
   std::string_view string(std::uint32_t offset) const noexcept;
@@ -94,6 +99,8 @@ class Catalogue {
 
   // Under the lock.
   std::uint64_t log_committed_ = 0;
+  std::uint64_t reserved_cells_ = 0;
+  std::uint64_t reserved_bytes_ = 0;
   std::uint64_t pending_used_ = 0;
   std::uint32_t pending_families_ = 0;
   std::uint32_t pending_series_ = 0;

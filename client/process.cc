@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "client/catalogue.h"
 #include "client/counting_mode.h"
 #include "client/include/notch/abi.h"
@@ -18,6 +20,7 @@
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "shm/memory_order.h"
+#include "shm/process_identity.h"
 
 namespace notch::client {
 namespace {
@@ -47,10 +50,18 @@ struct State {
 
   std::uint32_t sealed = 0;     // 0, kNoGrowth, kNoCalls: only rises
   sigset_t mask_before_fork{};  // of the thread that is forking
+
+  const char* libc_is_single_threaded = nullptr;
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
+
+// Certainly; false if libc does not tell. Relaxed: what a thread that is alone reads was its own.
+bool is_single_threaded() noexcept {
+  return state.libc_is_single_threaded != nullptr &&
+         shm::read_alone(*state.libc_is_single_threaded) != 0;
+}
 
 bool may_not_attach() noexcept {
   return shm::read_alone(state.sealed) == kNoCalls;
@@ -73,9 +84,11 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
 
 // A child must not be forked while another thread makes the segment: it would inherit the
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
-// wait too, as in attach().
+// wait too, as in attach(). Where there is no other thread neither need wait, since attach() itself
+// lets no signal handler fork.
 void before_fork() noexcept {
   if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
+  if (is_single_threaded()) return;
   const shm::Segment* const segment = attached_segment();
   if (segment != nullptr && segment->attached) return;
   sigset_t all;
@@ -143,11 +156,10 @@ shm::SegmentPlan plan() noexcept {
   plan.mode = counting_mode;
   plan.columns = wanted_columns();
   plan.cells = kCells;
-  const std::uint64_t cells = catalogue().next_cell();
-  const std::uint64_t bytes = catalogue().used();
-  plan.committed_cells = cells > kCommittedCells ? cells : kCommittedCells;
+  plan.committed_cells =
+      std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
   plan.committed_catalogue_bytes =
-      bytes > kCommittedCatalogueBytes ? bytes : kCommittedCatalogueBytes;
+      std::max({kCommittedCatalogueBytes, catalogue().used(), catalogue().reserved_bytes()});
   // A child may be under a limit that its parent, which made the log, was not.
   const std::uint64_t spare = spare_address_space();
   const std::uint64_t log_bytes = private_parts().log_bytes;
@@ -172,9 +184,15 @@ bool make_segment(shm::Segment& segment) noexcept {
     }
     return true;
   }
-  const char* const reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  const char* reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  char number[32] = "errno ";
+  if (reason == nullptr) {  // a C library without it
+    *shm::write_decimal(number + strlen(number), static_cast<std::uint64_t>(segment.system_errno)) =
+        '\0';
+    reason = number;
+  }
   debug_line("notch: no segment in ", state.settings.directory,
-             ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
+             ": what is counted is not seen: ", reason);
   return false;
 }
 
@@ -375,7 +393,8 @@ void seal() noexcept {
   shm::write_alone(state.sealed, kNoCalls);
 }
 
-void begin() noexcept {
+void begin(const char* libc_is_single_threaded) noexcept {
+  state.libc_is_single_threaded = libc_is_single_threaded;
   find_counting_mode();
   pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
 }

@@ -69,8 +69,9 @@ void seal() noexcept;
 // Whether either was called.
 bool sealed() noexcept;
 
-// The process begins: the library is loaded.
-void begin() noexcept;
+// The process begins: the library is loaded. libc's own __libc_single_threaded saves a fork its
+// signal masks where it is known.
+void begin(const char* libc_is_single_threaded = nullptr) noexcept;
 // The process ends in order. What is counted after it still counts.
 void end() noexcept;
 

@@ -157,8 +157,7 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
   return entry;
 }
 
-notch_series overflow(std::uint32_t family, FamilyShape& shape, shm::DropReason reason) noexcept {
-  drop(reason);
+notch_series find_overflow(std::uint32_t family, FamilyShape& shape) noexcept {
   if (shape.overflow.offset == 0) {
     const SeriesEntry* const entry = add(family, shape, {}, 0, shm::kSeriesOverflow);
     if (entry == nullptr) {
@@ -168,6 +167,11 @@ notch_series overflow(std::uint32_t family, FamilyShape& shape, shm::DropReason 
     shape.overflow = handle(*entry);
   }
   return shape.overflow;
+}
+
+notch_series overflow(std::uint32_t family, FamilyShape& shape, shm::DropReason reason) noexcept {
+  drop(reason);
+  return find_overflow(family, shape);
 }
 
 // REQUIRES: the lock is held; the values are valid and not known yet.
@@ -223,8 +227,17 @@ bool prepare_series_index() noexcept {
   return index.scratch != nullptr && make_slots(0);
 }
 
-notch_series find_or_make_series(std::uint32_t family,
-                                 std::span<const notch_text> values) noexcept {
+notch_series find_or_make_overflow(std::uint32_t family) noexcept {
+  FamilyShape* const shape = find_family(family);
+  if (shape == nullptr) return {0, nullptr};
+  attach();
+  const RegistryLock lock(RegistryLock::Wait::kNot);
+  if (!lock || attach_locked() == nullptr) return {0, nullptr};
+  return find_overflow(family, *shape);
+}
+
+notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
+                                 RegistryLock::Wait wait) noexcept {
   FamilyShape* const shape = find_family(family);
   if (shape == nullptr) return {0, nullptr};
   if (values.size() != shape->label_count) {
@@ -236,7 +249,8 @@ notch_series find_or_make_series(std::uint32_t family,
     return handle(*entry);
 
   attach(Attach::kAgain);
-  const RegistryLock lock;
+  const RegistryLock lock(wait);
+  if (!lock && wait == RegistryLock::Wait::kNot) return {0, nullptr};
   if (!lock || attach_locked() == nullptr) {
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
     return {0, nullptr};

@@ -11,13 +11,19 @@
 
 #include "client/include/notch/abi.h"
 #include "client/include/notch/native_table.h"
+#include "client/process.h"
 
 namespace notch::client {
 
 bool prepare_series_index() noexcept;
 
 // The series, made if it is new; the overflow series or the null handle by the rules of family.h.
-notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values) noexcept;
+notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
+                                 RegistryLock::Wait wait = RegistryLock::Wait::kForIt) noexcept;
+
+// The family's overflow series, for who may not wait: where find_or_make_series() does not get the
+// lock it gives the null handle, and nothing is counted as dropped. So does this.
+notch_series find_or_make_overflow(std::uint32_t family) noexcept;
 
 // The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room. In a
 // signal handler whose thread holds the lock: that of a parked cell, see parked.h.

@@ -122,4 +122,17 @@ double seconds_since(const Moment& then) noexcept {
   return static_cast<double>(elapsed) * 1e-9;
 }
 
+std::uint64_t now_ns() noexcept {
+  const ClockWay by = way();
+  if (by == ClockWay::kNone) return 0;
+  if (by == ClockWay::kVdso) {
+    const std::uint64_t ns = monotonic_ns();
+    learn_rate(ns);
+    return ns;
+  }
+  // By learn_rate() the two ways agree at the moment of their change.
+  const double seconds = static_cast<double>(ticks() - state.first_ticks) * state.seconds_per_tick;
+  return state.first_ns + static_cast<std::uint64_t>(seconds * 1e9);
+}
+
 }  // namespace notch::preload

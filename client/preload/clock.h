@@ -35,6 +35,10 @@ Moment now() noexcept;
 // Seconds from then to now; negative if that cannot be said.
 double seconds_since(const Moment& then) noexcept;
 
+// Nanoseconds that go on evenly whichever way they are taken, for times that are kept; 0 if that
+// cannot be said.
+std::uint64_t now_ns() noexcept;
+
 struct Sampling {
   std::uint32_t until_next;
   std::uint32_t random;

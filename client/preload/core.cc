@@ -10,6 +10,7 @@
 #include "client/counting_mode.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
+#include "client/series_index.h"
 #include "client/settings.h"
 #include "notch/abi.h"
 #include "shm/memory_order.h"
@@ -141,13 +142,36 @@ bool begin_core() noexcept {
     return true;
   }
   if (!has_directory()) return false;
-  client::begin();
+  // By its name: glibc has it from 2.32 on.
+  client::begin(static_cast<const char*>(find_any_symbol("__libc_single_threaded")));
   return client::prepare();
 }
 
 void end_of_postponable() noexcept {
   const std::uint64_t cells = client::is_prepared() ? client::catalogue().next_cell() : 0;
   state.postponable_end = cells < client::kPostponedCells ? cells : client::kPostponedCells;
+}
+
+void reserve_label_sets(std::size_t cells, std::size_t label_sets) noexcept {
+  state.calls.reserve(cells, label_sets, 0);
+}
+
+notch_series make_series_now(std::uint32_t family, const notch_text* values,
+                             std::size_t count) noexcept {
+  if (state.is_foreign) return state.calls.series(family, values, count);
+  const int saved_errno = errno;
+  const notch_series series =
+      client::find_or_make_series(family, {values, count}, client::RegistryLock::Wait::kNot);
+  errno = saved_errno;
+  return series;
+}
+
+notch_series make_overflow_now(std::uint32_t family) noexcept {
+  if (state.is_foreign) return {0, nullptr};
+  const int saved_errno = errno;
+  const notch_series series = client::find_or_make_overflow(family);
+  errno = saved_errno;
+  return series;
 }
 
 bool close_definitions() noexcept {

@@ -1,5 +1,6 @@
 #include "client/preload/definitions.h"
 
+#include "client/preload/core.h"
 #include "shm/layout.h"
 
 namespace notch::preload {
@@ -38,6 +39,15 @@ notch_series Family::with(Words values) const noexcept {
   return notch_v1_series(id, texts.all, texts.count);
 }
 
+notch_series Family::with_now(Words values) const noexcept {
+  const Texts texts(values);
+  return make_series_now(id, texts.all, texts.count);
+}
+
+notch_series Family::overflow_now() const noexcept {
+  return make_overflow_now(id);
+}
+
 Family define_counter(std::string_view name, std::string_view help, std::string_view unit,
                       Words labels) noexcept {
   notch_definition definition{};
@@ -55,12 +65,14 @@ Family define_up_down_counter(std::string_view name, std::string_view help, std:
 }
 
 Family define_histogram(std::string_view name, std::string_view help, std::string_view unit,
-                        Words labels, std::span<const double> bounds) noexcept {
+                        Words labels, std::span<const double> bounds,
+                        std::size_t series_limit) noexcept {
   notch_definition definition{};
   definition.type = NOTCH_HISTOGRAM;
   definition.number = NOTCH_UNSIGNED;
   definition.bounds = bounds.data();
   definition.bound_count = bounds.size();
+  definition.series_limit = series_limit;
   return define(name, help, unit, labels, definition);
 }
 

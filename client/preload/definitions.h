@@ -2,6 +2,7 @@
 // for the constructor of this library. Called by: the modules' define functions.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -19,6 +20,10 @@ struct Family {
   // The series of these label values, as many as the family has labels; the null handle if there
   // is no room.
   notch_series with(Words values) const noexcept;
+
+  // The same while the program runs; core.h says what that means.
+  notch_series with_now(Words values) const noexcept;
+  notch_series overflow_now() const noexcept;
 };
 
 // `unit` is empty, or what the name ends in. A name refused is a null family, and its handles
@@ -28,6 +33,7 @@ Family define_counter(std::string_view name, std::string_view help, std::string_
 Family define_up_down_counter(std::string_view name, std::string_view help, std::string_view unit,
                               Words labels) noexcept;
 Family define_histogram(std::string_view name, std::string_view help, std::string_view unit,
-                        Words labels, std::span<const double> bounds) noexcept;
+                        Words labels, std::span<const double> bounds,
+                        std::size_t series_limit = 0) noexcept;
 
 }  // namespace notch::preload

@@ -4,6 +4,7 @@
 #include <linux/close_range.h>
 #include <sys/stat.h>
 
+#include "client/preload/connections.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
 
@@ -53,31 +54,50 @@ int open_pipe(Real real, int* pair, Flags... flags) {
   return result;
 }
 
-template <class Real, class... Rest>
-int copy_descriptor(Real real, int fd, Rest... rest) {
-  const int copy = real(fd, rest...);
+template <class Real>
+int copy_descriptor(Real real, int fd) {
+  const int copy = real(fd);
   note_kind(copy, kind_of(fd));
   return copy;
+}
+
+// Closes what had the number, if that is another.
+template <class Real, class... Flags>
+int replace_descriptor(Real real, int fd, int copy, Flags... flags) {
+  const int result = real(fd, copy, flags...);
+  if (result >= 0 && fd != copy && !is_vfork_child()) {
+    end_connection(copy);
+    set_kind(copy, kind_of(fd));
+  }
+  return result;
 }
 
 // Before the call: once it is closed, another thread may be given the number.
 template <class Real>
 int close_one(Real real, int fd) {
-  note_kind(fd, Kind::kOther);
+  if (!is_vfork_child()) {
+    set_kind(fd, Kind::kOther);
+    end_connection(fd);
+  }
   return real(fd);
 }
 
 template <class Real>
 int close_several(Real real, unsigned first, unsigned last, int flags) {
-  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0 && !is_vfork_child())
+  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0 && !is_vfork_child()) {
     forget_kinds(first, last);
+    end_connections(first, last);
+  }
   return real(first, last, flags);
 }
 
 template <class Real>
 void close_rest(Real real, int first) {
-  if (!is_vfork_child())
-    forget_kinds(first < 0 ? 0 : static_cast<unsigned>(first), kMostDescriptors - 1);
+  if (!is_vfork_child()) {
+    const unsigned least = first < 0 ? 0 : static_cast<unsigned>(first);
+    forget_kinds(least, kMostDescriptors - 1);
+    end_connections(least, kMostDescriptors - 1);
+  }
   real(first);
 }
 

@@ -428,8 +428,8 @@ bool carries_requests(const HttpConnection& connection, bool in) {
 
 namespace http_slow {
 
-void read(HttpConnection& connection, const HttpWatch& watch, const void* bytes, std::size_t size,
-          bool in, std::uint64_t now) noexcept {
+void pass_bytes(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
+                std::size_t size, bool in, std::uint64_t now) noexcept {
   if (connection.role == HttpRole::kUnknown) return;
   Feed feed{connection, watch, now};
   const auto* at = static_cast<const unsigned char*>(bytes);
@@ -464,6 +464,11 @@ void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) 
   Feed feed{connection, watch, now};
   if (connection.response.stage == HttpStage::kUntilClose) finish_response(feed);
   stop(feed, HttpError::kNoAnswer);
+}
+
+void give_up(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) noexcept {
+  Feed feed{connection, watch, now};
+  stop(feed, HttpError::kGaveUp);
 }
 
 }  // namespace http_slow

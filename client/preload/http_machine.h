@@ -94,11 +94,12 @@ struct HttpWatch {
 };
 
 namespace http_slow {
-void read(HttpConnection&, const HttpWatch&, const void* bytes, std::size_t size, bool in,
-          std::uint64_t now) noexcept;
+void pass_bytes(HttpConnection&, const HttpWatch&, const void* bytes, std::size_t size, bool in,
+                std::uint64_t now) noexcept;
 void pass_body(HttpConnection&, const HttpWatch&, std::uint64_t count, bool in,
                std::uint64_t now) noexcept;
 void end(HttpConnection&, const HttpWatch&, std::uint64_t now) noexcept;
+void give_up(HttpConnection&, const HttpWatch&, std::uint64_t now) noexcept;
 }  // namespace http_slow
 
 inline bool is_followed(const HttpConnection& connection) noexcept {
@@ -110,13 +111,13 @@ inline bool is_followed(const HttpConnection& connection) noexcept {
 // Bytes the application read.
 inline void http_in(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
                     std::size_t size, std::uint64_t now) noexcept {
-  if (is_followed(connection)) http_slow::read(connection, watch, bytes, size, true, now);
+  if (is_followed(connection)) http_slow::pass_bytes(connection, watch, bytes, size, true, now);
 }
 
 // Bytes the application wrote.
 inline void http_out(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
                      std::size_t size, std::uint64_t now) noexcept {
-  if (is_followed(connection)) http_slow::read(connection, watch, bytes, size, false, now);
+  if (is_followed(connection)) http_slow::pass_bytes(connection, watch, bytes, size, false, now);
 }
 
 // Bytes of a body that went by without being in the application's memory (splice, sendfile).
@@ -133,6 +134,12 @@ inline void http_body_out(HttpConnection& connection, const HttpWatch& watch, st
 inline void http_end(HttpConnection& connection, const HttpWatch& watch,
                      std::uint64_t now) noexcept {
   if (is_followed(connection)) http_slow::end(connection, watch, now);
+}
+
+// Bytes went by that were not seen: it cannot be followed any longer.
+inline void http_give_up(HttpConnection& connection, const HttpWatch& watch,
+                         std::uint64_t now) noexcept {
+  if (is_followed(connection)) http_slow::give_up(connection, watch, now);
 }
 
 // A read that returned 0: to a client the last answer is over, to a server nothing is.

@@ -68,6 +68,13 @@ void define_io_figures() noexcept {
   define_figures(families, "fsync", Kind::kFile, sync_figures);
 }
 
+[[gnu::cold]] void count_error(IoFigures& figures) noexcept {
+  const int error_number = errno;
+  if (is_error(error_number))
+    figures.errors[static_cast<std::size_t>(io_error_of(error_number))].add();
+  errno = error_number;
+}
+
 bool is_error(int error_number) noexcept {
   return error_number != EAGAIN && error_number != EINTR && error_number != EINPROGRESS;
 }

@@ -29,6 +29,9 @@ extern IoFigures sync_figures;  // of files alone
 
 void define_io_figures() noexcept;
 
+// By errno, which it leaves.
+void count_error(IoFigures& figures) noexcept;
+
 // Whether a call that failed so is an error at all: not if it can be made again.
 bool is_error(int error_number) noexcept;
 IoError io_error_of(int error_number) noexcept;

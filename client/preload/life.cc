@@ -8,12 +8,19 @@
 #include <sys/auxv.h>
 
 #include "client/preload/clock.h"
+#include "client/preload/connections.h"
 #include "client/preload/core.h"
 #include "client/preload/descriptors.h"
+#include "client/preload/dns_figures.h"
+#include "client/preload/http_figures.h"
 #include "client/preload/io_figures.h"
+#include "client/preload/lock_figures.h"
+#include "client/preload/malloc_figures.h"
 #include "client/preload/modules.h"
+#include "client/preload/net_figures.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
+#include "client/preload/thread_figures.h"
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "shm/memory_order.h"
@@ -42,27 +49,38 @@ bool is_second_copy() noexcept {
 // The modules to run, 0 for none; `unknown` as modules_of().
 std::uint32_t wanted_modules(const char** unknown) noexcept {
   if (is_on("NOTCH_DISABLED") || getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
-  return modules_of(getenv("NOTCH_PRELOAD"), unknown);
+  const std::uint32_t modules = modules_of(getenv("NOTCH_PRELOAD"), unknown);
+  // http sees what passes through the wrappers of the other two.
+  return (modules & kHttp) != 0 ? modules | kIo | kNet : modules;
 }
 
-// Those whose counts may be postponed come first.
-void define_figures(std::uint32_t modules) noexcept {
+// Those whose counts may be postponed come first. Gives the modules that can run.
+std::uint32_t define_figures(std::uint32_t modules) noexcept {
+  if ((modules & kMalloc) != 0 && !define_malloc_figures()) modules &= ~(kMalloc | kMallocLive);
+  if ((modules & kMallocLive) != 0 && !define_live_figures()) modules &= ~kMallocLive;
+  if ((modules & kLocks) != 0 && !define_lock_figures()) modules &= ~kLocks;
+  if ((modules & kThreads) != 0) define_thread_figures();
   end_of_postponable();
   if ((modules & kIo) != 0) define_io_figures();
+  if ((modules & kNet) != 0) define_net_figures();
+  if ((modules & kDns) != 0) define_dns_figures();
+  if ((modules & kHttp) != 0) define_http_figures();
+  return modules;
 }
 
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
   const char* unknown = nullptr;
-  const std::uint32_t modules = wanted_modules(&unknown);
+  std::uint32_t modules = wanted_modules(&unknown);
   if (modules != 0 && begin_core()) {
-    define_figures(modules);
+    modules = define_figures(modules);
     if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
       watch_forks();
+      begin_connections();
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
     }

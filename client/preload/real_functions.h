@@ -8,9 +8,12 @@
 #pragma once
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include <cstddef>
 #include <cstdint>

@@ -53,6 +53,26 @@ TEST_F(ExpositionText, CounterWithoutTotalIsUnknownInOpenMetrics) {
   EXPECT_EQ(openmetrics(), "# TYPE spans unknown\nspans 7\n# EOF\n");
 }
 
+TEST_F(ExpositionText, AnOverflowRowIsLeftOutWhileItHasCountedNothing) {
+  build.family(MetricType::kCounter, "a_total");
+  build.row("a=\"x\"", {0});
+  build.row("overflow=\"true\"", {0});
+  build.mark_overflow();
+  build.family(MetricType::kHistogram, "b").bounds = {1};
+  build.row("overflow=\"true\"", {0, 0, 0});
+  build.mark_overflow();
+  build.family(MetricType::kNativeHistogram, "c");
+  build.native("overflow=\"true\"", {});
+  build.mark_overflow();
+  build.family(MetricType::kHistogram, "d").bounds = {1};
+  build.row("overflow=\"true\"", {0, 1, bits(2)});
+  build.mark_overflow();
+  EXPECT_EQ(text(),
+            "# TYPE a_total counter\na_total{a=\"x\"} 0\n# TYPE d histogram\n"
+            "d_bucket{overflow=\"true\",le=\"1\"} 0\nd_bucket{overflow=\"true\",le=\"+Inf\"} 1\n"
+            "d_sum{overflow=\"true\"} 2\nd_count{overflow=\"true\"} 1\n");
+}
+
 TEST_F(ExpositionText, UnknownIsUntypedInText) {
   build.family(MetricType::kUnknown, "x");
   build.set("", 0.5);

@@ -119,6 +119,18 @@ TEST(ProgramEnvironment, HoldsWhatWasAskedForAndAllElse) {
                                    "NOTCH_PRELOAD=io", "LD_PRELOAD=/n.so:/u.so"));
 }
 
+TEST(ProgramEnvironment, AProgramAndAllThatItStartsAreOneService) {
+  RunOptions options;
+  options.program = {"/opt/shop/start.sh", "/x/y"};
+  EXPECT_THAT(program_environment(std::vector<std::string>{}, options, "/n.so"),
+              UnorderedElementsAre("NOTCH_SERVICE=start.sh", "LD_PRELOAD=/n.so"));
+  EXPECT_THAT(
+      program_environment(std::vector<std::string>{"OTEL_SERVICE_NAME=s"}, options, "/n.so"),
+      UnorderedElementsAre("OTEL_SERVICE_NAME=s", "LD_PRELOAD=/n.so"));
+  EXPECT_THAT(program_environment(std::vector<std::string>{"NOTCH_SERVICE=s"}, options, "/n.so"),
+              UnorderedElementsAre("NOTCH_SERVICE=s", "LD_PRELOAD=/n.so"));
+}
+
 TEST(ProgramEnvironment, WithNothingAskedForAndNoLibraryNothingChanges) {
   const std::vector<std::string> current = {"A=1", "LD_PRELOAD=/u.so", "NOTCH_DIR=/d", "odd"};
   EXPECT_EQ(program_environment(current, {}, ""), current);

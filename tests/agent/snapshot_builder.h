@@ -33,6 +33,8 @@ class SnapshotBuilder {
     source.slots.insert(source.slots.end(), slots);
     source.rows.push_back({source.labels.emplace_back(labels), first_slot, 0});
   }
+  // The row named last is its family's overflow row.
+  void mark_overflow() { sources_.back().rows.back().overflow = true; }
   void set(const std::string& labels, double value) { row(labels, {~bits(value)}); }
   void unset(const std::string& labels) { row(labels, {0}); }
   void native(const std::string& labels, NativeValue value) {

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 static int empty[2], full[2], listener;
+static int quiet[2], stuffed[2];   /* sockets: nothing comes, nothing more goes */
+static struct sockaddr_un crowded; /* where nobody accepts */
 static char fifo[256];
 static char buffer[65536];
 static int cleaned;
@@ -49,9 +51,67 @@ static void block_in_splice(void) {
   (void)!splice(empty[0], NULL, full[1], NULL, 1, 0);
 }
 
-static void (*const blockers[])(void) = {block_in_read,    block_in_readv, block_in_write,
-                                         block_in_writev,  block_in_open,  block_in_accept,
-                                         block_in_accept4, block_in_splice};
+static void block_in_recv(void) {
+  (void)!recv(quiet[0], buffer, 1, 0);
+}
+static void block_in_recvfrom(void) {
+  (void)!recvfrom(quiet[0], buffer, 1, 0, NULL, NULL);
+}
+static void block_in_recvmsg(void) {
+  struct iovec part = {buffer, 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  (void)!recvmsg(quiet[0], &message, 0);
+}
+static void block_in_recvmmsg(void) {
+  struct iovec part = {buffer, 1};
+  struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+  (void)!recvmmsg(quiet[0], &message, 1, 0, NULL);
+}
+static void block_in_send(void) {
+  (void)!send(stuffed[0], buffer, sizeof buffer, 0);
+}
+static void block_in_sendto(void) {
+  (void)!sendto(stuffed[0], buffer, sizeof buffer, 0, NULL, 0);
+}
+static void block_in_sendmsg(void) {
+  struct iovec part = {buffer, sizeof buffer};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+  (void)!sendmsg(stuffed[0], &message, 0);
+}
+static void block_in_sendmmsg(void) {
+  struct iovec part = {buffer, sizeof buffer};
+  struct mmsghdr message = {.msg_hdr = {.msg_iov = &part, .msg_iovlen = 1}};
+  (void)!sendmmsg(stuffed[0], &message, 1, 0);
+}
+static void block_in_connect(void) {
+  const int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+  (void)!connect(fd, (struct sockaddr*)&crowded, sizeof crowded);
+}
+
+static void (*const blockers[])(void) = {
+    block_in_read,     block_in_readv,    block_in_write,  block_in_writev, block_in_open,
+    block_in_accept,   block_in_accept4,  block_in_splice, block_in_recv,   block_in_recvfrom,
+    block_in_recvmsg,  block_in_recvmmsg, block_in_send,   block_in_sendto, block_in_sendmsg,
+    block_in_sendmmsg, block_in_connect};
+
+/* Whether the sockets are as their names say. */
+static int prepare_sockets(const char* folder) {
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) != 0 ||
+      socketpair(AF_UNIX, SOCK_STREAM, 0, stuffed) != 0)
+    return 0;
+  while (send(stuffed[0], buffer, sizeof buffer, MSG_DONTWAIT) > 0) {
+  }
+  const int unanswered = socket(AF_UNIX, SOCK_STREAM, 0);
+  crowded.sun_family = AF_UNIX;
+  snprintf(crowded.sun_path, sizeof crowded.sun_path, "%s/crowded", folder);
+  if (bind(unanswered, (struct sockaddr*)&crowded, sizeof crowded) != 0 ||
+      listen(unanswered, 0) != 0)
+    return 0;
+  for (;;) {
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    if (connect(fd, (struct sockaddr*)&crowded, sizeof crowded) != 0) return close(fd) == 0;
+  }
+}
 
 static void* run(void* blocker) {
   pthread_cleanup_push(clean, NULL);
@@ -73,6 +133,7 @@ int main(int count, char** arguments) {
   while (write(full[1], buffer, sizeof buffer) > 0) {
   }
   fcntl(full[1], F_SETFL, 0);
+  if (!prepare_sockets(arguments[1])) return 2;
   const int ways = (int)(sizeof blockers / sizeof *blockers);
   for (int round = 0; round < 5; ++round) {
     for (int i = 0; i < ways; ++i) {

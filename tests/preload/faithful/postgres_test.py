@@ -27,7 +27,7 @@ def account():
 
 SETTINGS = ("-c", "listen_addresses=", "-c", "autovacuum=off", "-c", "fsync=on", "-c", "shared_buffers=16MB",
             "-c", "max_wal_senders=0", "-c", "wal_level=minimal", "-c", "jit=off", "-c", "logging_collector=off",
-            "-c", "max_parallel_workers=2")
+            "-c", "max_parallel_workers=2", "-c", "dynamic_shared_memory_type=mmap")
 
 
 class Server:

@@ -1,0 +1,240 @@
+#include "client/preload/http_figures.h"
+
+#include <cstddef>
+#include <string_view>
+
+#include "client/preload/core.h"
+#include "client/preload/definitions.h"
+#include "client/preload/endpoints.h"
+#include "client/preload/label_sets.h"
+#include "notch/counter.h"
+#include "notch/histogram.h"
+#include "notch/up_down_counter.h"
+#include "shm/memory_order.h"
+
+namespace notch::preload {
+namespace {
+
+// OpenTelemetry's advice for durations, and eBPF instrumentation's default for sizes.
+constexpr double kDurationBounds[] = {0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25,
+                                      0.5,   0.75, 1,     2.5,  5,     7.5, 10};
+constexpr double kSizeBounds[] = {0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192};
+constexpr std::size_t kDurationCells = std::size(kDurationBounds) + 2;
+constexpr std::size_t kSizeCells = std::size(kSizeBounds) + 2;
+
+// Label sets for each family. Their memory is there from the start: 14 KiB for each column and 25
+// for their words.
+constexpr std::size_t kServerDurations = 64;
+constexpr std::size_t kClientDurations = 16;
+constexpr std::size_t kSizes = 12;
+constexpr std::size_t kMethods = 11;
+
+// As long as another thread takes to make a label set.
+constexpr int kMostTries = 64;
+
+constexpr std::string_view kReasons[kUnobservedReasons] = {"pipelined", "contended", "descriptor",
+                                                           "unended", "untimed"};
+
+// Of one side, server or client.
+struct Side {
+  Family duration;
+  Family request_size;
+  Family response_size;
+};
+
+Side server;
+Side client_side;
+UpDownCounter active_requests[kMethods];
+Counter unobserved[kUnobservedReasons];
+LabelSets<256, 1> durations;
+LabelSets<64, 2> sizes;
+
+void define_sizes(Side& side, std::string_view request_name, std::string_view response_name) {
+  const Words labels = {"http_request_method", "http_response_status_code", "url_scheme"};
+  side.request_size = define_histogram(request_name, "Size of the bodies of HTTP requests.",
+                                       "bytes", labels, kSizeBounds, kSizes);
+  side.response_size = define_histogram(response_name, "Size of the bodies of HTTP responses.",
+                                        "bytes", labels, kSizeBounds, kSizes);
+}
+
+void define_sides() {
+  server.duration = define_histogram(
+      "http_server_request_duration_seconds", "Duration of HTTP server requests.", "seconds",
+      {"http_request_method", "http_route", "http_response_status_code", "url_scheme",
+       "network_protocol_version", "error_type"},
+      kDurationBounds, kServerDurations);
+  define_sizes(server, "http_server_request_body_size_bytes",
+               "http_server_response_body_size_bytes");
+  client_side.duration = define_histogram(
+      "http_client_request_duration_seconds", "Duration of HTTP client requests.", "seconds",
+      {"http_request_method", "http_response_status_code", "url_scheme", "network_protocol_version",
+       "error_type", "server_address", "server_port"},
+      kDurationBounds, kClientDurations);
+  define_sizes(client_side, "http_client_request_body_size_bytes",
+               "http_client_response_body_size_bytes");
+}
+
+Side& side_of(const HttpExchange& exchange) {
+  return exchange.role == HttpRole::kServer ? server : client_side;
+}
+
+std::string_view scheme_of(bool secure) {
+  return secure ? "https" : "http";
+}
+
+// The three digits, or nothing.
+struct StatusText {
+  char digits[3];
+  std::size_t size;
+
+  explicit StatusText(std::uint16_t status) noexcept
+      : digits{static_cast<char>('0' + status / 100 % 10),
+               static_cast<char>('0' + status / 10 % 10), static_cast<char>('0' + status % 10)},
+        size(status == 0 ? 0 : 3) {}
+  std::string_view view() const noexcept { return {digits, size}; }
+};
+
+// OpenTelemetry: the status if it is the fault of whom it is measured for, else what happened.
+std::string_view error_of(const HttpExchange& exchange, const StatusText& status) {
+  const unsigned least = exchange.role == HttpRole::kServer ? 500 : 400;
+  if (exchange.status >= least) return status.view();
+  if (exchange.error == HttpError::kNoAnswer) return "no_answer";
+  if (exchange.error == HttpError::kCutShort) return "cut_short";
+  return "";
+}
+
+// The parts that both keys have; never below kLeastLabelKey.
+std::uint64_t common_key(const HttpExchange& exchange) {
+  return std::uint64_t{1} << 63 | std::uint64_t{exchange.role == HttpRole::kServer} << 62 |
+         std::uint64_t{exchange.secure} << 61 | std::uint64_t{exchange.status} << 8 |
+         static_cast<std::uint64_t>(exchange.method);
+}
+
+std::uint64_t duration_key(const HttpExchange& exchange, std::uint8_t endpoint) {
+  const bool is_server = exchange.role == HttpRole::kServer;
+  return common_key(exchange) | std::uint64_t{is_server ? exchange.route : endpoint} << 32 |
+         static_cast<std::uint64_t>(exchange.error) << 40 |
+         std::uint64_t{exchange.version_1_0} << 44;
+}
+
+notch_series make_server_duration(const HttpExchange& exchange, const HttpRoutes& routes) {
+  char route[kRouteTextBytes];
+  const std::size_t route_size = route_text(routes, exchange.route, route);
+  const StatusText status(exchange.status);
+  return server.duration.with_now({name_of(exchange.method),
+                                   {route, route_size},
+                                   status.view(),
+                                   scheme_of(exchange.secure),
+                                   exchange.version_1_0 ? "1.0" : "1.1",
+                                   error_of(exchange, status)});
+}
+
+notch_series make_client_duration(const HttpExchange& exchange, std::uint8_t endpoint) {
+  const EndpointText text = endpoint_text(endpoint);
+  if (text.address.empty()) return {};
+  const StatusText status(exchange.status);
+  return client_side.duration.with_now(
+      {name_of(exchange.method), status.view(), scheme_of(exchange.secure),
+       exchange.version_1_0 ? "1.0" : "1.1", error_of(exchange, status), text.address, text.port});
+}
+
+notch_series make_duration(const HttpExchange& exchange, std::uint8_t endpoint,
+                           const HttpRoutes& routes) {
+  return exchange.role == HttpRole::kServer ? make_server_duration(exchange, routes)
+                                            : make_client_duration(exchange, endpoint);
+}
+
+// Where the rest of a family goes. It is made before the family's first label set, and so is there
+// when another thread's making leaves no time for one; who comes amid that very first tries again.
+template <class Sets, std::size_t kSeries>
+const notch_series* find_rest(Sets& sets, HttpRole role, const Family* const (&families)[kSeries]) {
+  const std::uint64_t key = kLeastLabelKey + static_cast<std::uint64_t>(role);
+  for (int tries = 0; sets.find(key) == nullptr && tries < kMostTries; ++tries) {
+    notch_series made[kSeries];
+    bool whole = true;
+    for (std::size_t i = 0; i < kSeries; ++i) {
+      made[i] = families[i]->overflow_now();
+      whole = whole && made[i].detail != nullptr;
+    }
+    if (whole) sets.keep(key, made);
+    shm::pause();
+  }
+  return sets.find(key);
+}
+
+void observe_duration(const HttpExchange& exchange, std::uint8_t endpoint,
+                      const HttpRoutes& routes) {
+  const std::uint64_t key = duration_key(exchange, endpoint);
+  const notch_series* known = durations.find(key);
+  notch_series made[1] = {};
+  if (known == nullptr) {
+    const Family* const families[] = {&side_of(exchange).duration};
+    const notch_series* const rest = find_rest(durations, exchange.role, families);
+    made[0] = make_duration(exchange, endpoint, routes);
+    if (made[0].detail != nullptr) durations.keep(key, made);
+    known = made[0].detail != nullptr || rest == nullptr ? made : rest;
+  }
+  Histogram(known[0]).observe(static_cast<double>(exchange.duration) * 1e-9);
+}
+
+void observe_sizes(const HttpExchange& exchange) {
+  const Side& side = side_of(exchange);
+  const std::uint64_t key = common_key(exchange);
+  const notch_series* known = sizes.find(key);
+  notch_series made[2] = {};
+  if (known == nullptr) {
+    const Family* const families[] = {&side.request_size, &side.response_size};
+    const notch_series* const rest = find_rest(sizes, exchange.role, families);
+    const StatusText status(exchange.status);
+    const Words words = {name_of(exchange.method), status.view(), scheme_of(exchange.secure)};
+    made[0] = side.request_size.with_now(words);
+    made[1] = side.response_size.with_now(words);
+    const bool whole = made[0].detail != nullptr && made[1].detail != nullptr;
+    if (whole) sizes.keep(key, made);
+    known = whole || rest == nullptr ? made : rest;
+  }
+  Histogram(known[0]).observe(static_cast<double>(exchange.request_body_bytes));
+  Histogram(known[1]).observe(static_cast<double>(exchange.response_body_bytes));
+}
+
+}  // namespace
+
+void define_http_figures() noexcept {
+  define_sides();
+  const Family active =
+      define_up_down_counter("http_server_active_requests", "HTTP requests being answered.", "",
+                             {"http_request_method", "url_scheme"});
+  for (std::size_t i = 0; i < kMethods; ++i) {
+    const char* const method = name_of(static_cast<HttpMethod>(i));
+    active_requests[i] = UpDownCounter(active.with({method, "http"}));
+  }
+  const Family rest = define_counter("libc_http_unobserved_total",
+                                     "What of HTTP was not followed or not timed.", "", {"reason"});
+  for (int i = 0; i < kUnobservedReasons; ++i) {
+    unobserved[i] = Counter(rest.with({kReasons[i]}));
+  }
+  constexpr std::size_t kDurations = kServerDurations + kClientDurations;
+  constexpr std::size_t kAllSizes = std::size_t{4} * kSizes;
+  reserve_label_sets(kDurations * kDurationCells + kAllSizes * kSizeCells, kDurations + kAllSizes);
+}
+
+void count_started(const HttpRequestStart& start) noexcept {
+  if (start.role != HttpRole::kServer) return;
+  active_requests[static_cast<std::size_t>(start.method)].add();
+}
+
+void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
+                    const HttpRoutes& routes) noexcept {
+  if (exchange.role == HttpRole::kServer)
+    active_requests[static_cast<std::size_t>(exchange.method)].subtract();
+  observe_sizes(exchange);
+  if (exchange.error == HttpError::kGaveUp) return count_unobserved(Unobserved::kUnended);
+  if (!exchange.timed) return count_unobserved(Unobserved::kUntimed);
+  observe_duration(exchange, endpoint, routes);
+}
+
+void count_unobserved(Unobserved reason) noexcept {
+  unobserved[static_cast<std::size_t>(reason)].add();
+}
+
+}  // namespace notch::preload

@@ -1,0 +1,337 @@
+#!/usr/bin/python3
+"""Unmodified servers and clients under the library: what the series say is what the other side counted.
+Called by: ctest, as http_test.py NOTCHD LIBRARY SERVER_PROGRAM.
+"""
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+import live_agent
+import preload_test_case
+
+SERVER_PROGRAM = sys.argv.pop(1)
+DURATION = "http_server_request_duration_seconds"
+CLIENT_DURATION = "http_client_request_duration_seconds"
+
+
+class HttpTestCase(preload_test_case.PreloadTestCase):
+    def start_server(self, command, port, changes=None):
+        """In the background until the test ends, under the library; waits until it listens."""
+        server = subprocess.Popen(command, env=self.environment(**(changes or {})), cwd=self.folder,
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(server.wait)
+        self.addCleanup(server.kill)
+        live_agent.until(20, "the server listens", lambda: self.listens(port))
+        return server
+
+    def listens(self, port):
+        # By /proc: a connection would be counted.
+        with open("/proc/net/tcp", encoding="ascii") as table:
+            return any(line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A"
+                       for line in list(table)[1:])
+
+    def end_server(self, server):
+        server.send_signal(signal.SIGTERM)
+        server.wait(20)
+
+    def page(self):
+        """The page once every process is dead and counted."""
+        live_agent.until(30, "all segments folded", self.agent.all_folded)
+        return self.agent.samples("")
+
+    def requests(self, samples, name=DURATION):
+        """(method, route or address, status, error) to how many."""
+        found = {}
+        for (family, text), value in samples.items():
+            labels = dict(preload_test_case.LABEL.findall(text))
+            if family != name + "_count" or value == 0:
+                continue
+            place = labels.get("http_route", labels.get("server_address", ""))
+            key = (labels.get("http_request_method"), place, labels.get("http_response_status_code", ""),
+                   labels.get("error_type", ""))
+            found[key] = found.get(key, 0) + value
+        return found
+
+
+class Python(HttpTestCase):
+    def test_http_server_and_curl(self):
+        port = live_agent.free_port()
+        os.mkdir(os.path.join(self.folder, "api"))
+        for name in ("index.html", "api/items"):
+            with open(os.path.join(self.folder, name), "w", encoding="ascii") as file:
+                file.write("hello\n")
+        server = self.start_server(["/usr/bin/python3", "-m", "http.server", str(port), "--bind", "127.0.0.1"], port)
+        base = f"http://127.0.0.1:{port}"
+        curl = ["/usr/bin/curl", "-s", "-S"]
+        bare = [subprocess.run([*curl, base + "/"], capture_output=True, check=True).stdout for _ in range(3)]
+        self.assertEqual(bare, [b"hello\n"] * 3)
+        watched = self.run_program([*curl, base + "/api/items", base + "/api/items"])
+        self.assertEqual((watched.returncode, watched.stdout, watched.stderr), (0, b"hello\n" * 2, b""))
+        subprocess.run([*curl, base + "/users/17"], capture_output=True, check=True)
+        subprocess.run([*curl, "-I", base + "/"], capture_output=True, check=True)
+        subprocess.run([*curl, "-d", "abc", base + "/api/items"], capture_output=True, check=True)
+        live = self.agent.samples(DURATION)
+        self.end_server(server)
+        samples = self.page()
+        self.assertEqual(self.requests(samples), self.requests(live))
+        self.assertEqual(self.requests(samples), {
+            ("GET", "/", "200", ""): 3, ("GET", "/api/items", "200", ""): 2, ("GET", "/users/*", "404", ""): 1,
+            ("HEAD", "/", "200", ""): 1, ("POST", "/api/items", "501", "501"): 1})
+        self.assertEqual(self.requests(samples, CLIENT_DURATION), {("GET", "127.0.0.1", "200", ""): 2})
+        self.assertEqual(self.count(samples, CLIENT_DURATION + "_count", server_port=str(port), url_scheme="http"), 2)
+        versions = self.count(samples, DURATION + "_count", network_protocol_version="1.1", url_scheme="http")
+        self.assertEqual(versions, 8)
+        self.assertEqual(self.count(samples, DURATION + "_bucket", le="+Inf"), 8)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_sum", http_request_method="GET",
+                                    http_response_status_code="200"), 5 * 6)
+        self.assertEqual(self.count(samples, "http_server_request_body_size_bytes_sum"), 3)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
+    def test_a_request_under_way_is_active(self):
+        port = live_agent.free_port()
+        server = self.start_server(["/usr/bin/python3", "-m", "http.server", str(port), "--bind", "127.0.0.1"], port)
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            client.sendall(b"PUT /slow HTTP/1.1\r\nHost: here\r\n")
+            live_agent.until(20, "one request active", lambda: self.count(
+                self.agent.samples("http_server_active"), "http_server_active_requests", http_request_method="PUT",
+                url_scheme="http") == 1)
+            client.sendall(b"\r\n")
+            while client.recv(1000):
+                pass
+        live_agent.until(20, "none active", lambda: self.count(
+            self.agent.samples("http_server_active"), "http_server_active_requests") == 0)
+        self.end_server(server)
+        self.assertEqual(self.requests(self.page()), {("PUT", "/slow", "501", "501"): 1})
+
+
+# What each line of the C server's protocol of ways does is said there.
+READS = ("read", "recv", "readv", "recvmsg", "recvfrom")
+WRITES = ("write", "send", "writev", "sendmsg", "sendfile", "sendto", "sendmmsg")
+STEPS = [  # target, method, further header lines, body; what the server does with it is in its source
+    ("/length/5000", "GET", "", b""),
+    ("/chunked/5000", "GET", "", b""),
+    ("/close/5000", "GET", "", b""),
+    ("/length/300", "HEAD", "", b""),
+    ("/status/304", "GET", "", b""),
+    ("/status/204", "GET", "", b""),
+    ("/continue", "POST", "Expect: 100-continue\r\nContent-Length: 700\r\n", b"c" * 700),
+    ("/status/500", "POST", "Content-Length: 9\r\n", b"d" * 9),
+    ("/upgrade", "GET", "Connection: Upgrade\r\nUpgrade: raw\r\n", b""),
+]
+
+
+def say(port, step):
+    """One request by bare bytes on a connection of its own; all that comes back."""
+    target, method, lines, body = step
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        head = f"{method} {target} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n{lines}\r\n"
+        client.sendall(head.encode())
+        if body:
+            client.sendall(body)
+        answer = b""
+        while chunk := client.recv(65536):
+            answer += chunk
+        return answer
+
+
+class EveryWay(HttpTestCase):
+    """A C server that reads and writes by the functions it is told to."""
+
+    def serve(self, read, write, clients, changes=None, rest=()):
+        port = live_agent.free_port()
+        server = self.start_server([SERVER_PROGRAM, str(port), read, write, *rest], port, changes)
+        answers = clients(port)
+        self.end_server(server)
+        return answers
+
+    def all_steps(self, port):
+        return [say(port, step) for step in STEPS]
+
+    def test_each_function_that_reads_and_each_that_writes(self):
+        expected = self.serve("read", "write", self.all_steps, {"LD_PRELOAD": ""})
+        ways = [(read, "write") for read in READS] + [("read", write) for write in WRITES]
+        for read, write in ways:
+            with self.subTest(read=read, write=write):
+                self.assertEqual(self.serve(read, write, self.all_steps), expected)
+        n = len(ways)
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {
+            ("GET", "/length/*", "200", ""): n, ("GET", "/chunked/*", "200", ""): n,
+            ("GET", "/close/*", "200", ""): n, ("HEAD", "/length/*", "200", ""): n,
+            ("GET", "/status/*", "304", ""): n, ("GET", "/status/*", "204", ""): n,
+            ("POST", "/continue", "200", ""): n, ("POST", "/status/*", "500", "500"): n,
+            ("GET", "/upgrade", "101", ""): n})
+        self.assertEqual(self.count(samples, "http_server_request_body_size_bytes_sum"), n * 709)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_sum", http_request_method="GET"),
+                         n * 15000)
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 0)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
+    def test_requests_and_answers_cut_anywhere_and_answered_elsewhere(self):
+        steps = [step for step in STEPS if step[0] != "/close/5000"]
+        expected = self.serve("read", "write", lambda port: [say(port, step) for step in steps], {"LD_PRELOAD": ""})
+        conducts = [("1",), ("7",), ("1000", "handoff"), ("3", "handoff")]
+        for rest in conducts:
+            with self.subTest(rest=rest):
+                said = self.serve("recv", "send", lambda port: [say(port, step) for step in steps], rest=rest)
+                self.assertEqual(said, expected)
+        samples = self.page()
+        self.assertEqual(sum(self.requests(samples).values()), len(conducts) * len(steps))
+        self.assertEqual(self.requests(samples)[("POST", "/continue", "200", "")], len(conducts))
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 0)
+
+    def pipeline(self, port, batches):
+        """Each batch of steps in one write, its answers awaited by their number."""
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            answers = b""
+            for number, steps in enumerate(batches, 1):
+                client.sendall(b"".join(f"{method} {target} HTTP/1.1\r\nHost: here\r\n{lines}\r\n".encode() + body
+                                        for target, method, lines, body in steps))
+                while answers.count(b"HTTP/1.1 ") < number * len(steps):
+                    answers += client.recv(65536)
+            client.shutdown(socket.SHUT_WR)
+            while chunk := client.recv(65536):
+                answers += chunk
+        return answers
+
+    def test_requests_that_share_a_connection_and_a_write(self):
+        steps = [("/length/10", "GET", "", b""), ("/status/404", "POST", "Content-Length: 3\r\n", b"abc"),
+                 ("/length/10", "HEAD", "", b""), ("/chunked/10", "GET", "", b"")]
+
+        def run(port):
+            return self.pipeline(port, [steps] * 50)
+
+        expected = self.serve("read", "write", run, {"LD_PRELOAD": ""})
+        self.assertEqual(self.serve("read", "write", run), expected)
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {
+            ("GET", "/length/*", "200", ""): 50, ("POST", "/status/*", "404", ""): 50,
+            ("HEAD", "/length/*", "200", ""): 50, ("GET", "/chunked/*", "200", ""): 50})
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
+
+    def test_without_a_clock_exchanges_count_and_have_no_duration(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("PR_SET_TSC is x86's")
+        self.serve("read", "write", self.all_steps, rest=("100000", "untimed"))
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {})
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
+
+    def test_new_label_sets_cost_no_system_call_and_past_their_bound_nothing_is_lost(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("the server sets its filter by x86-64's instruction")
+        statuses = range(200, 600)
+        self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
+                                                  for status in statuses], rest=("100000", "caged"))
+        samples = self.page()
+        self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 64)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
+
+    def test_a_child_that_closes_everything_ends_no_exchange(self):
+        for number, conduct in enumerate(("spawn", "fork"), 1):
+            with self.subTest(conduct=conduct):
+                self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
+                           rest=("100000", conduct))
+                self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5 * number})
+
+    def test_two_threads_in_one_connection_count_right_or_say_so(self):
+        batches = [[("/length/2", "GET", "", b"")] * 4] * 2000
+        self.serve("read", "write", lambda port: self.pipeline(port, batches), rest=("35", "duplex"))
+        samples = self.page()
+        finished = self.count(samples, "http_server_response_body_size_bytes_count")
+        given_up = self.count(samples, "libc_http_unobserved_total", reason="contended")
+        unended = self.count(samples, "libc_http_unobserved_total", reason="unended")
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
+        self.assertLessEqual(given_up, 1)
+        if given_up == 0:
+            self.assertEqual((finished, unended), (8000, 0))
+        else:
+            self.assertLess(finished, 8000)
+            self.assertLessEqual(unended, 8)
+        self.assertEqual(self.count(samples, DURATION + "_count"), finished - unended)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
+    def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
+        port = live_agent.free_port()
+        script = ("import socket, sys\nlistener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                  "for answer in (b'', b'HTTP/1.1 200 OK\\r\\nContent-Length: 10\\r\\n\\r\\nhalf'):\n"
+                  "    connection, _ = listener.accept()\n    connection.recv(1000)\n"
+                  "    connection.sendall(answer)\n    connection.close()\n")
+        server = self.start_server(["/usr/bin/python3", "-S", "-c", script, str(port)], port)
+        self.assertEqual(say(port, ("/gone", "GET", "", b"")), b"")
+        self.assertIn(b"half", say(port, ("/half", "GET", "", b"")))
+        self.assertEqual(server.wait(20), 0)
+        self.assertEqual(self.requests(self.page()), {("GET", "/gone", "", "no_answer"): 1,
+                                                      ("GET", "/half", "200", "cut_short"): 1})
+
+
+# Starts a child for each answer, by vfork, in threads or in children that were forked.
+BUSY = """
+import http.server, socketserver, subprocess, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        said = subprocess.run(['/bin/echo', 'said'], capture_output=True).stdout
+        self.send_response(200 if self.path != '/teapot' else 418)
+        self.send_header('Content-Length', str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+class Server(socketserver.%sMixIn, http.server.HTTPServer):
+    daemon_threads = True
+Server(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+class Concurrent(HttpTestCase):
+    def ask(self, port, clients, each):
+        """Several connections at once, kept alive; how many answers of each status came."""
+        told = []
+
+        def one(number):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            for i in range(each):
+                connection.request("GET", "/teapot" if (number + i) % 3 == 0 else f"/item/{i}")
+                answer = connection.getresponse()
+                answer.read()
+                told.append(answer.status)
+            connection.close()
+
+        threads = [threading.Thread(target=one, args=(number,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {status: told.count(status) for status in (200, 418)}
+
+    def check(self, mixin):
+        port = live_agent.free_port()
+        server = self.start_server(["/usr/bin/python3", "-c", BUSY % mixin, str(port)], port)
+        told = self.ask(port, 6, 10)
+        self.assertEqual(sum(told.values()), 60)
+        live_agent.until(20, "no request active", lambda: self.count(
+            self.agent.samples("http_server_active"), "http_server_active_requests") == 0)
+        self.end_server(server)
+        samples = self.page()
+        counted = {status: self.count(samples, DURATION + "_count", http_response_status_code=str(status))
+                   for status in (200, 418)}
+        self.assertEqual(counted, told)
+        self.assertEqual(self.count(samples, DURATION + "_count"), 60)
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 6)
+
+    def test_threads_that_start_children_while_they_answer(self):
+        self.check("Threading")
+
+    def test_a_child_for_each_connection(self):
+        self.check("Forking")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
