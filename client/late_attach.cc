@@ -24,7 +24,7 @@ std::uint64_t coarse_now_ns() noexcept {
 }  // namespace
 
 void RetryClock::failed() noexcept {
-  wait_ns_ = wait_ns_ == 0 ? kSecondNs : wait_ns_ * 2;
+  wait_ns_ = wait_after(wait_ns_);
   shm::write_alone(next_ns_, coarse_now_ns() + wait_ns_);
 }
 

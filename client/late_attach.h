@@ -14,10 +14,18 @@
 
 namespace notch::client {
 
+// How long to wait after a try that failed: a second at first, then twice as long as before, and
+// never more than about a minute, so that who waited for a day attaches soon all the same.
+inline constexpr std::uint64_t kLongestWaitNs = 64'000'000'000;
+constexpr std::uint64_t wait_after(std::uint64_t wait_before_ns) noexcept {
+  if (wait_before_ns == 0) return 1'000'000'000;
+  return wait_before_ns < kLongestWaitNs / 2 ? wait_before_ns * 2 : kLongestWaitNs;
+}
+
 // When the next try may be made. Inherited by a forked child, which makes its own first try anyway.
 class RetryClock {
  public:
-  // A try has failed: the next one is due in a second, and after each failure twice as late.
+  // A try has failed: the next one is due after wait_after().
   void failed() noexcept;
   bool is_due() const noexcept;
 

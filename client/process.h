@@ -27,7 +27,7 @@ enum class Attach { kFirst, kAgain };
 // Attaches this process (or this forked child) if it is not, and if that can be. Signals wait for
 // it: the add of a handler in between would find neither a column nor the lock. A process that had
 // to count in private memory tries again at a later kAgain: after a second, then after two, four,
-// and so on; and takes with it what it has counted. Called before the lock is taken.
+// at last every minute; and takes with it what it has counted. Called before the lock is taken.
 // REQUIRES: prepare().
 void attach(Attach attempt = Attach::kFirst) noexcept;
 

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/late_attach.h"
 #include "notch/health.h"
 #include "notch/registry.h"
 #include "tests/client/segment_directory.h"
@@ -74,6 +75,14 @@ TEST_F(LateAttach, AndItsForkedChildrenHaveTheirOwn) {
   EXPECT_EQ(read_segments(later()).size(), 2U);
   EXPECT_EQ(integer_total(later(), "test_late_total"), 80'003U);
   std::filesystem::remove_all(later());
+}
+
+TEST(LateAttachWait, DoublesUpToAMinute) {
+  std::uint64_t wait_ns = 0;
+  for (const std::uint64_t seconds : {1U, 2U, 4U, 8U, 16U, 32U, 64U, 64U, 64U}) {
+    wait_ns = client::wait_after(wait_ns);
+    EXPECT_EQ(wait_ns, seconds * 1'000'000'000);
+  }
 }
 
 // No add is lost when threads count through the change in their own columns. Of those that all
