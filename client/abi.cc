@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "client/add_by_cpu.h"
 #include "client/catalogue.h"
 #include "client/counting_mode.h"
 #include "client/exemplar_ring.h"
@@ -109,11 +110,13 @@ notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t c
 }
 
 void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
+  if (client::counts_by_cpu() && client::add_by_cpu(offset, amount)) return;
   if (std::uint64_t* const word = word_to_add_to(offset); word != nullptr) [[likely]]
     shm::add_alone(*word, amount);
 }
 
 void notch_v1_add_float(uint64_t offset, double amount) {
+  if (client::counts_by_cpu() && client::add_by_cpu(offset, amount)) return;
   if (std::uint64_t* const word = word_to_add_to(offset); word != nullptr) [[likely]]
     shm::add_float_alone(*word, amount);
 }

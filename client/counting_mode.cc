@@ -7,6 +7,7 @@
 
 #include <cstddef>
 
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -41,23 +42,30 @@ constexpr ptrdiff_t kUnusedInThreadHeader = 128;
 constexpr ptrdiff_t kUnusedInThreadHeader = 0;  // no section here, and nothing is written
 #endif
 
-void* no_columns[NOTCH_SHARED_COLUMN + 1];
+void* no_columns[kColumnEntries];
 
 char* thread_rseq() noexcept {
   return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
 }
 
-// How many processors a process may run on; 0 if the kernel does not say.
-std::uint32_t allowed_processors(pid_t pid) noexcept {
-  unsigned long mask[1024 / sizeof(long)] = {};
+// How many ids the threads of a process may have: concurrency ids are handed out from 0 up, one a
+// processor it may run on at most; processors' ids go up to that of the last one. 0 if the kernel
+// does not say.
+std::uint32_t possible_ids(pid_t pid) noexcept {
+  constexpr std::uint32_t kBitsPerWord = 8 * sizeof(long);
+  unsigned long mask[1024 / kBitsPerWord] = {};
   const int saved_errno = errno;
   const bool known = sched_getaffinity(pid, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) == 0;
   errno = saved_errno;
-  std::uint32_t count = 0;
-  for (unsigned long word : mask) {
-    for (; word != 0; word &= word - 1) ++count;
+  if (!known) return 0;
+  std::uint32_t processors = 0;
+  std::uint32_t last = 0;
+  for (std::uint32_t cpu = 0; cpu < 8 * sizeof mask; ++cpu) {
+    if ((mask[cpu / kBitsPerWord] >> cpu % kBitsPerWord & 1) == 0) continue;
+    ++processors;
+    last = cpu;
   }
-  return known ? count : 0;
+  return counts_by_cpu() ? last + 1 : processors;
 }
 
 }  // namespace
@@ -72,21 +80,23 @@ std::uintptr_t thread_pointer() noexcept {
   return pointer;
 }
 
-std::int32_t concurrency_id() noexcept {
+std::int32_t column_id() noexcept {
   const char* const rseq = thread_rseq();
   std::int32_t cpu_id = 0;
   std::int32_t mm_cid = 0;
   memcpy(&cpu_id, rseq + kCpuIdOffset, sizeof cpu_id);
   memcpy(&mm_cid, rseq + kMmCidOffset, sizeof mm_cid);
-  return cpu_id < 0 ? -1 : mm_cid;
+  if (cpu_id < 0) return -1;
+  return counts_by_cpu() ? cpu_id : mm_cid;
 }
 
 void find_counting_mode() noexcept {
 #if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
   const bool registered = &__rseq_size != nullptr && __rseq_size != 0;
-  if (registered && getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidEnd) {
+  if (registered) {
     notch_v1_hot.rseq_offset = __rseq_offset;
-    counting_mode = shm::CountingMode::kRseq;
+    counting_mode = getauxval(AT_RSEQ_FEATURE_SIZE) >= kMmCidEnd ? shm::CountingMode::kRseq
+                                                                 : shm::CountingMode::kRseqByCpu;
     return;
   }
 #endif
@@ -98,12 +108,12 @@ void find_counting_mode() noexcept {
 // run elsewhere; the first process of the container seldom is bound.
 std::uint32_t wanted_columns() noexcept {
   if (!counts_by_rseq()) return 1;
-  const std::uint32_t own = allowed_processors(0);
-  const std::uint32_t first = allowed_processors(1);
-  const std::uint32_t processors = own > first ? own : first;
+  const std::uint32_t own = possible_ids(0);
+  const std::uint32_t first = possible_ids(1);
+  const std::uint32_t ids = own > first ? own : first;
   const std::uint32_t most = shm::kMaxColumns - 1;
-  if (processors == 0) return 1 + most;
-  return 1 + (processors < most ? processors : most);
+  if (ids == 0) return 1 + most;
+  return 1 + (ids < most ? ids : most);
 }
 
 void leave_section() noexcept {

@@ -1,10 +1,12 @@
-// Whether this process counts by restartable sequences, and what a running thread's says.
+// Whether this process counts by restartable sequences, and by which of a running thread's ids.
 // Called by: process, abi.cc.
 //
 // Invariants
 //   M1  The mode is found once, when the library is loaded or first used, before there is a column.
 //   M2  Until then, and where there is no rseq, an add's section writes to memory that nobody uses,
 //       and finds no column.
+//   M3  Ids are concurrency ids (mm_cid) where the kernel keeps them: they are few, however many
+//       processors a process moves over. Else they are the processors' (cpu_id).
 #pragma once
 
 #include <cstdint>
@@ -18,7 +20,11 @@ namespace notch::client {
 inline constinit shm::CountingMode counting_mode = shm::CountingMode::kAtomic;
 
 inline bool counts_by_rseq() noexcept {
-  return counting_mode == shm::CountingMode::kRseq;
+  return counting_mode != shm::CountingMode::kAtomic;
+}
+
+inline bool counts_by_cpu() noexcept {
+  return counting_mode == shm::CountingMode::kRseqByCpu;
 }
 
 // Makes no system call, and may be called again.
@@ -27,8 +33,8 @@ void find_counting_mode() noexcept;
 // What names the running thread: nothing else has this address while it runs.
 std::uintptr_t thread_pointer() noexcept;
 
-// The running thread's concurrency id, or -1 if the kernel keeps none for it.
-std::int32_t concurrency_id() noexcept;
+// The id by which the running thread has its column, or -1 if the kernel keeps none for it.
+std::int32_t column_id() noexcept;
 
 // How many columns a new segment needs: column 0, and one for each id there may be. A processor
 // that the process is allowed only later counts in column 0.

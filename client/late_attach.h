@@ -5,6 +5,7 @@
 //   A1  Between forget and publish no add goes to either place: adders wait for the lock.
 //   A2  An add of a library call that held the old address before that is lost, if it lands behind
 //       the copy: a few instructions of a process that was counting for nobody.
+//       So is one in a section before Linux 5.10, which cannot end the sections of all threads.
 //   A3  A segment has its name before the counts are in it, and an agent may read it at once. So
 //       nothing is copied that could have to be taken back: it would be counted again later.
 #pragma once

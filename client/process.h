@@ -41,8 +41,8 @@ shm::Segment* attached_segment() noexcept;
 // Column 0, attaching first if need be; null if there is none.
 std::byte* shared_column() noexcept;
 
-// Gives the running thread's concurrency id a column of its own, if it can have one and the lock is
-// free: an add does not wait, its next one may have more luck.
+// Gives the running thread's id a column of its own, if it can have one and the lock is free: an
+// add does not wait, its next one may have more luck.
 void adopt_column() noexcept;
 
 // Where a handler counts whose own thread holds the lock: an offset of parked.h, or 0.
@@ -58,8 +58,8 @@ std::uint64_t dropped() noexcept;
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
 
-// The preloaded library's: attach(), and the columns of the first concurrency ids with it, so that
-// none is left to be given later.
+// The preloaded library's: attach(), and the columns of the first ids with it, so that none is left
+// to be given later.
 void attach_with_columns(std::uint32_t ids) noexcept;
 
 // From here on nothing grows by a system call; a forked child still gets a segment.

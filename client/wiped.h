@@ -25,9 +25,15 @@ struct Postponed {
   std::uint64_t reals[kPostponedCells];  // the bits of doubles
 };
 
+// The columns by processor, in a process that has its columns by that: behind those of the ABI,
+// which are null but for column 0.
+inline constexpr std::size_t kColumnsByCpu = NOTCH_SHARED_COLUMN + 1;
+inline constexpr std::uint32_t kProcessors = shm::kMaxColumns - 1;
+inline constexpr std::size_t kColumnEntries = kColumnsByCpu + kProcessors;
+
 // Zero after a fork.
 struct Wiped {
-  void* columns[NOTCH_SHARED_COLUMN + 1];
+  void* columns[kColumnEntries];
   std::uint64_t lock;                            // the holder's thread pointer, 0: free
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
   shm::Segment* segment;                         // null: not tried, or no memory at all

@@ -23,7 +23,7 @@ inline constexpr std::uint32_t kByteOrder = 0x01020304;
 inline constexpr std::size_t kHeaderBytes = 4096;
 inline constexpr std::size_t kPageBytes = 4096;
 inline constexpr std::size_t kCellBytes = 8;
-inline constexpr std::size_t kMaxColumns = 1024;  // column 0 and one per concurrency id below 1023
+inline constexpr std::size_t kMaxColumns = 1024;  // column 0 and one per id below 1023
 inline constexpr std::size_t kColumnBitmapWords = kMaxColumns / 64;
 inline constexpr std::size_t kDropReasons = 32;
 inline constexpr std::size_t kServiceBytes = 128;
@@ -49,8 +49,8 @@ inline constexpr std::uint32_t kExemplarSlots = 64;
 // Who wrote the segment last, and how it ended.
 enum class State : std::uint32_t { kLive = 1, kClosed = 2 };
 
-// How the writer counts; `kAtomic` writes column 0 only.
-enum class CountingMode : std::uint32_t { kRseq = 1, kAtomic = 2 };
+// How the writer counts: in columns by concurrency id, in column 0 only, in columns by processor.
+enum class CountingMode : std::uint32_t { kRseq = 1, kAtomic = 2, kRseqByCpu = 3 };
 
 // Why a number or a series was not taken. The index into SegmentHeader::drops; never renumbered.
 enum class DropReason : std::uint32_t {

@@ -105,9 +105,10 @@ Judgement check_geometry(const SegmentHeader& header, std::uint64_t bytes_given)
   if (!valid_catalogue(header)) return bad("catalogue_offset", header.catalogue_offset, in_file);
   if (!valid_values(header)) return bad("values_offset", header.values_offset, in_file);
   if (!valid_exemplars(header)) return bad("exemplar_offset", header.exemplar_offset, in_file);
-  const bool known_mode = header.counting_mode == static_cast<std::uint32_t>(CountingMode::kRseq) ||
-                          header.counting_mode == static_cast<std::uint32_t>(CountingMode::kAtomic);
-  return known_mode ? Judgement{} : bad("counting_mode", header.counting_mode, "1 or 2");
+  const bool known_mode =
+      header.counting_mode >= static_cast<std::uint32_t>(CountingMode::kRseq) &&
+      header.counting_mode <= static_cast<std::uint32_t>(CountingMode::kRseqByCpu);
+  return known_mode ? Judgement{} : bad("counting_mode", header.counting_mode, "1 to 3");
 }
 
 template <std::size_t N>

@@ -1,5 +1,5 @@
 // Exactness: whatever threads, signal handlers and migrations do, the segment holds what they
-// counted, in columns by concurrency id and in column 0 alone.
+// counted, in columns by concurrency id, by processor (NOTCH_TEST_BY_CPU), and in column 0 alone.
 #include <sched.h>
 #include <signal.h>
 #include <time.h>
@@ -22,6 +22,11 @@ namespace {
 constexpr int kThreads = 33;
 constexpr int kTimers = 11;  // every third thread is interrupted
 constexpr auto kStorm = std::chrono::milliseconds(1500);
+#ifdef NOTCH_TEST_BY_CPU
+constexpr auto kModeWithRseq = shm::CountingMode::kRseqByCpu;
+#else
+constexpr auto kModeWithRseq = shm::CountingMode::kRseq;
+#endif
 constexpr const char* kModeVariable = "NOTCH_TEST_COUNTING_MODE";
 
 // Of every kind: how often it was counted. Amounts are powers of two, so sums of doubles are exact.
@@ -118,7 +123,7 @@ class Counting : public SegmentDirectory {
       EXPECT_EQ(segment.header.counting_mode, std::uint32_t(shm::CountingMode::kAtomic));
       EXPECT_EQ(segment.columns_in_use(), 1U);
     } else {
-      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(shm::CountingMode::kRseq));
+      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(kModeWithRseq));
       EXPECT_GT(segment.columns_in_use(), 1U);
     }
   }
@@ -163,6 +168,36 @@ TEST_F(Counting, ShortThreadsLeaveAColumnPerCpuAndNotPerThread) {
   EXPECT_EQ(count("test_whole_total"), 3U * kShortThreads);
   EXPECT_EQ(observation_total(directory(), "test_classic"), std::uint64_t{kShortThreads});
 }
+
+#if defined(NOTCH_TEST_BY_CPU) && !defined(__SANITIZE_THREAD__)
+TEST_F(Counting, AColumnForEachProcessorThatCounted) {
+  if (expects_column0()) GTEST_SKIP() << "there are no such columns";
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  ASSERT_EQ(wait_for(start_child([&] {
+              Instruments mine;
+              for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+                if (!CPU_ISSET(cpu, &allowed)) continue;
+                cpu_set_t one;
+                CPU_ZERO(&one);
+                CPU_SET(cpu, &one);
+                NOTCH_REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+                mine.whole.add();
+                mine.half.add(0.5);
+              }
+            })),
+            "exit 0");
+  ASSERT_EQ(segments().size(), 1U);
+  const auto& bitmap = segments()[0].header.column_bitmap;
+  for (std::size_t cpu = 0; cpu + 1 < shm::kMaxColumns; ++cpu) {
+    const std::size_t column = cpu + 1;
+    EXPECT_EQ(bitmap[column / 64] >> column % 64 & 1, CPU_ISSET(cpu, &allowed) ? 1U : 0U) << cpu;
+  }
+  EXPECT_EQ(count("test_whole_total"), static_cast<std::uint64_t>(CPU_COUNT(&allowed)));
+  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5 * CPU_COUNT(&allowed));
+}
+#endif
 
 // glibc registers no rseq then, and everything goes to column 0.
 TEST_F(Counting, HoldsInColumn0WhereThereIsNoRseq) {

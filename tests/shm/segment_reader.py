@@ -228,7 +228,7 @@ class Segment:
         for name in ("catalogue_offset", "catalogue_capacity", "values_offset", "column_stride"):
             require(f[name] % 8 == 0, BrokenLayout, f"{name}: {f[name]} is no multiple of 8")
         for name, least, most in (("catalogue_capacity", 0, 1 << 28), ("column_capacity", 1, 1024),
-                                  ("cell_capacity", FIRST_CELL, 1 << 20), ("counting_mode", 1, 2),
+                                  ("cell_capacity", FIRST_CELL, 1 << 20), ("counting_mode", 1, 3),
                                   ("exemplar_slots", 0, 64)):
             require(least <= f[name] <= most, BrokenLayout, f"{name}: {f[name]}")
         column_bytes = f["cell_capacity"] * CELL_BYTES

@@ -119,7 +119,7 @@ TEST_F(SegmentReaderTest, AFaultSaysWhatItGotAndWhatItWanted) {
   segment_.header().major = 1;
   segment_.header().counting_mode = 7;
   ASSERT_EQ(attach(), Fault::kBadGeometry);
-  EXPECT_EQ(reader_.fault_detail(), "counting_mode is 7, wanted 1 or 2");
+  EXPECT_EQ(reader_.fault_detail(), "counting_mode is 7, wanted 1 to 3");
   segment_.header().counting_mode = 1;
   ASSERT_EQ(attach(), Fault::kNone);
   EXPECT_EQ(reader_.fault_detail(), "");
@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
         BrokenHeader{"ExemplarsInHeader", Fault::kBadGeometry,
                      [](auto& h) { h.exemplar_offset = 64; }},
         BrokenHeader{"UnknownCountingMode", Fault::kBadGeometry,
-                     [](auto& h) { h.counting_mode = 3; }}),
+                     [](auto& h) { h.counting_mode = 4; }}),
     [](const auto& broken) { return std::string(broken.param.name); });
 
 TEST(SegmentReaderUnattached, FindsNothing) {

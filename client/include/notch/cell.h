@@ -5,7 +5,8 @@
 //     restartable section:                  (the kernel restarts it if the thread is preempted,
 //       id     = this thread's mm_cid        migrated or signalled inside)
 //       column = columns[id]                 null: not attached, forked, no column for this id yet
-//       if column is null: call the library, which adds to column 0
+//       if column is null: call the library, which adds to column 0 (before Linux 6.3: always
+//                          null; the library has a section by processor)
 //       *(column + offset) += amount         the one store, and the last instruction
 //
 // Invariants
