@@ -9,8 +9,7 @@
 //       until its fold is in the ledger, as the dead's after. While the ledger cannot be written,
 //       the dead stay as they are, and are summed as if they lived.
 //   C2  A segment's file is removed only after its fold is in the ledger, and only if the name
-//   still
-//       leads to that file. A file whose fold is in the ledger is never read again.
+//       still leads to that file. A file whose fold is in the ledger is never read again.
 //   C3  A file that breaks a rule is counted and let go; it never fails a gather. If a snapshot had
 //       its numbers, they stay, once: the segment is folded as the dead are, with what its cells
 //       say, and its file removed. Where the cells are gone (cut off), or say less than before,

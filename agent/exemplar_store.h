@@ -2,9 +2,8 @@
 // Called by: tally.
 //
 // Invariants
-//   K1  At most kMaxExemplars are kept, and kNativeExemplars per native histogram; past that the
-//   new
-//       one is passed over, or takes the oldest's place.
+//   K1  At most kMaxExemplars are kept, and kNativeExemplars per native histogram; past that
+//       the new one is passed over, or takes the oldest's place.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,8 @@
 #include "agent/ledger.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -83,6 +85,14 @@ std::string snapshot_fault(std::span<const Family> families, std::span<const Rec
   return {};
 }
 
+bool are_one_file(int directory_fd, const std::string& a, const std::string& b) {
+  struct stat of_a {};
+  struct stat of_b {};
+  return fstatat(directory_fd, a.c_str(), &of_a, AT_SYMLINK_NOFOLLOW) == 0 &&
+         fstatat(directory_fd, b.c_str(), &of_b, AT_SYMLINK_NOFOLLOW) == 0 &&
+         of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
 }  // namespace
 
 LedgerResult Ledger::failure(std::string_view what) const {
@@ -152,13 +162,16 @@ LedgerResult Ledger::replace_broken(const Replay& replay, Recovered& recovered) 
   return result;
 }
 
-// The name the file got beside its own, empty if none (errno says why).
+// The name the file got beside its own, empty if none (errno says why). It has one already if the
+// agent was killed, or found no room, before the new ledger was there.
 std::string Ledger::keep_as_broken() const {
   const std::string first = file_name_ + ".broken";
   for (int number = 1; number <= kMostBroken; ++number) {
     const std::string name = number == 1 ? first : first + "-" + std::to_string(number);
     if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, name.c_str(), 0) == 0) return name;
     if (errno != EEXIST) return {};
+    if (are_one_file(directory_fd_, file_name_, name)) return name;
+    errno = EEXIST;
   }
   return {};
 }

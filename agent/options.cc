@@ -98,7 +98,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       "4 an address cannot be served on, or the web configuration is wrong.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing. Default: /run/notch, else "
-                 "/dev/shm/notch");
+                 "/dev/shm/notch")
+      ->check(CLI::Validator(
+          [](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, ""));
   add_web(app, options);
   app.add_flag("--per-process", options.collect.tally.per_process,
                "One row per process, with a label pid, instead of sums per service");

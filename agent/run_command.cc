@@ -59,7 +59,20 @@ PreloadLibrary library_for(const RunOptions& options) {
   std::error_code error;
   const std::string own = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return {"", "/proc/self/exe: " + error.message()};
-  return find_preload_library(own, options.tls);
+  PreloadLibrary library = find_preload_library(own, options.tls);
+  if (!library.path.empty() || !options.tls) return library;
+  // Without the library that knows TLS, all else can still be measured.
+  const std::string problem = library.problem;
+  library = find_preload_library(own, false);
+  if (!library.path.empty()) complain(problem + ": what is inside TLS is not measured", 0);
+  return library;
+}
+
+// Why nothing can be counted in the directory that was asked for; empty if nothing speaks against
+// it.
+std::string directory_problem(const std::string& directory) {
+  if (directory.empty() || ::access(directory.c_str(), W_OK | X_OK) == 0) return "";
+  return "--dir " + directory + ": " + std::strerror(errno);
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -144,8 +157,12 @@ int run_command(std::span<const char* const> arguments) {
   const FoundProgram found = find_program(program, search_path);
   if (found.error != 0) return not_started(program, found.error);
   const PreloadVerdict verdict = judge_preload(found.path, library_file.target, search_path);
+  const std::string problem = directory_problem(options.directory);
   if (library.path.empty()) {
     step_aside(library.problem);
+  } else if (!problem.empty()) {
+    step_aside(problem);
+    library.path.clear();
   } else if (!verdict.refusal.empty()) {
     step_aside(program + " " + verdict.refusal);
     library.path.clear();

@@ -99,6 +99,8 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;
+  } catch (const CLI::ExtrasError& error) {
+    return usage_error(std::string(error.what()) + "; the program stands behind --");
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }

@@ -4,8 +4,7 @@
 //
 // Invariants
 //   N1  A name is yielded as added once per file that bore it: known names are kept, so listing
-//   anew
-//       after lost events yields the differences only.
+//       anew after lost events yields the differences only.
 //   N2  While an object is open no other agent can open the same directory.
 //   N3  Nothing is removed but half-born files whose writer is gone.
 #pragma once

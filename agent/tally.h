@@ -12,10 +12,9 @@
 //   A4  A row that no living process has a part in leaves retention_s after the last one left, and
 //       its total with it. Should its labels come back later, it starts again at zero, as a
 //       restarted process would.
-//   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was the
-//   last
-//       process is folded into its family's row `overflow="true"`, so the family's total is kept.
-//       A row others still have a part in keeps its own fold, up to twice the limit.
+//   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was
+//       the last process is folded into its family's row `overflow="true"`, so the family's total
+//       is kept. A row others still have a part in keeps its own fold, up to twice the limit.
 #pragma once
 
 #include <cstdint>

@@ -77,6 +77,35 @@ def _memory_share(rows):
     return row["anonymous_bytes"] / (20 * 2**20 + 250 * row["series"])
 
 
+def _added_ns(call):
+    return lambda rows: rows[f"{call}/counted"].cpu_ns - rows[f"{call}/bare"].cpu_ns
+
+
+def _way_through(call):
+    """What of it is the way through the library, before anything is counted."""
+    def cause(programs):
+        rows = programs["preload_call_bench"]
+        passed_on_ns = rows[f"{call}/passive"].cpu_ns - rows[f"{call}/bare"].cpu_ns
+        return (f"{passed_on_ns:.2g} ns of it are the way through a library that only passes the "
+                f"calls on; the rest is what is counted")
+    return cause
+
+
+def _preload_claims():
+    for text, call, bound in (("malloc and free", "malloc_free", 4),
+                              ("a free mutex locked and unlocked, one thread", "lock_unlock", 4),
+                              ("a free mutex locked and unlocked, two threads",
+                               "lock_unlock_with_a_thread", 4),
+                              ("read of 1 byte of /dev/zero", "read", 12),
+                              ("write of 1 byte to /dev/null", "write", 12)):
+        yield Claim(f"Preloaded library, {text}, over the same bare", "preload_call_bench",
+                    _added_ns(call), " ns", at_most=bound, cause=_way_through(call))
+    yield Claim("Preloaded library, start and end of /bin/true, over the same bare, median",
+                "preload_call_bench",
+                lambda rows: (rows["start/counted"].real_ns - rows["start/bare"].real_ns) / 1e3,
+                " us", at_most=300)
+
+
 def _client_claims(cpus):
     every = f"threads:{cpus}"
     one = "threads:1"
@@ -143,4 +172,4 @@ def _agent_claims():
 
 
 def all_claims(cpus):
-    return [*_client_claims(cpus), *_agent_claims()]
+    return [*_client_claims(cpus), *_agent_claims(), *_preload_claims()]

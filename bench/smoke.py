@@ -30,7 +30,8 @@ class Smoke(unittest.TestCase):
 
     @staticmethod
     def out_flag(command):
-        return "out" if command[0].endswith("agent_cost") else "benchmark_out"
+        is_script = command[0].endswith(("agent_cost", "preload_call_bench"))
+        return "out" if is_script else "benchmark_out"
 
     def judge(self, program, rows):
         """Each claim on the program must be a number greater than 0."""
@@ -80,6 +81,11 @@ class Smoke(unittest.TestCase):
         self.judge("agent_cost", self.rows_of(
             os.path.join(HERE, "agent_cost"), f"--programs={PROGRAMS}", "--rest-s=0.5",
             "--segments=3", "--series=100"))
+
+    def test_preload_calls(self):
+        self.judge("preload_call_bench", self.rows_of(
+            os.path.join(HERE, "preload_call_bench"), f"--programs={PROGRAMS}", "--repetitions=1",
+            "--spawns=2"))
 
 
 if __name__ == "__main__":

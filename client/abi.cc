@@ -42,7 +42,8 @@ std::uint64_t& word_at(void* column, std::uint64_t offset) noexcept {
 
 // Column 0 of an attached process, null otherwise. No call, nothing that changes errno.
 void* column_0() noexcept {
-  return shm::observe(notch_v1_hot.columns[NOTCH_SHARED_COLUMN]);  // [tag: column-pointer]
+  void** const columns = shm::observe(notch_v1_hot.columns);  // [tag: column-pointer]
+  return shm::observe(columns[NOTCH_SHARED_COLUMN]);          // [tag: column-pointer]
 }
 
 // The cell in column 0, attaching if need be; null if there is none.

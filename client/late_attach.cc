@@ -24,7 +24,7 @@ std::uint64_t coarse_now_ns() noexcept {
 }  // namespace
 
 void RetryClock::failed() noexcept {
-  wait_ns_ = wait_ns_ == 0 ? kSecondNs : wait_ns_ * 2;
+  wait_ns_ = wait_after(wait_ns_);
   shm::write_alone(next_ns_, coarse_now_ns() + wait_ns_);
 }
 
@@ -40,10 +40,19 @@ void end_sections() noexcept {
   errno = saved_errno;
 }
 
-bool copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept {
+bool commit_columns_of(const shm::Segment& from, shm::Segment& to) noexcept {
+  for (std::uint32_t column = 0; column < from.column_capacity; ++column) {
+    if (shm::column_in_use(from, column) && !shm::column_in_use(to, column) &&
+        !shm::commit_column(to, column)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+void copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept {
   for (std::uint32_t column = 0; column < from.column_capacity; ++column) {
     if (!shm::column_in_use(from, column)) continue;
-    if (!shm::column_in_use(to, column) && !shm::commit_column(to, column)) return false;
     const auto* const old = reinterpret_cast<const std::uint64_t*>(from.column(column));
     auto* const now = reinterpret_cast<std::uint64_t*>(to.column(column));
     for (std::uint64_t cell = 0; cell < cells; ++cell)
@@ -52,7 +61,6 @@ bool copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells
   for (std::size_t reason = 0; reason < shm::kDropReasons; ++reason) {
     shm::write_alone(to.header().drops[reason], shm::read_alone(from.header().drops[reason]));
   }
-  return true;
 }
 
 }  // namespace notch::client

@@ -6,6 +6,8 @@
 //   A2  An add of a library call that held the old address before that is lost, if it lands behind
 //       the copy: a few instructions of a process that was counting for nobody.
 //       So is one in a section before Linux 5.10, which cannot end the sections of all threads.
+//   A3  A segment has its name before the counts are in it, and an agent may read it at once. So
+//       nothing is copied that could have to be taken back: it would be counted again later.
 #pragma once
 
 #include "client/process.h"
@@ -13,10 +15,18 @@
 
 namespace notch::client {
 
+// How long to wait after a try that failed: a second at first, then twice as long as before, and
+// never more than about a minute, so that who waited for a day attaches soon all the same.
+inline constexpr std::uint64_t kLongestWaitNs = 64'000'000'000;
+constexpr std::uint64_t wait_after(std::uint64_t wait_before_ns) noexcept {
+  if (wait_before_ns == 0) return 1'000'000'000;
+  return wait_before_ns < kLongestWaitNs / 2 ? wait_before_ns * 2 : kLongestWaitNs;
+}
+
 // When the next try may be made. Inherited by a forked child, which makes its own first try anyway.
 class RetryClock {
  public:
-  // A try has failed: the next one is due in a second, and after each failure twice as late.
+  // A try has failed: the next one is due after wait_after().
   void failed() noexcept;
   bool is_due() const noexcept;
 
@@ -29,7 +39,10 @@ class RetryClock {
 // left to load.
 void end_sections() noexcept;
 
-// Copies every column and the drops. False if there is no memory for a column.
-bool copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept;
+// Gives `to` the columns that `from` has, empty. False if there is no memory for one.
+bool commit_columns_of(const shm::Segment& from, shm::Segment& to) noexcept;
+
+// Copies every column and the drops. REQUIRES: commit_columns_of().
+void copy_counts(const shm::Segment& from, shm::Segment& to, std::uint64_t cells) noexcept;
 
 }  // namespace notch::client

@@ -20,6 +20,7 @@
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "shm/memory_order.h"
+#include "shm/process_identity.h"
 
 namespace notch::client {
 namespace {
@@ -31,6 +32,9 @@ constexpr std::uint64_t kCommittedCatalogueBytes = 4 * 1024;
 constexpr std::uint32_t kNoGrowth = 1;
 constexpr std::uint32_t kNoCalls = 2;
 
+// How many forks deep an operation may be that goes on in a child, and finds its memory.
+constexpr std::size_t kForksDeep = 2;
+
 // Kept across a fork; written before the first definition returns, but for what says otherwise.
 struct State {
   // Under the lock.
@@ -41,13 +45,23 @@ struct State {
   RetryClock retries;
   shm::Segment segments[2];          // the second, for a process that counted in private memory
   shm::Segment* current = segments;  // that Wiped::segment points to, or a parent's did
+  // Where the segments of this process's forebears were, the nearest first.
+  shm::Reservation forebears[kForksDeep];
 
   std::uint32_t sealed = 0;     // 0, kNoGrowth, kNoCalls: only rises
   sigset_t mask_before_fork{};  // of the thread that is forking
+
+  const char* libc_is_single_threaded = nullptr;
 };
 
 // The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
 constinit State state;
+
+// Certainly; false if libc does not tell. Relaxed: what a thread that is alone reads was its own.
+bool is_single_threaded() noexcept {
+  return state.libc_is_single_threaded != nullptr &&
+         shm::read_alone(*state.libc_is_single_threaded) != 0;
+}
 
 bool may_not_attach() noexcept {
   return shm::read_alone(state.sealed) == kNoCalls;
@@ -70,9 +84,11 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
 
 // A child must not be forked while another thread makes the segment: it would inherit the
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
-// wait too, as in attach().
+// wait too, as in attach(). Where there is no other thread neither need wait, since attach() itself
+// lets no signal handler fork.
 void before_fork() noexcept {
   if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
+  if (is_single_threaded()) return;
   const shm::Segment* const segment = attached_segment();
   if (segment != nullptr && segment->attached) return;
   sigset_t all;
@@ -100,16 +116,26 @@ void end_wait_of_births() noexcept {
 
 // A child may go on with an operation that its parent's thread had begun when a signal handler
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
-// to hit.
+// to hit. What older forebears left goes back: in a line of children that fork, each would have the
+// address space of all.
+void keep_memory_of(const shm::Segment& parents) noexcept {
+  shm::Reservation memory = parents.memory;
+  if (memory.base() == nullptr || memory.base() == state.forebears[0].base()) return;
+  if (parents.attached && mmap(memory.base(), memory.bytes(), PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
+                               -1, 0) != memory.base()) {
+    return;
+  }
+  state.forebears[kForksDeep - 1].release();
+  for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
+  state.forebears[0] = memory;
+}
+
 void after_fork_in_child() noexcept {
   const NoCancellation whole;
   const int saved_errno = errno;
   end_wait_of_births();
-  const shm::Segment& parents = *state.current;
-  if (!may_not_attach() && parents.attached && parents.memory.base() != nullptr) {
-    mmap(parents.memory.base(), parents.memory.bytes(), PROT_READ | PROT_WRITE,
-         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-  }
+  if (!may_not_attach()) keep_memory_of(*state.current);
   errno = saved_errno;
 }
 
@@ -158,9 +184,15 @@ bool make_segment(shm::Segment& segment) noexcept {
     }
     return true;
   }
-  const char* const reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  const char* reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  char number[32] = "errno ";
+  if (reason == nullptr) {  // a C library without it
+    *shm::write_decimal(number + strlen(number), static_cast<std::uint64_t>(segment.system_errno)) =
+        '\0';
+    reason = number;
+  }
   debug_line("notch: no segment in ", state.settings.directory,
-             ": counting in private memory: ", reason != nullptr ? reason : "unknown error");
+             ": what is counted is not seen: ", reason);
   return false;
 }
 
@@ -221,20 +253,12 @@ shm::Segment* attach_first() noexcept {
 }
 
 // From here on adds wait for the lock.
-void take_columns(const shm::Segment& old, void** columns) noexcept {
+void take_columns(const shm::Segment& old) noexcept {
   for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
-    columns[id] = own_columns()[id];
     // Relaxed is enough: what is read on the strength of a null is the lock.
     shm::write_alone(own_columns()[id], static_cast<void*>(nullptr));
   }
   shm::write_alone(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
-}
-
-void give_columns_back(const shm::Segment& old, void* const* columns) noexcept {
-  for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id)
-    shm::publish(own_columns()[id], columns[id]);  // [tag: column-pointer]
-  // [tag: column-pointer]
-  shm::publish(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(old.column(0)));
 }
 
 // Of a process that counts in private memory. Without luck all is as it was.
@@ -245,14 +269,14 @@ void attach_late(shm::Segment& old) noexcept {
     old.system_errno = segment.system_errno;
     return state.retries.failed();
   }
-  void* columns[shm::kMaxColumns - 1];
-  take_columns(old, columns);
-  end_sections();
-  if (!copy_counts(old, segment, catalogue().next_cell())) {
+  if (!commit_columns_of(old, segment)) {
     shm::discard_segment(segment);
-    give_columns_back(old, columns);
+    old.system_errno = ENOSPC;
     return state.retries.failed();
   }
+  take_columns(old);
+  end_sections();
+  copy_counts(old, segment, catalogue().next_cell());
   catalogue().copy_to(segment);
   state.current = &segment;
   publish_columns(segment);
@@ -374,7 +398,8 @@ void seal() noexcept {
   shm::write_alone(state.sealed, kNoCalls);
 }
 
-void begin() noexcept {
+void begin(const char* libc_is_single_threaded) noexcept {
+  state.libc_is_single_threaded = libc_is_single_threaded;
   find_counting_mode();
   pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
 }

@@ -27,7 +27,7 @@ enum class Attach { kFirst, kAgain };
 // Attaches this process (or this forked child) if it is not, and if that can be. Signals wait for
 // it: the add of a handler in between would find neither a column nor the lock. A process that had
 // to count in private memory tries again at a later kAgain: after a second, then after two, four,
-// and so on; and takes with it what it has counted. Called before the lock is taken.
+// at last every minute; and takes with it what it has counted. Called before the lock is taken.
 // REQUIRES: prepare().
 void attach(Attach attempt = Attach::kFirst) noexcept;
 
@@ -69,8 +69,9 @@ void seal() noexcept;
 // Whether either was called.
 bool sealed() noexcept;
 
-// The process begins: the library is loaded.
-void begin() noexcept;
+// The process begins: the library is loaded. libc's own __libc_single_threaded saves a fork its
+// signal masks where it is known.
+void begin(const char* libc_is_single_threaded = nullptr) noexcept;
 // The process ends in order. What is counted after it still counts.
 void end() noexcept;
 

@@ -4,7 +4,7 @@
 // Invariants
 //   G1  Families [0, count) never change, but for what is marked "under the lock".
 //   G2  Everything is append-only; a child forked in between sees a registry without the last
-//   family.
+//       family.
 #pragma once
 
 #include <cstdint>

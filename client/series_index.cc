@@ -227,11 +227,11 @@ bool prepare_series_index() noexcept {
   return index.scratch != nullptr && make_slots(0);
 }
 
-notch_series overflow_series(std::uint32_t family) noexcept {
+notch_series find_or_make_overflow(std::uint32_t family) noexcept {
   FamilyShape* const shape = find_family(family);
   if (shape == nullptr) return {0, nullptr};
   attach();
-  const RegistryLock lock;
+  const RegistryLock lock(RegistryLock::Wait::kNot);
   if (!lock || attach_locked() == nullptr) return {0, nullptr};
   return find_overflow(family, *shape);
 }

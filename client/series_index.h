@@ -21,9 +21,9 @@ bool prepare_series_index() noexcept;
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
                                  RegistryLock::Wait wait = RegistryLock::Wait::kForIt) noexcept;
 
-// The family's overflow series, made beforehand for who may not wait: a find_or_make_series() that
-// did not get the lock gives the null handle, and nothing is counted as dropped.
-notch_series overflow_series(std::uint32_t family) noexcept;
+// The family's overflow series, for who may not wait: where find_or_make_series() does not get the
+// lock it gives the null handle, and nothing is counted as dropped. So does this.
+notch_series find_or_make_overflow(std::uint32_t family) noexcept;
 
 // The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room. In a
 // signal handler whose thread holds the lock: that of a parked cell, see parked.h.

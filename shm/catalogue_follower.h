@@ -20,8 +20,7 @@
 //       or none and kSeriesOverflow; the number of cells its type and bounds demand, all of them
 //       at or after kFirstFreeCell and within the capacity.
 //   V8  chunk: of a native series known by then; negative is 0 or 1; |chunk| <= kMaxChunk; its
-//   cells
-//       as V7.
+//       cells as V7.
 //   V9  all runs of cells together are no longer than the capacity. Runs may overlap: a segment
 //       that counts a cell twice lies about its own numbers only, and V9 keeps the work linear.
 //

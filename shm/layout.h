@@ -216,10 +216,10 @@ inline constexpr std::uint32_t kChunkBuckets = 32;
 
 // The runs of cells a series owns, by its family's type:
 //   counter, up-down counter   [value]
-//   gauge                      [value]            in column 0; see FORMAT.md, complement of the
-//   bits gauge of mode last         [value, time]      in column 0; CLOCK_MONOTONIC_COARSE, ns
-//   histogram                  [bucket 0 .. bucket n, sum]   n bounds; not cumulative; bucket n:
-//   +Inf native histogram           [zero bucket, sum], and 32 buckets per chunk
+//   gauge                      [value], in column 0: the complement of the bits
+//   gauge of mode last         [value, time], in column 0: CLOCK_MONOTONIC_COARSE, ns
+//   histogram                  [bucket 0 .. bucket n, sum], n bounds, not cumulative, n is +Inf
+//   native histogram           [zero bucket, sum], and 32 buckets per chunk
 inline constexpr std::uint32_t kNativeBaseCells = 2;
 
 // A gauge's cell holds the complement of the double's bits, so that zero means "never set".

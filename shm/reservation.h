@@ -2,9 +2,8 @@
 // stay good for ever. Called by: segment_file, and the client's private memory.
 //
 // Invariants
-//   V1  The whole stretch is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE) locks
-//   only
-//       what is in use.
+//   V1  The whole stretch is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE)
+//       locks only what is in use.
 //   V2  Nothing here allocates from the heap, throws or changes errno; all is async-signal-safe.
 #pragma once
 

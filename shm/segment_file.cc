@@ -331,6 +331,7 @@ bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept {
 
 void discard_segment(Segment& segment) noexcept {
   const int saved_errno = errno;
+  close_segment(segment);  // an agent may have it open by now: nobody was killed here
   unlink(segment.path);
   segment.memory.release();
   segment = Segment{};

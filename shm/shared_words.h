@@ -3,8 +3,7 @@
 //
 // Invariants
 //   W1  Each word is read exactly once, so that what was checked is what is used: memcpy would
-//   leave
-//       the compiler free to read again.
+//       leave the compiler free to read again.
 //   W2  Who needs the words to belong together has observed a published length or sequence before.
 #pragma once
 

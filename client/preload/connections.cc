@@ -1,6 +1,8 @@
 #include "client/preload/connections.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 
@@ -8,6 +10,7 @@
 #include "client/preload/http_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/net_figures.h"
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -23,10 +26,35 @@ constexpr auto kTaken = static_cast<std::uint8_t>(Watch::kTaken);
 // Tries to get a record, with a pause of some 40 ns between two: longer than a reading takes.
 constexpr int kMostTries = 64;
 
-Connection connections[kMostDescriptors];
+// Of the address space that the library may take, the records' part where it is limited.
+constexpr std::uint64_t kShareOfSpare = 4;
+
+Connection* connections;  // the constructor's, as is how many there are
+unsigned connection_count = 0;
 std::uint8_t owners[kMostDescriptors];  // the generation that counts it as open, 0 if none does
 std::uint8_t generation = 1;            // one more in each child; 0: too deep to be told apart
 HttpRoutes routes;
+
+unsigned wanted_records() noexcept {
+  const std::uint64_t spare = client::spare_address_space();
+  struct rlimit descriptors {};
+  if (spare == ~std::uint64_t{0} || getrlimit(RLIMIT_NOFILE, &descriptors) != 0)
+    return kMostDescriptors;
+  const std::uint64_t most = std::min<std::uint64_t>(descriptors.rlim_cur, kMostDescriptors);
+  return static_cast<unsigned>(std::min(most, spare / kShareOfSpare / sizeof(Connection)));
+}
+
+// How many there are; 0 without memory for them.
+unsigned make_records() noexcept {
+  const unsigned count = wanted_records();
+  const std::size_t bytes = count * sizeof(Connection);
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return 0;
+  madvise(memory, bytes, MADV_NOHUGEPAGE);  // a record is to cost a page at most
+  connections = static_cast<Connection*>(memory);
+  return count;
+}
 
 void after_fork_in_child() noexcept {
   if (generation != 0) ++generation;
@@ -65,7 +93,7 @@ void release(unsigned index) noexcept {
 
 // The record, if there is one and nobody has it.
 Connection* take(unsigned index) noexcept {
-  if (index >= kMostDescriptors) return nullptr;
+  if (index >= connection_count) return nullptr;
   Connection& connection = connections[index];
   // [tag: connection] what the last holder wrote is seen.
   for (int tries = 0; !shm::exchange_if(watches[index], kFree, kTaken); ++tries) {
@@ -138,6 +166,7 @@ void count_closed(unsigned index) noexcept {
 }  // namespace
 
 void begin_connections() noexcept {
+  connection_count = make_records();
   pthread_atfork(nullptr, nullptr, after_fork_in_child);
 }
 
@@ -146,7 +175,7 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   end_connection(fd);  // of whoever had the number, and was closed by a way we do not see
   if (is_active(kNet)) count_open(index);
   const bool follows = is_active(kHttp) && start.role != HttpRole::kUnknown;
-  if (index >= kMostDescriptors || shm::read_alone(watches[index]) != kNone) {
+  if (index >= connection_count || shm::read_alone(watches[index]) != kNone) {
     if (follows) count_unobserved(Unobserved::kDescriptor);
     return;
   }

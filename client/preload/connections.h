@@ -7,9 +7,11 @@
 // enough, the connection is given up and counted as that.
 //
 // Bounds, and why
-//   kMostDescriptors records of 192 bytes: the same numbers as have a kind. All are zero pages
-//   until used: a process has as many of them in memory as it had connections at once, 21 to a
-//   page.
+//   kMostDescriptors records of 192 bytes, the same numbers as have a kind, in one mapping made by
+//   the constructor. All are zero pages until used: a process has as many of them in memory as it
+//   had connections at once, 21 to a page. Address space they take all the same: where that is
+//   limited (RLIMIT_AS), there are as many as the program may have descriptors at its start, and
+//   at most what a small share of the limit holds. The descriptors above are not followed.
 //
 // Invariants
 //   N1  Whoever holds the byte has the record alone. [tag: connection]

@@ -142,7 +142,8 @@ bool begin_core() noexcept {
     return true;
   }
   if (!has_directory()) return false;
-  client::begin();
+  // By its name: glibc has it from 2.32 on.
+  client::begin(static_cast<const char*>(find_any_symbol("__libc_single_threaded")));
   return client::prepare();
 }
 
@@ -165,8 +166,12 @@ notch_series make_series_now(std::uint32_t family, const notch_text* values,
   return series;
 }
 
-notch_series overflow_series_of(std::uint32_t family) noexcept {
-  return state.is_foreign ? notch_series{0, nullptr} : client::overflow_series(family);
+notch_series make_overflow_now(std::uint32_t family) noexcept {
+  if (state.is_foreign) return {0, nullptr};
+  const int saved_errno = errno;
+  const notch_series series = client::find_or_make_overflow(family);
+  errno = saved_errno;
+  return series;
 }
 
 bool close_definitions() noexcept {

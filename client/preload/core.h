@@ -29,13 +29,12 @@ void end_of_postponable() noexcept;
 // Memory for label sets that are made while the program runs. Before close_definitions().
 void reserve_label_sets(std::size_t cells, std::size_t label_sets) noexcept;
 
-// A label set while the program runs: no system call, no waiting. The null handle if it cannot be
-// made now; overflow_series_of(), asked for beforehand, is where its counts go then. With the
-// program's own libnotch.so there is no overflow series to be had, and making one waits for the
-// program's other threads.
+// A label set, and a family's overflow series, while the program runs: no system call, no waiting.
+// The null handle if it cannot be made now. With the program's own libnotch.so, making one waits
+// for the program's other threads, and there is no overflow series to be had.
 notch_series make_series_now(std::uint32_t family, const notch_text* values,
                              std::size_t count) noexcept;
-notch_series overflow_series_of(std::uint32_t family) noexcept;
+notch_series make_overflow_now(std::uint32_t family) noexcept;
 
 // All is defined. False: there is no segment that anybody would read.
 bool close_definitions() noexcept;

@@ -44,8 +44,8 @@ notch_series Family::with_now(Words values) const noexcept {
   return make_series_now(id, texts.all, texts.count);
 }
 
-notch_series Family::overflow() const noexcept {
-  return overflow_series_of(id);
+notch_series Family::overflow_now() const noexcept {
+  return make_overflow_now(id);
 }
 
 Family define_counter(std::string_view name, std::string_view help, std::string_view unit,

@@ -23,7 +23,7 @@ struct Family {
 
   // The same while the program runs; core.h says what that means.
   notch_series with_now(Words values) const noexcept;
-  notch_series overflow() const noexcept;
+  notch_series overflow_now() const noexcept;
 };
 
 // `unit` is empty, or what the name ends in. A name refused is a null family, and its handles

@@ -10,6 +10,7 @@
 #include "notch/counter.h"
 #include "notch/histogram.h"
 #include "notch/up_down_counter.h"
+#include "shm/memory_order.h"
 
 namespace notch::preload {
 namespace {
@@ -21,12 +22,15 @@ constexpr double kSizeBounds[] = {0, 32, 64, 128, 256, 512, 1024, 2048, 4096, 81
 constexpr std::size_t kDurationCells = std::size(kDurationBounds) + 2;
 constexpr std::size_t kSizeCells = std::size(kSizeBounds) + 2;
 
-// Label sets for each family. Their memory is there from the start: 22 KiB for each column and 38
+// Label sets for each family. Their memory is there from the start: 14 KiB for each column and 25
 // for their words.
-constexpr std::size_t kServerDurations = 96;
-constexpr std::size_t kClientDurations = 32;
-constexpr std::size_t kSizes = 16;
+constexpr std::size_t kServerDurations = 64;
+constexpr std::size_t kClientDurations = 16;
+constexpr std::size_t kSizes = 12;
 constexpr std::size_t kMethods = 11;
+
+// As long as another thread takes to make a label set.
+constexpr int kMostTries = 64;
 
 constexpr std::string_view kReasons[kUnobservedReasons] = {"pipelined", "contended", "descriptor",
                                                            "unended", "untimed"};
@@ -36,8 +40,6 @@ struct Side {
   Family duration;
   Family request_size;
   Family response_size;
-  notch_series rest_of_durations;
-  notch_series rest_of_sizes[2];
 };
 
 Side server;
@@ -53,9 +55,6 @@ void define_sizes(Side& side, std::string_view request_name, std::string_view re
                                        "bytes", labels, kSizeBounds, kSizes);
   side.response_size = define_histogram(response_name, "Size of the bodies of HTTP responses.",
                                         "bytes", labels, kSizeBounds, kSizes);
-  side.rest_of_durations = side.duration.overflow();
-  side.rest_of_sizes[0] = side.request_size.overflow();
-  side.rest_of_sizes[1] = side.response_size.overflow();
 }
 
 void define_sides() {
@@ -73,6 +72,10 @@ void define_sides() {
       kDurationBounds, kClientDurations);
   define_sizes(client_side, "http_client_request_body_size_bytes",
                "http_client_response_body_size_bytes");
+}
+
+Side& side_of(const HttpExchange& exchange) {
+  return exchange.role == HttpRole::kServer ? server : client_side;
 }
 
 std::string_view scheme_of(bool secure) {
@@ -135,40 +138,60 @@ notch_series make_client_duration(const HttpExchange& exchange, std::uint8_t end
        exchange.version_1_0 ? "1.0" : "1.1", error_of(exchange, status), text.address, text.port});
 }
 
+notch_series make_duration(const HttpExchange& exchange, std::uint8_t endpoint,
+                           const HttpRoutes& routes) {
+  return exchange.role == HttpRole::kServer ? make_server_duration(exchange, routes)
+                                            : make_client_duration(exchange, endpoint);
+}
+
+// Where the rest of a family goes. It is made before the family's first label set, and so is there
+// when another thread's making leaves no time for one; who comes amid that very first tries again.
+template <class Sets, std::size_t kSeries>
+const notch_series* find_rest(Sets& sets, HttpRole role, const Family* const (&families)[kSeries]) {
+  const std::uint64_t key = kLeastLabelKey + static_cast<std::uint64_t>(role);
+  for (int tries = 0; sets.find(key) == nullptr && tries < kMostTries; ++tries) {
+    notch_series made[kSeries];
+    bool whole = true;
+    for (std::size_t i = 0; i < kSeries; ++i) {
+      made[i] = families[i]->overflow_now();
+      whole = whole && made[i].detail != nullptr;
+    }
+    if (whole) sets.keep(key, made);
+    shm::pause();
+  }
+  return sets.find(key);
+}
+
 void observe_duration(const HttpExchange& exchange, std::uint8_t endpoint,
                       const HttpRoutes& routes) {
-  const bool is_server = exchange.role == HttpRole::kServer;
   const std::uint64_t key = duration_key(exchange, endpoint);
-  const notch_series* const known = durations.find(key);
-  notch_series made[1];
+  const notch_series* known = durations.find(key);
+  notch_series made[1] = {};
   if (known == nullptr) {
-    made[0] = is_server ? make_server_duration(exchange, routes)
-                        : make_client_duration(exchange, endpoint);
-    if (made[0].detail == nullptr) {
-      made[0] = (is_server ? server : client_side).rest_of_durations;
-    } else {
-      durations.keep(key, made);
-    }
+    const Family* const families[] = {&side_of(exchange).duration};
+    const notch_series* const rest = find_rest(durations, exchange.role, families);
+    made[0] = make_duration(exchange, endpoint, routes);
+    if (made[0].detail != nullptr) durations.keep(key, made);
+    known = made[0].detail != nullptr || rest == nullptr ? made : rest;
   }
-  Histogram(known != nullptr ? *known : made[0])
-      .observe(static_cast<double>(exchange.duration) * 1e-9);
+  Histogram(known[0]).observe(static_cast<double>(exchange.duration) * 1e-9);
 }
 
 void observe_sizes(const HttpExchange& exchange) {
-  const Side& side = exchange.role == HttpRole::kServer ? server : client_side;
+  const Side& side = side_of(exchange);
   const std::uint64_t key = common_key(exchange);
   const notch_series* known = sizes.find(key);
-  notch_series made[2];
+  notch_series made[2] = {};
   if (known == nullptr) {
+    const Family* const families[] = {&side.request_size, &side.response_size};
+    const notch_series* const rest = find_rest(sizes, exchange.role, families);
     const StatusText status(exchange.status);
     const Words words = {name_of(exchange.method), status.view(), scheme_of(exchange.secure)};
     made[0] = side.request_size.with_now(words);
     made[1] = side.response_size.with_now(words);
-    if (made[0].detail != nullptr && made[1].detail != nullptr) sizes.keep(key, made);
-    for (int i = 0; i < 2; ++i) {
-      if (made[i].detail == nullptr) made[i] = side.rest_of_sizes[i];
-    }
-    known = made;
+    const bool whole = made[0].detail != nullptr && made[1].detail != nullptr;
+    if (whole) sizes.keep(key, made);
+    known = whole || rest == nullptr ? made : rest;
   }
   Histogram(known[0]).observe(static_cast<double>(exchange.request_body_bytes));
   Histogram(known[1]).observe(static_cast<double>(exchange.response_body_bytes));

@@ -14,10 +14,13 @@
 #include "client/preload/dns_figures.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/io_figures.h"
+#include "client/preload/lock_figures.h"
+#include "client/preload/malloc_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/net_figures.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
+#include "client/preload/thread_figures.h"
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "shm/memory_order.h"
@@ -51,22 +54,27 @@ std::uint32_t wanted_modules(const char** unknown) noexcept {
   return (modules & kHttp) != 0 ? modules | kIo | kNet : modules;
 }
 
-// Those whose counts may be postponed come first.
-void define_figures(std::uint32_t modules) noexcept {
+// Those whose counts may be postponed come first. Gives the modules that can run.
+std::uint32_t define_figures(std::uint32_t modules) noexcept {
+  if ((modules & kMalloc) != 0 && !define_malloc_figures()) modules &= ~(kMalloc | kMallocLive);
+  if ((modules & kMallocLive) != 0 && !define_live_figures()) modules &= ~kMallocLive;
+  if ((modules & kLocks) != 0 && !define_lock_figures()) modules &= ~kLocks;
+  if ((modules & kThreads) != 0) define_thread_figures();
   end_of_postponable();
   if ((modules & kIo) != 0) define_io_figures();
   if ((modules & kNet) != 0) define_net_figures();
   if ((modules & kDns) != 0) define_dns_figures();
   if ((modules & kHttp) != 0) define_http_figures();
+  return modules;
 }
 
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
   const char* unknown = nullptr;
-  const std::uint32_t modules = wanted_modules(&unknown);
+  std::uint32_t modules = wanted_modules(&unknown);
   if (modules != 0 && begin_core()) {
-    define_figures(modules);
+    modules = define_figures(modules);
     if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
     if (close_definitions()) {
       start_clock();

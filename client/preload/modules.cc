@@ -10,9 +10,17 @@ struct Word {
   std::uint32_t module;
 };
 
-constexpr Word kWords[] = {
-    {"io", kIo},           {"net", kNet},   {"dns", kDns}, {"malloc", kMalloc}, {"locks", kLocks},
-    {"threads", kThreads}, {"http", kHttp}, {"tls", kTls}, {"all", kByDefault}, {"none", 0}};
+constexpr Word kWords[] = {{"io", kIo},
+                           {"net", kNet},
+                           {"dns", kDns},
+                           {"malloc", kMalloc},
+                           {"locks", kLocks},
+                           {"threads", kThreads},
+                           {"http", kHttp},
+                           {"tls", kTls},
+                           {"all", kByDefault},
+                           {"none", 0},
+                           {"malloc_live", kMalloc | kMallocLive}};
 
 }  // namespace
 

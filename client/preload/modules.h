@@ -17,6 +17,7 @@ enum Module : std::uint32_t {
   kThreads = 1U << 5,
   kHttp = 1U << 6,
   kTls = 1U << 7,
+  kMallocLive = 1U << 8,  // live bytes, which ask the allocator at every call
   // Wrappers that serve several: of who needs the kind of a descriptor, and of the library itself.
   kDescriptors = kIo | kNet | kHttp | kTls,
   kConnections = kDescriptors,

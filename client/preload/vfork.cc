@@ -8,6 +8,82 @@
 #include "client/preload/raw_system_call.h"
 #include "client/preload/real_functions.h"
 
+#if defined(__x86_64__)
+
+extern "C" {
+__thread void* notch_vfork_caller;
+__thread std::uint32_t notch_vfork_is_child;
+}
+
+namespace notch::preload {
+namespace {
+
+void forget_vfork() noexcept {
+  notch_vfork_caller = nullptr;
+  notch_vfork_is_child = 0;
+}
+
+}  // namespace
+}  // namespace notch::preload
+
+// The C half of the wrapper: what to call, in rax, and in rdx whether its returns are to be seen.
+struct NextVfork {
+  void* real;
+  std::uint64_t is_followed;
+};
+
+extern "C" NextVfork notch_before_vfork() {
+  using namespace notch::preload;
+  void* const real = reinterpret_cast<void*>(real_function(real_functions.vfork));
+  return {real, is_active(kAlways) && notch_vfork_caller == nullptr ? 1U : 0U};
+}
+
+// The real vfork is called with the caller's own stack pointer, and keeps in a register where to
+// return to: here. The caller's address, which was on the stack, is kept by V1. It is in rdx too,
+// which no vfork uses, for unwinders alone. The child returns on what is the parent's stack as
+// well, and the parent then writes its return address there anew, as libc's does.
+asm(R"(
+  .pushsection .text
+  .globl vfork
+  .type vfork, @function
+vfork:
+  .cfi_startproc
+  endbr64
+  subq $8, %rsp
+  .cfi_adjust_cfa_offset 8
+  call notch_before_vfork
+  addq $8, %rsp
+  .cfi_adjust_cfa_offset -8
+  testq %rdx, %rdx
+  jnz 1f
+  jmp *%rax
+1:
+  .cfi_remember_state
+  popq %rdx
+  .cfi_adjust_cfa_offset -8
+  .cfi_register %rip, %rdx
+  movq notch_vfork_caller@gottpoff(%rip), %rcx
+  movq %rdx, %fs:(%rcx)
+  call *%rax
+  movq notch_vfork_caller@gottpoff(%rip), %rcx
+  movq notch_vfork_is_child@gottpoff(%rip), %rsi
+  pushq %fs:(%rcx)
+  .cfi_restore_state
+  testl %eax, %eax
+  jz 2f
+  movl $0, %fs:(%rsi)
+  movq $0, %fs:(%rcx)
+  ret
+2:
+  movl $1, %fs:(%rsi)
+  ret
+  .cfi_endproc
+  .size vfork, .-vfork
+  .popsection
+)");
+
+#elif defined(__aarch64__)
+
 namespace notch::preload {
 
 __thread std::int32_t vforking_process __attribute__((tls_model("initial-exec")));
@@ -23,10 +99,6 @@ void forget_vfork() noexcept {
 }
 
 }  // namespace
-
-void watch_forks() noexcept {
-  pthread_atfork(nullptr, nullptr, forget_vfork);
-}
 
 bool is_vfork_child_asked() noexcept {
   if (process_id() != vforking_process) return true;
@@ -44,25 +116,6 @@ extern "C" void* notch_before_vfork() {
   return reinterpret_cast<void*>(real_function(real_functions.vfork));
 }
 
-#if defined(__x86_64__)
-asm(R"(
-  .pushsection .text
-  .globl vfork
-  .type vfork, @function
-vfork:
-  .cfi_startproc
-  endbr64
-  subq $8, %rsp
-  .cfi_adjust_cfa_offset 8
-  call notch_before_vfork
-  addq $8, %rsp
-  .cfi_adjust_cfa_offset -8
-  jmp *%rax
-  .cfi_endproc
-  .size vfork, .-vfork
-  .popsection
-)");
-#elif defined(__aarch64__)
 asm(R"(
   .pushsection .text
   .globl vfork
@@ -80,4 +133,13 @@ vfork:
   .size vfork, .-vfork
   .popsection
 )");
+
 #endif
+
+namespace notch::preload {
+
+void watch_forks() noexcept {
+  pthread_atfork(nullptr, nullptr, forget_vfork);
+}
+
+}  // namespace notch::preload

@@ -521,6 +521,26 @@ TEST_F(LedgerFile, ACompactionThatFindsNoRoomLeavesTheOldFileInUse) {
   EXPECT_THAT(recover().folded, UnorderedElementsAre(sample::make_segment(2)));
 }
 
+// Started again and again on a full disk, the agent starts once there is room.
+TEST_F(LedgerFile, ABrokenOneIsKeptOnceHoweverOftenTheNewOneFindsNoRoom) {
+  Agent(directory_.fd()).define_all();
+  std::string broken = directory_.read("ledger");
+  encode_segment(FrameKind::kRemoved, sample::make_segment(7), broken);
+  directory_.write("ledger", broken);
+  {
+    const SizeLimit limit(1);
+    for (int i = 0; i < 12; ++i) {
+      Agent agent(directory_.fd());
+      EXPECT_THAT(agent.opened().message, HasSubstr("cannot write ledger.new"));
+    }
+  }
+  EXPECT_EQ(directory_.read("ledger"), broken);
+  EXPECT_FALSE(directory_.has("ledger.broken-2"));
+  EXPECT_THAT(recover().broken_message, HasSubstr("kept as ledger.broken"));
+  EXPECT_EQ(directory_.read("ledger.broken"), broken);
+  EXPECT_EQ(recover().broken_frames, 0U);
+}
+
 // In a child, so that the mount is seen by nobody else. Its exit status: 0 as it should be, 77 no
 // mount to be had, anything else a line below.
 int fill_a_tiny_tmpfs(const std::string& directory) {

@@ -69,5 +69,27 @@ TEST_F(AddressSpace, OfALimitIsTakenASmallShare) {
   }
 }
 
+// Each process of a line of forked children counts, and has no more than the fourth had.
+void fork_in_line(int generations, std::uint64_t of_the_fourth_kib) {
+  counter({.name = "test_total", .help = "T."}).add();
+  if (generations == 36) of_the_fourth_kib = address_space_kib();
+  if (generations < 36) NOTCH_REQUIRE(address_space_kib() <= of_the_fourth_kib + 1024);
+  if (generations == 0) return;
+  const pid_t child = start_child([&] { fork_in_line(generations - 1, of_the_fourth_kib); });
+  NOTCH_REQUIRE(wait_for(child) == "exit 0");
+}
+
+TEST_F(AddressSpace, DoesNotGrowFromForkToFork) {
+  expect_quiet_success([] { fork_in_line(40, 0); });
+  EXPECT_EQ(segments().size(), 41U);
+}
+
+TEST_F(AddressSpace, NorWithoutADirectory) {
+  expect_quiet_success([&] {
+    setenv("NOTCH_DIR", (directory() + "/none").c_str(), 1);
+    fork_in_line(40, 0);
+  });
+}
+
 }  // namespace
 }  // namespace notch::test

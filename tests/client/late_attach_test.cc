@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "client/late_attach.h"
 #include "notch/health.h"
 #include "notch/registry.h"
 #include "tests/client/segment_directory.h"
@@ -76,16 +77,27 @@ TEST_F(LateAttach, AndItsForkedChildrenHaveTheirOwn) {
   std::filesystem::remove_all(later());
 }
 
-// No add is lost when threads count through the change in their own columns.
+TEST(LateAttachWait, DoublesUpToAMinute) {
+  std::uint64_t wait_ns = 0;
+  for (const std::uint64_t seconds : {1U, 2U, 4U, 8U, 16U, 32U, 64U, 64U, 64U}) {
+    wait_ns = client::wait_after(wait_ns);
+    EXPECT_EQ(wait_ns, seconds * 1'000'000'000);
+  }
+}
+
+// No add is lost when threads count through the change in their own columns. Of those that all
+// count in column 0 each may lose one, see late_attach.h.
 TEST_F(LateAttach, AmidAdds) {
+  constexpr int kThreads = 4;
   const Shared<std::atomic<std::uint64_t>> truth;
+  const Shared<std::atomic<std::uint64_t>> most_lost;
   expect_quiet_success([&] {
     setenv("NOTCH_DIR", later().c_str(), 1);
     auto total = counter({.name = "test_late_total", .help = "L."});
-    if (!health().rseq) return;  // column 0 may lose one, see late_attach.h
+    *most_lost = health().rseq ? 0 : kThreads;
     std::atomic<bool> stop = false;
     std::vector<std::thread> threads;
-    for (int t = 0; t < 4; ++t) {
+    for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&] {
         std::uint64_t mine = 0;
         for (; !stop.load(); ++mine) total.add();
@@ -97,7 +109,9 @@ TEST_F(LateAttach, AmidAdds) {
     stop = true;
     for (std::thread& thread : threads) thread.join();
   });
-  EXPECT_EQ(integer_total(later(), "test_late_total"), truth->load());
+  const std::uint64_t counted = integer_total(later(), "test_late_total");
+  EXPECT_LE(counted, truth->load());
+  EXPECT_GE(counted + most_lost->load(), truth->load());
   std::filesystem::remove_all(later());
 }
 

@@ -12,11 +12,13 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "notch/health.h"
@@ -252,6 +254,68 @@ TEST_F(OnTmpfs, FullAtGrowth) {
     NOTCH_REQUIRE(sum == kSets);
     NOTCH_REQUIRE(segment.drops(shm::DropReason::kNoCells) > 0);
     NOTCH_REQUIRE(integer_total(directory(), "test_whole_total") == kSets);
+  });
+}
+
+std::uint64_t all_observations(const SegmentTotals& segment) {
+  std::uint64_t sum = 0;
+  for (const SeriesTotals& series : segment.series) sum += series.observations();
+  return sum;
+}
+
+// -1 if there is no segment.
+int open_segment_in(const std::string& directory) {
+  for (const auto& entry : std::filesystem::directory_iterator(directory))
+    return ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+  return -1;
+}
+
+// What an agent could have read of a segment that had to be taken back would be counted twice.
+TEST_F(OnTmpfs, NothingIsCountedInASegmentThatIsTakenBack) {
+  expect_quiet_success([&] {
+    mount_tmpfs("size=1m");
+    const std::string later = directory() + "/later";
+    setenv("NOTCH_DIR", later.c_str(), 1);
+    std::vector<double> bounds(256);
+    for (std::size_t i = 0; i < bounds.size(); ++i) bounds[i] = static_cast<double>(i);
+    auto family = histogram_family({.name = "test_wide_seconds", .help = "W.", .labels = {"n"}},
+                                   Buckets(bounds));
+    if (!health().rseq) return;  // one column is never half of them
+    std::vector<Histogram> sets;
+    for (int n = 0; n < 150; ++n) sets.push_back(family.with(std::to_string(n)));
+    std::atomic<std::uint64_t> truth = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&] {
+        for (std::uint64_t i = 0; i < 20'000; ++i) sets[i % sets.size()].observe(1);
+        truth += 20'000;
+      });
+    }
+    for (std::thread& thread : threads) thread.join();
+    NOTCH_REQUIRE(mkdir(later.c_str(), 0777) == 0);
+    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", 0, "size=500k") == 0);
+    int kept = -1;
+    NOTCH_REQUIRE(eventually([&] {
+      std::atomic<bool> done = false;
+      std::thread reader([&] {
+        while (kept < 0 && !done.load()) kept = open_segment_in(later);
+      });
+      const int error = health().system_errno;
+      done = true;
+      reader.join();
+      return error == ENOSPC;
+    }));
+    NOTCH_REQUIRE(health().attached == 0 && read_segments(later).empty());
+    if (kept >= 0) {
+      const SegmentTotals left = read_segment("/proc/self/fd/" + std::to_string(kept));
+      NOTCH_REQUIRE(left.header.state == static_cast<std::uint32_t>(shm::State::kClosed));
+      NOTCH_REQUIRE(all_observations(left) == 0);
+      ::close(kept);
+    }
+    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", MS_REMOUNT, "size=8m") == 0);
+    NOTCH_REQUIRE(eventually([] { return health().attached == 1; }));
+    sets[0].observe(1);
+    NOTCH_REQUIRE(all_observations(read_segments(later).at(0)) == truth.load() + 1);
   });
 }
 

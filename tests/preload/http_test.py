@@ -92,6 +92,29 @@ class Python(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_request_body_size_bytes_sum"), 3)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
+    def test_where_address_space_is_limited_the_first_descriptors_are_followed(self):
+        port = live_agent.free_port()
+        script = ("import http.server, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
+                  "http.server.test(http.server.SimpleHTTPRequestHandler, http.server.ThreadingHTTPServer, "
+                  "port=int(sys.argv[1]), bind='127.0.0.1')")
+        server = self.start_server(["/usr/bin/prlimit", "--as=300000000", "--nofile=6:64", "--",
+                                    "/usr/bin/python3", "-c", script, str(port)], port)
+        table = f"/proc/{server.pid}/fd"
+        before = len(os.listdir(table))
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(4)]
+        live_agent.until(20, "all accepted", lambda: len(os.listdir(table)) == before + 4)
+        followed = sum(1 for name in os.listdir(table) if int(name) < 6) - before
+        for client in clients:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            while client.recv(65536):
+                pass
+            client.close()
+        self.end_server(server)
+        samples = self.page()
+        self.assertIn(followed, (1, 2))
+        self.assertEqual(self.requests(samples), {("GET", "/", "200", ""): followed})
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="descriptor"), 4 - followed)
+
     def test_a_request_under_way_is_active(self):
         port = live_agent.free_port()
         server = self.start_server(["/usr/bin/python3", "-m", "http.server", str(port), "--bind", "127.0.0.1"], port)
@@ -223,10 +246,41 @@ class EveryWay(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
 
-    def test_a_vfork_child_that_closes_everything_ends_no_exchange(self):
-        self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
-                   rest=("100000", "spawn"))
-        self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5})
+    def test_new_label_sets_cost_no_system_call_and_past_their_bound_nothing_is_lost(self):
+        if os.uname().machine != "x86_64":
+            self.skipTest("the server sets its filter by x86-64's instruction")
+        statuses = range(200, 600)
+        self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
+                                                  for status in statuses], rest=("100000", "caged"))
+        samples = self.page()
+        self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 64)
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
+
+    def test_a_child_that_closes_everything_ends_no_exchange(self):
+        for number, conduct in enumerate(("spawn", "fork"), 1):
+            with self.subTest(conduct=conduct):
+                self.serve("read", "write", lambda port: self.pipeline(port, [[("/length/10", "GET", "", b"")]] * 5),
+                           rest=("100000", conduct))
+                self.assertEqual(self.requests(self.page()), {("GET", "/length/*", "200", ""): 5 * number})
+
+    def test_two_threads_in_one_connection_count_right_or_say_so(self):
+        batches = [[("/length/2", "GET", "", b"")] * 4] * 2000
+        self.serve("read", "write", lambda port: self.pipeline(port, batches), rest=("35", "duplex"))
+        samples = self.page()
+        finished = self.count(samples, "http_server_response_body_size_bytes_count")
+        given_up = self.count(samples, "libc_http_unobserved_total", reason="contended")
+        unended = self.count(samples, "libc_http_unobserved_total", reason="unended")
+        self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
+        self.assertLessEqual(given_up, 1)
+        if given_up == 0:
+            self.assertEqual((finished, unended), (8000, 0))
+        else:
+            self.assertLess(finished, 8000)
+            self.assertLessEqual(unended, 8)
+        self.assertEqual(self.count(samples, DURATION + "_count"), finished - unended)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
     def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
         port = live_agent.free_port()

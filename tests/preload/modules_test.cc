@@ -20,6 +20,12 @@ TEST(Modules, WordsAreJoinedByCommas) {
   EXPECT_EQ(modules_of("none"), 0U);
 }
 
+TEST(Modules, LiveBytesAreAskedForByTheirOwnWord) {
+  EXPECT_EQ(kByDefault & kMallocLive, 0U);
+  EXPECT_EQ(modules_of("malloc"), kMalloc);
+  EXPECT_EQ(modules_of("malloc_live"), kMalloc | kMallocLive);
+}
+
 TEST(Modules, AnUnknownWordIsPassedOverAndTold) {
   const char* unknown = nullptr;
   EXPECT_EQ(modules_of("io,nett,malloc", &unknown), kIo | kMalloc);

@@ -41,7 +41,7 @@ class CommandLine(unittest.TestCase):
 
     def test_wrong_usage_names_what_is_wrong(self):
         for flags, words in (
-                (["--nosuch"], "--nosuch"), (["now"], "now"), (["--dir"], "--dir"),
+                (["--nosuch"], "--nosuch"), (["now"], "now"), (["--dir"], "--dir"), (["--dir", ""], "must not be empty"),
                 (["--retention", "soon"], '--retention: "soon" is not a duration'),
                 (["--sweep-ms", "5"], "--sweep-ms"), (["--log.level", "loud"], "--log.level"),
                 (["--web.telemetry-path", "metrics"], '"metrics" must start with /'),

@@ -101,8 +101,8 @@ class Preloads(NotchRun):
         self.assertIn(f"LD_PRELOAD={self.library}:libm.so.6\n", done.stdout)
 
     def test_what_is_asked_for_is_in_the_environment(self):
-        done = self.run_program("/usr/bin/env", flags=("--service", "a shop", "--dir", "/dev/shm/x", "--modules", "io"))
-        for line in ("NOTCH_SERVICE=a shop", "NOTCH_DIR=/dev/shm/x", "NOTCH_PRELOAD=io"):
+        done = self.run_program("/usr/bin/env", flags=("--service", "a shop", "--dir", str(self.folder), "--modules", "io"))
+        for line in ("NOTCH_SERVICE=a shop", f"NOTCH_DIR={self.folder}", "NOTCH_PRELOAD=io"):
             self.assertIn(line + "\n", done.stdout)
 
     def test_one_under_another_loads_it_once(self):
@@ -132,6 +132,22 @@ class Preloads(NotchRun):
                                f"1 {self.program}\n")
             self.mark.unlink()
             link.unlink()
+
+    def test_without_the_library_for_tls_all_else_is_measured(self):
+        prefix = self.folder / "bare"
+        (prefix / "bin").mkdir(parents=True)
+        (prefix / "lib" / "notch").mkdir(parents=True)
+        notch = shutil.copy(NOTCH, prefix / "bin" / "notch")
+        shutil.copy(self.library, prefix / "lib" / "notch" / "libnotch_preload.so")
+        done = self.run_program(self.program, notch=notch, library=False, flags=("--tls",))
+        self.assertIn("libnotch_preload_tls.so is neither in", done.stderr)
+        self.assertTrue(done.stderr.endswith(": what is inside TLS is not measured\n"), done.stderr)
+        self.assertEqual(done.stdout, f"1 {self.program}\n")
+        self.assertTrue(self.mark.exists())
+
+    def test_a_directory_that_is_not_there_is_said(self):
+        done = self.run_program(self.program, flags=("--dir", "/nonexistent/notch"))
+        self.assert_stepped_aside(done, "--dir /nonexistent/notch: No such file or directory", program=self.program)
 
 
 class TheRealLibrary(NotchRun):

@@ -27,8 +27,9 @@ class NativeHistogram {
 
   // Counts `value`, of either sign, in its bucket and adds it to the sum. NaN and infinity are not
   // taken but counted as dropped. Cost: about 3 ns; the first hit of a run of 32 buckets takes a
-  // lock, as a new label set does. Thread-safe, async-signal-safe: a handler whose own thread is
-  // just making such a run cannot wait for it, and what it observes there is counted as dropped.
+  // lock, as a new label set does. Thread-safe, async-signal-safe: a handler that interrupts its
+  // own thread's definition can make no such run; five buckets wait for theirs, what hits more of
+  // them is counted as dropped.
   [[gnu::always_inline]] void observe(double value) noexcept { put(value); }
 
   // The same, and leaves `exemplar` as the bucket's last. Cost: about 13 ns more.

@@ -134,9 +134,10 @@ class NoPlace(faithful_case.FaithfulCase):
 
     def test_limits(self):
         # Of 24 MB, which is just enough for Python and a thread, the library takes too much: a limit the README states.
+        # It needs some 2 MB.
         def scenario(run):
             return {limit: self.work(run, run.segments, ("prlimit", limit, "--"))
-                    for limit in ("--fsize=1000", "--nofile=4:4", "--as=60000000", "--memlock=0", "--stack=1000000")}
+                    for limit in ("--fsize=1000", "--nofile=4:4", "--as=30000000", "--memlock=0", "--stack=1000000")}
         self.assert_faithful(scenario, trace=False)
 
 

@@ -1,0 +1,95 @@
+#!/usr/bin/python3
+"""What the http module counted of nginx and wrk against what wrk counted itself, and what nginx logged.
+Called by: ctest, with faithful_case's arguments.
+
+Exact, since nothing is under way when wrk ends: each of its threads has one connection, stops after so many answers, and
+says so; only then is wrk told to end. By the clock it would break off what it had just asked.
+"""
+import collections
+import os
+import re
+import signal
+import subprocess
+
+import faithful_case
+import live_agent
+import nginx_test
+import stage
+
+THREADS, ROUNDS = 4, 400
+# What a thread asks for in turn: path, status, and how often nginx is asked for one request of wrk's.
+ASKED = (("/small.txt", 200, 1), ("/absent", 404, 1), ("/moved", 301, 1), ("/refused", 403, 1), ("/proxied/small.txt", 200, 2))
+SCRIPT = """
+local paths, asked, answered = {%s}, 0, 0
+function request()
+  asked = asked + 1
+  return wrk.format("GET", paths[asked %% #paths + 1])
+end
+function response()
+  answered = answered + 1
+  if answered < %d * #paths then return end
+  local file = io.open("done", "a"); file:write("x"); file:close()
+  wrk.thread:stop()
+end
+"""
+DURATION = "http_%s_request_duration_seconds_count"
+
+
+class HttpTruth(nginx_test.WebCase):
+    def setUp(self):
+        super().setUp()
+        self.agent = live_agent.Agent(faithful_case.NOTCHD, os.path.join(self.folder, "watched"))
+        self.addCleanup(self.agent.end)
+        self.agent.start_and_wait()
+        self.run_under_test = stage.Stage(self.folder, self.preload_of(True, False), False)
+        self.addCleanup(self.run_under_test.close)
+        self.run_under_test.segments = self.agent.directory
+
+    def output_of_wrk(self, nginx):
+        run = self.run_under_test
+        with open(run.path("asked.lua"), "w", encoding="utf-8") as file:
+            file.write(SCRIPT % (", ".join(f'"{path}"' for path, _, _ in ASKED), ROUNDS))
+        wrk = run.start("wrk", "-t", str(THREADS), "-c", str(THREADS), "-d", "10m", "-s", "asked.lua", nginx.url("/"),
+                        stdout=subprocess.PIPE)
+        stage.until(120, "every thread of wrk's done", lambda: os.path.exists(run.path("done")) and
+                    os.path.getsize(run.path("done")) == THREADS)
+        wrk.send(signal.SIGINT)
+        output = wrk.process.stdout.read().decode()
+        self.assertEqual(wrk.wait(), 0)
+        return output
+
+    def by_status(self, side):
+        found = collections.Counter()
+        for (_, labels), value in self.agent.samples(DURATION % side).items():
+            status = re.search(r'http_response_status_code="(\d*)"', labels)
+            found[int(status.group(1)) if status else labels] += int(value)
+        return +found
+
+    def test_wrk_and_nginx(self):
+        nginx = nginx_test.Nginx(self.run_under_test, self.folder, workers=2)
+        output = self.output_of_wrk(nginx)
+        self.assertEqual(nginx.finish()[0]["status"], 0)
+        with open(self.run_under_test.path("access.log"), encoding="utf-8") as file:
+            logged = [(int(status), int(size)) for status, size in re.findall(r'" (\d+) (\d+) "', file.read())]
+        live_agent.until(30, "all segments folded", self.agent.all_folded)
+        server, client = self.by_status("server"), self.by_status("client")
+        print(f"{self.id()}: by the library, server {dict(server)}, client {dict(client)}; nginx logged {len(logged)}\n{output}",
+              flush=True)
+
+        of_wrk, of_nginx = collections.Counter(), collections.Counter()
+        for _, status, times in ASKED:
+            of_wrk[status] += THREADS * ROUNDS
+            of_nginx[status] += THREADS * ROUNDS * times
+        self.assertEqual(int(re.search(r"(\d+) requests in", output).group(1)), of_wrk.total())
+        self.assertEqual(int(re.search(r"Non-2xx or 3xx responses: (\d+)", output).group(1)), of_wrk[403] + of_wrk[404])
+        self.assertEqual(collections.Counter(status for status, _ in logged), of_nginx)
+        self.assertEqual(server, of_nginx)
+        self.assertEqual(client, of_nginx)  # nginx is its own client where it is asked twice: wrk's and its own
+        self.assertEqual(sum(self.agent.samples("http_server_response_body_size_bytes_sum").values()),
+                         sum(size for _, size in logged))
+        self.assertEqual(set(self.agent.samples("libc_http_unobserved_total").values()) | {0}, {0})
+        self.assertEqual(set(self.agent.samples("http_server_active_requests").values()) | {0}, {0})
+
+
+if __name__ == "__main__":
+    faithful_case.main("nginx", "wrk", "openssl")
