@@ -189,7 +189,8 @@ TEST_F(Counting, AColumnForEachProcessorThatCounted) {
             })),
             "exit 0");
   ASSERT_EQ(segments().size(), 1U);
-  const auto& bitmap = segments()[0].header.column_bitmap;
+  const SegmentTotals segment = segments()[0];
+  const auto& bitmap = segment.header.column_bitmap;
   for (std::size_t cpu = 0; cpu + 1 < shm::kMaxColumns; ++cpu) {
     const std::size_t column = cpu + 1;
     EXPECT_EQ(bitmap[column / 64] >> column % 64 & 1, CPU_ISSET(cpu, &allowed) ? 1U : 0U) << cpu;
