@@ -25,7 +25,7 @@ import call_verdict
 import scratch
 import stage
 
-ROUNDS = 4
+ROUNDS = 8  # at most, and only while they disagree
 # What the library is known to add, by the number of forks (not threads, not vfork) that the tree made without it.
 FOR_A_FORK = {
     "mmap": (1, "the child fills the hole its parent's segment left"),
