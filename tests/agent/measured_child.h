@@ -22,6 +22,13 @@
 
 namespace notch::testing {
 
+// How many threads a child has: ThreadSanitizer brings one of its own.
+#ifdef __SANITIZE_THREAD__
+inline constexpr int kThreadsOfAChild = 2;
+#else
+inline constexpr int kThreadsOfAChild = 1;
+#endif
+
 class MeasuredChild {
  public:
   using Work = void (*)();

@@ -19,6 +19,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::Ge;
 using ::testing::IsEmpty;
+using testing::kThreadsOfAChild;
 using ::testing::Lt;
 using testing::MeasuredChild;
 
@@ -76,7 +77,7 @@ TEST_F(ProcessFiguresTest, ProcessesOfAServiceAddUp) {
   sample({one.attached("shop"), two.attached("shop")});
   EXPECT_THAT(written("shop"), AllOf(Ge(2 * kStep), Lt(2 * kStep + kTalk)));
   const auto threads = values(figures_, "process_thread_count");
-  EXPECT_EQ(threads, (std::map<std::string, double>{{"shop", 2}}));
+  EXPECT_EQ(threads, (std::map<std::string, double>{{"shop", 2 * kThreadsOfAChild}}));
   EXPECT_GT(values(figures_, "process_memory_usage_bytes")["shop"], 0);
 }
 
@@ -124,7 +125,7 @@ TEST_F(ProcessFiguresTest, WhatTheDeadDidStays) {
   // Found dead before it was waited for: nothing is lost.
   sample({stays.attached("shop")}, 1);
   EXPECT_THAT(written("shop"), AllOf(Ge(2 * kStep), Lt(2 * kStep + kTalk)));
-  EXPECT_EQ(values(figures_, "process_thread_count")["shop"], 1);
+  EXPECT_EQ(values(figures_, "process_thread_count")["shop"], kThreadsOfAChild);
   child.reap();
   for (int i = 0; i < 3; ++i) sample({stays.attached("shop")});
   EXPECT_THAT(written("shop"), AllOf(Ge(2 * kStep), Lt(2 * kStep + kTalk)));
@@ -202,7 +203,8 @@ TEST_F(ProcessFiguresTest, WhoNamesAnothersProcessTakesNothingFromIt) {
   sample({liar, right}, 1);
   EXPECT_THAT(written("shop"), AllOf(Ge(kStep), Lt(kStep + kTalk)));
   for (int i = 0; i < 3; ++i) sample({right, liar});
-  EXPECT_EQ(values(figures_, "process_thread_count"), (std::map<std::string, double>{{"shop", 1}}));
+  EXPECT_EQ(values(figures_, "process_thread_count"),
+            (std::map<std::string, double>{{"shop", kThreadsOfAChild}}));
   EXPECT_THAT(written("shop"), AllOf(Ge(kStep), Lt(kStep + kTalk)));
   EXPECT_EQ(outcomes(ProcessOutcome::kOtherOwner), 1U);
 }

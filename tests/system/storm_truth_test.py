@@ -59,6 +59,13 @@ class Watch(unittest.TestCase):
         with self.assertRaisesRegex(AssertionError, "vanished"):
             watch.page({})
 
+    def test_a_row_of_nothing_may_vanish_but_what_it_had_later_may_not(self):
+        watch = storm_truth.Watch()
+        for page in ({"a": 0}, {}, {"a": 3}):
+            watch.page(page)
+        with self.assertRaisesRegex(AssertionError, "vanished"):
+            watch.page({})
+
     def test_a_repeated_row_is_seen(self):
         with self.assertRaisesRegex(AssertionError, "twice"):
             storm_truth.parse_page('storm_x{a="b"} 1\nstorm_x{a="b"} 2\n')
