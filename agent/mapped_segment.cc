@@ -100,7 +100,6 @@ Reject MappedSegment::examine(const std::string& name, const MapLimits& limits) 
   if (status.stx_size > limits.file_bytes) return Reject::kTooLarge;
   file_bytes_ = status.stx_size;
   owner_uid_ = status.stx_uid;
-  owner_gid_ = status.stx_gid;
   identity_ = identity_of(status, name);
   return Reject::kNone;
 }

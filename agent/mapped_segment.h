@@ -83,7 +83,6 @@ class MappedSegment {
 
   // The file's owner and group, as the kernel tells them.
   std::uint32_t owner_uid() const noexcept { return owner_uid_; }
-  std::uint32_t owner_gid() const noexcept { return owner_gid_; }
 
  private:
   Reject examine(const std::string& name, const MapLimits& limits);
@@ -96,7 +95,6 @@ class MappedSegment {
   SegmentIdentity identity_;
   std::uint64_t file_bytes_ = 0;
   std::uint32_t owner_uid_ = 0;
-  std::uint32_t owner_gid_ = 0;
 
   // Set by check_claims(): so much is known to have memory.
   std::uint64_t backed_bytes_ = 0;

@@ -4,8 +4,8 @@
 //
 // Invariants
 //   W1  What is open here is a regular file, owned by us, writable by nobody else.
-//   W2  After a failed write_at() at the file's end the file is as long as before, or end_is_torn()
-//       says that it is not; then nothing is written until it has been cut.
+//   W2  After a failed write_at() at the file's end the file is as long as before, or nothing is
+//       written until it has been cut.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,6 @@ class OwnedFile {
   static OwnedFile create(int directory_fd, const std::string& name, std::string& why);
 
   bool is_open() const noexcept { return fd_ >= 0; }
-  bool end_is_torn() const noexcept { return end_is_torn_; }
 
   // The length as the kernel tells it; 0 if it cannot be told.
   std::uint64_t size() const noexcept;

@@ -60,6 +60,19 @@ void after_fork_in_child() noexcept {
   if (generation != 0) ++generation;
 }
 
+// Returns the first that is refused, or null.
+const char* add_patterns(const char* patterns) noexcept {
+  const char* refused = nullptr;
+  for (const char* pattern = patterns; *pattern != '\0';) {
+    const char* end = pattern;
+    while (*end != '\0' && *end != ',') ++end;
+    const auto size = static_cast<std::size_t>(end - pattern);
+    if (size != 0 && !add_pattern(routes, pattern, size) && refused == nullptr) refused = pattern;
+    pattern = *end == ',' ? end + 1 : end;
+  }
+  return refused;
+}
+
 void note_started(void*, const HttpRequestStart& start) {
   count_started(start);
 }
@@ -165,9 +178,10 @@ void count_closed(unsigned index) noexcept {
 
 }  // namespace
 
-void begin_connections() noexcept {
+const char* begin_connections(const char* patterns) noexcept {
   connection_count = make_records();
   pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  return patterns != nullptr ? add_patterns(patterns) : nullptr;
 }
 
 void begin_connection(int fd, const ConnectionStart& start) noexcept {

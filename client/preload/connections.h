@@ -58,8 +58,10 @@ inline bool is_watched(int fd) noexcept {
   return index < kMostDescriptors && shm::read_alone(watches[index]) != 0;
 }
 
-// For the constructor, before anything is counted.
-void begin_connections() noexcept;
+// For the constructor, before anything is counted. `patterns`: the routes that the user names, such
+// as
+// `/user/{id}`, joined by commas; may be null. Returns the first that cannot be one, or null.
+const char* begin_connections(const char* patterns) noexcept;
 
 struct ConnectionStart {
   HttpRole role = HttpRole::kUnknown;

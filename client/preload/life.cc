@@ -68,6 +68,13 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
   return modules;
 }
 
+// Nothing of these is there for a program whose connections nobody follows.
+void begin_routes_and_connections(std::uint32_t modules) noexcept {
+  if ((modules & (kNet | kHttp)) == 0) return;
+  const char* const refused = begin_connections(getenv("NOTCH_ROUTES"));
+  if (refused != nullptr) client::debug_line("notch: NOTCH_ROUTES: no route: ", refused);
+}
+
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
@@ -80,7 +87,7 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
       start_clock();
       learn_standard_descriptors();
       watch_forks();
-      begin_connections();
+      begin_routes_and_connections(modules);
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
     }

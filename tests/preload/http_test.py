@@ -92,6 +92,18 @@ class Python(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_request_body_size_bytes_sum"), 3)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
+    def test_routes_that_the_user_names(self):
+        port = live_agent.free_port()
+        server = self.start_server(["/usr/bin/python3", "-m", "http.server", str(port), "--bind", "127.0.0.1"], port,
+                                   {"NOTCH_ROUTES": "/shop/{item},,/shop/cart,/user/{name}/orders,nonsense"})
+        base = f"http://127.0.0.1:{port}"
+        for path in ("/shop/apple", "/shop/pear", "/shop/cart", "/user/ann/orders?by=day", "/other/apple"):
+            subprocess.run(["/usr/bin/curl", "-s", "-S", base + path], capture_output=True, check=True)
+        self.end_server(server)
+        self.assertEqual(self.requests(self.page()), {
+            ("GET", "/shop/{item}", "404", ""): 2, ("GET", "/shop/cart", "404", ""): 1,
+            ("GET", "/user/{name}/orders", "404", ""): 1, ("GET", "/other/apple", "404", ""): 1})
+
     def test_where_address_space_is_limited_the_first_descriptors_are_followed(self):
         port = live_agent.free_port()
         script = ("import http.server, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "

@@ -30,7 +30,7 @@ class Storm:
     def look(self):
         page = self.agent.scrape()
         if page is not None:
-            self.watch.page(storm_truth.parse_page(page))
+            self.watch.page(storm_truth.parse_page(page), self.agent.kills)
         return page
 
     def step(self):

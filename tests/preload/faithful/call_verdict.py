@@ -3,9 +3,7 @@ Called by: faithful_case, syscall_trace_test.
 
 The rule, for every name: the counts of the runs with the library and of the runs without must meet. Without a
 spread of its own a program gets none: a count that was the same in every run without the library must be reached
-exactly. A count that varied there is the scheduler's (how much a pipe held when it was read): it may lie
-as far outside the range seen as that range is wide, or by 5 %, or by 2 calls, whichever is most. So may brk, varied or
-not: the environment has another length with the library in it, and programs copy it to their heaps.
+exactly. A count that varied may lie as far outside the range seen as that range is wide.
 """
 import syscall_trace
 
@@ -18,8 +16,6 @@ def disagreements(bare, preloaded, allowed=None):
         without = [run[name] for run in bare]
         with_it = [run[name] for run in preloaded]
         width = max(without) - min(without)
-        if width > 0 or name == "brk":
-            width = max(width, max(without) // 20, 2)
         more, _ = allowed.get(name, (0, ""))
         if min(with_it) > max(without) + width + more or max(with_it) < min(without) - width:
             found.append((name, f"{name}: {_range(without)} without, {_range(with_it)} with the library"))

@@ -55,8 +55,10 @@ class FaithfulCase(unittest.TestCase):
             self.assert_same_calls(scenario)
 
     def preload_of(self, preloaded, traced):
-        """LD_PRELOAD's libraries."""
-        return ([self.marker] if traced else []) + ([self.library] if preloaded else [])
+        """LD_PRELOAD's libraries. Traced, it is as long without the library as with it: programs copy their environment
+        to the heap, and the heap's growth is a system call. The loader passes over what is empty between colons."""
+        others = [self.library] if preloaded else [""] * (len(self.library) + 1)
+        return [self.marker, *others] if traced else [self.library] if preloaded else []
 
     def play(self, scenario, preloaded, traced):
         """One run: (outcome, stage)."""
