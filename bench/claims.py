@@ -106,6 +106,50 @@ def _preload_claims():
                 " us", at_most=300)
 
 
+# Programs, and the share of their work that the library may take, in percent: less where a request is more than a
+# handful of tiny calls.
+_PROGRAMS = (("redis_set", "redis-server, SET", 2), ("redis_get", "redis-server, GET", 2),
+             ("redis_set_pipelined", "redis-server, SET by 16", 1),
+             ("redis_get_pipelined", "redis-server, GET by 16", 1),
+             ("nginx_small", "nginx, 120 bytes", 2), ("nginx_sendfile", "nginx, 256 KiB by sendfile", 1),
+             ("sqlite_insert", "sqlite3, rows inserted", 1), ("compile", "g++, a file compiled", 1))
+
+
+def _percent_more(program, time):
+    def figure(rows):
+        return 100 * (getattr(rows[f"{program}/counted"], time) / getattr(rows[f"{program}/bare"], time) - 1)
+    return figure
+
+
+def _wrapped_calls(program, time):
+    """What the wrapped calls of one request add up to, by their own rows of the same run."""
+    def cause(programs):
+        rows = programs["preload_program_bench"]
+        bare, counted = (rows[f"{program}/{way}"] for way in ("bare", "counted"))
+        passive_ns = getattr(rows[f"{program}/passive"], time) - getattr(bare, time)
+        made = counted.counters
+        text = (f"{getattr(counted, time) - getattr(bare, time):.3g} ns more than {getattr(bare, time):.4g} ns, of which "
+                f"a library that only passes the calls on takes {passive_ns:.3g} ns; the repetitions of the bare row "
+                f"spread by {bare.spread:.0%} of their CPU time")
+        calls = programs.get("preload_call_bench", {})
+        if "read/bare" not in calls:
+            return text
+        by_calls_ns = (made["reads"] * _added_ns("read")(calls) +
+                       (made["writes"] + made["messages"]) * _added_ns("write")(calls) +
+                       made["allocations"] * _added_ns("malloc_free")(calls))
+        return (f"{text}; one makes {made['reads']:.3g} reads, {made['writes']:.3g} writes, {made['messages']:.3g} sends "
+                f"and receives and {made['allocations']:.4g} allocations, which by the rows of preload_call_bench add "
+                f"{by_calls_ns:.3g} ns")
+    return cause
+
+
+def _program_claims():
+    for program, words, bound in _PROGRAMS:
+        for time, figure in (("cpu_ns", "CPU time each"), ("real_ns", "throughput, as time each")):
+            yield Claim(f"Preloaded library, {words}: {figure}, over the same bare", "preload_program_bench",
+                        _percent_more(program, time), " %", at_most=bound, cause=_wrapped_calls(program, time))
+
+
 def _client_claims(cpus):
     every = f"threads:{cpus}"
     one = "threads:1"
@@ -172,4 +216,4 @@ def _agent_claims():
 
 
 def all_claims(cpus):
-    return [*_client_claims(cpus), *_agent_claims(), *_preload_claims()]
+    return [*_client_claims(cpus), *_agent_claims(), *_preload_claims(), *_program_claims()]

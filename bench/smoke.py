@@ -6,6 +6,7 @@ Called by: ctest. Usage: smoke.py PROGRAMS_FOLDER (bin/ of a build).
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,7 @@ class Smoke(unittest.TestCase):
 
     @staticmethod
     def out_flag(command):
-        is_script = command[0].endswith(("agent_cost", "preload_call_bench"))
+        is_script = command[0].endswith(("agent_cost", "preload_call_bench", "preload_program_bench"))
         return "out" if is_script else "benchmark_out"
 
     def judge(self, program, rows):
@@ -92,6 +93,25 @@ class Smoke(unittest.TestCase):
                             "--repetitions=1", "--spawns=2")
         self.judge("preload_call_bench", rows)
         self.judge_causes({"preload_call_bench": rows})
+
+    def test_preload_programs(self):
+        missing = [name for name in ("redis-benchmark", "nginx", "wrk", "sqlite3") if shutil.which(name) is None]
+        if missing:
+            self.skipTest(f"not installed: {' '.join(missing)}")
+        rows = self.rows_of(os.path.join(HERE, "preload_program_bench"), f"--programs={PROGRAMS}",
+                            "--repetitions=1", "--scale=0.02")
+        self.judge("preload_program_bench", rows)
+        self.judge_causes({"preload_program_bench": rows})
+        self.judge_calls(rows)
+
+    def judge_calls(self, rows):
+        """What a request is known to call: the counts that causes are made of are no zeros."""
+        calls = {name: rows[f"{name}/counted"].counters for name in ("redis_get", "nginx_small", "sqlite_insert", "compile")}
+        self.assertGreaterEqual(calls["redis_get"]["reads"], 1)
+        self.assertGreaterEqual(calls["redis_get"]["writes"], 1)
+        self.assertGreaterEqual(calls["nginx_small"]["messages"], 1)
+        self.assertGreater(calls["sqlite_insert"]["allocations"], 1)
+        self.assertGreater(calls["compile"]["allocations"], 1000)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ _GLOB = re.compile(r"\bfile\s*\(\s*GLOB(?:_RECURSE)?\b|\baux_source_directory\s*
 # Spelled with brackets, so that this file does not hold what it looks for.
 _SCRATCH = re.compile(r'["\'][/]dev[/]shm(?:[/][^"\']*X{6})?["\']|\bmkd[t]emp\(|\bT[e]mpDir\(')
 SCRATCH_HOMES = ("tests/scratch_directory.h", "tests/system/scratch.py", "bench/scratch_directory.h",
-                 "bench/agent_cost", "bench/preload_call_bench")
+                 "bench/agent_cost", "bench/preload_bench.py")
 _UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X)\b")
 _FOREIGN_WORDS = re.compile("|".join((
     r"(?<![\w.}])/wo" r"rk(?![\w-])",
