@@ -138,6 +138,15 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
                   stats.retired_rows);
 }
 
+void declare_host(const std::map<std::string, std::uint64_t>& errors, Declarations& declare) {
+  MetricFamily& family =
+      declare.family("notch_agent_host_collector_errors_total",
+                     "Failures of the host's collectors, by collector.", MetricType::Counter);
+  for (const auto& [collector, count] : errors) {
+    Declarations::point(family, {{"collector", collector}}, static_cast<double>(count));
+  }
+}
+
 void declare_processes(const OutcomeCounts& counts, const std::map<std::string, double>& coverage,
                        Declarations& declare) {
   MetricFamily& ratio = declare.family(
@@ -253,6 +262,7 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
   declare_processes(sources_.process_samples(), sources_.preload_coverage(), declare);
+  declare_host(sources_.host_errors(), declare);
   declare_http(sources_.http(), declare);
   declare_exposition(sources_.exposition(), declare);
   declare_histogram("notch_agent_scrape_duration_seconds",

@@ -41,7 +41,8 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
     std::function<OutcomeCounts()> process_samples;
-    std::function<std::map<std::string, double>()> preload_coverage;  // by service
+    std::function<std::map<std::string, double>()> preload_coverage;    // by service
+    std::function<std::map<std::string, std::uint64_t>()> host_errors;  // by collector
   };
   explicit AgentMetrics(Sources sources);
 

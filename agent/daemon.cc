@@ -17,7 +17,7 @@
 #include <utility>
 
 #include "agent/agent_metrics.h"
-#include "agent/host_figures.h"
+#include "agent/host/host_collectors.h"
 #include "agent/http_server.h"
 #include "agent/landing_page.h"
 #include "agent/process_figures.h"
@@ -31,7 +31,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-constexpr std::chrono::seconds kHostSamplePeriod{15};
 constexpr std::uint64_t kHalfBornCheck_s = 60;
 constexpr std::uint64_t kRejectedLine_s = 10;
 
@@ -78,14 +77,20 @@ class Daemon {
         watch_(loop_),
         collect_(with_seed(options.collect)),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
+        host_(options.host),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
                   [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
                   [this] { return processes_.outcomes(); },
-                  [this] { return processes_.coverage(); }}),
+                  [this] { return processes_.coverage(); }, [this] { return host_.errors(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
                  {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
-                 {"host", [this] { return convert_families(host_.families()).snapshot; }}}) {
+                 {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
+                    return host_.gather(wanted);
+                  }}}) {
+    host_.on_error = [](std::string_view collector, const std::string& message) {
+      spdlog::warn("collector {}: {}", collector, message);
+    };
     scrape_.on_page = [this](double seconds) { metrics_.observe_scrape(seconds); };
   }
 
@@ -233,7 +238,7 @@ class Daemon {
 
   void sample_host() {
     host_.sample();
-    host_timer_.expires_after(kHostSamplePeriod);
+    host_timer_.expires_after(std::chrono::seconds(options_.host.interval_s));
     host_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error && !stopping_) sample_host();
     });
@@ -269,7 +274,7 @@ class Daemon {
   SegmentDirectory directory_;
   Collect collect_;
   ProcessFigures processes_;
-  HostFigures host_;
+  HostCollectors host_;
   AgentMetrics metrics_;
   Scrape scrape_;
   std::unique_ptr<HttpServer> server_;

@@ -1,9 +1,12 @@
 #include "agent/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 
+#include "agent/host/collector_table.h"
 #include "agent/listen_socket.h"
+#include "agent/metric_names.h"
 
 namespace notch::agent {
 namespace {
@@ -61,6 +64,67 @@ void add_web(CLI::App& app, Options& options) {
             "Scrapes served at one time; more get 503. 0: no limit");
 }
 
+// Names of the host's collectors by commas, `all` or `none`. Empty if fine.
+std::string parse_host_collectors(const std::string& text, std::vector<std::string>& names) {
+  names.clear();
+  if (text == "none") return "";
+  for (const HostCollectorEntry& entry : host_collector_table()) {
+    if (text == "all") names.emplace_back(entry.name);
+  }
+  if (text == "all") return "";
+  std::size_t first = 0;
+  while (first <= text.size()) {
+    const std::size_t end = std::min(text.find(',', first), text.size());
+    std::string name = text.substr(first, end - first);
+    const auto known = [&](const HostCollectorEntry& entry) { return entry.name == name; };
+    if (std::ranges::none_of(host_collector_table(), known)) {
+      std::string fault = "\"" + name + "\" is no collector; there are: all none";
+      for (const HostCollectorEntry& entry : host_collector_table()) {
+        fault.append(" ").append(entry.name);
+      }
+      return fault;
+    }
+    names.push_back(std::move(name));
+    first = end + 1;
+  }
+  return "";
+}
+
+std::string check_host_collectors(const std::string& text) {
+  std::vector<std::string> names;
+  return parse_host_collectors(text, names);
+}
+
+std::string check_prefix(const std::string& text) {
+  return is_metric_name(text + "x") ? "" : "\"" + text + "\" cannot begin a metric's name";
+}
+
+void add_host(CLI::App& app, Options& options, std::string& collectors) {
+  HostOptions& host = options.host;
+  app.add_option("--host.collectors", collectors,
+                 "The host's collectors that run, by commas; all; none: no node_ families")
+      ->check(CLI::Validator(check_host_collectors, "LIST"))
+      ->capture_default_str();
+  app.add_option("--host.prefix", host.prefix,
+                 "What the names of their families begin with; another one where node_exporter is "
+                 "scraped too")
+      ->check(CLI::Validator(check_prefix, "PREFIX"))
+      ->capture_default_str();
+  app.add_option("--host.interval-s", host.interval_s,
+                 "Seconds over which otlp_system_cpu_usage_percent is measured")
+      ->check(CLI::Range(1U, 3600U))
+      ->capture_default_str();
+  app.add_option("--path.procfs", host.paths.procfs, "Where the host's /proc is mounted")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  app.add_option("--path.sysfs", host.paths.sysfs, "Where its /sys is mounted")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+  app.add_option("--path.rootfs", host.paths.rootfs, "Where its / is mounted")
+      ->check(CLI::ExistingDirectory)
+      ->capture_default_str();
+}
+
 ParsedOptions usage_error(const std::string& what) {
   ParsedOptions parsed;
   parsed.exit_code = ExitCode::kUsage;
@@ -115,6 +179,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->check(duration)
       ->capture_default_str();
   add_limits(app, options);
+  std::string host_collectors = "all";
+  add_host(app, options, host_collectors);
   app.add_option("--sweep-ms", options.sweep_ms,
                  "Milliseconds between two looks for dead processes")
       ->check(CLI::Range(10U, 60'000U))
@@ -133,6 +199,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
+  parse_host_collectors(host_collectors, options.host.collectors);
   parse_duration_s(retention, options.collect.retention_s);
   parse_duration_s(linger, options.collect.linger_s);
   if (options.metrics_path.empty() || options.metrics_path.front() != '/' ||

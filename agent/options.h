@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/collect.h"
+#include "agent/host/host_options.h"
 #include "agent/http_options.h"
 
 namespace notch::agent {
@@ -27,6 +28,7 @@ struct Options {
   std::uint32_t sweep_ms = 1000;  // between two looks for dead processes
   HttpOptions http;
   CollectOptions collect;
+  HostOptions host;
 };
 
 struct ParsedOptions {

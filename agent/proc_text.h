@@ -1,5 +1,6 @@
 // Small texts of /proc: read whole, walked by line, numbers taken from the front.
-// Called by: host_figures, own_process, process_text, process_sample, process_figures.
+// Called by: own_process, process_text, process_sample, process_figures,
+// the collectors of host/.
 #pragma once
 
 #include <cstdint>

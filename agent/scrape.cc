@@ -23,6 +23,22 @@ std::string joined(const std::vector<std::string>& names) {
 Scrape::Scrape(std::vector<Collector> collectors, GzipOptions gzip)
     : collectors_(std::move(collectors)), gzip_(gzip) {}
 
+// False if nothing has this name.
+bool Scrape::mark(const std::string& name, bool wanted, Selection& selection) const {
+  for (std::size_t i = 0; i < collectors_.size(); ++i) {
+    std::vector<bool>& parts = selection.collectors[i];
+    if (collectors_[i].name == name) {
+      parts.assign(parts.size(), wanted);
+      return true;
+    }
+    const auto part = std::ranges::find(collectors_[i].parts, name);
+    if (part == collectors_[i].parts.end()) continue;
+    parts[static_cast<std::size_t>(part - collectors_[i].parts.begin())] = wanted;
+    return true;
+  }
+  return false;
+}
+
 Scrape::Selection Scrape::select(const Request& request) const {
   const std::vector<std::string> only = request.query_values("collect[]");
   const std::vector<std::string> without = request.query_values("exclude[]");
@@ -31,18 +47,19 @@ Scrape::Selection Scrape::select(const Request& request) const {
     selection.error = "collect[] and exclude[] cannot be used together\n";
     return selection;
   }
-  selection.collectors.assign(collectors_.size(), only.empty());
+  for (const Collector& collector : collectors_) {
+    selection.collectors.emplace_back(std::max<std::size_t>(collector.parts.size(), 1),
+                                      only.empty());
+  }
   for (const std::string& name : only.empty() ? without : only) {
-    const auto found =
-        std::find_if(collectors_.begin(), collectors_.end(),
-                     [&](const Collector& collector) { return collector.name == name; });
-    if (found == collectors_.end()) {
-      selection.error = "no such collector: " + name.substr(0, 80) + "; there are:";
-      for (const Collector& collector : collectors_) selection.error += " " + collector.name;
-      selection.error += "\n";
-      return selection;
+    if (mark(name, !only.empty(), selection)) continue;
+    selection.error = "no such collector: " + name.substr(0, 80) + "; there are:";
+    for (const Collector& collector : collectors_) {
+      selection.error += " " + collector.name;
+      for (const std::string& part : collector.parts) selection.error += " " + part;
     }
-    selection.collectors[static_cast<std::size_t>(found - collectors_.begin())] = !only.empty();
+    selection.error += "\n";
+    return selection;
   }
   selection.names = request.query_values("name[]");
   std::sort(selection.names.begin(), selection.names.end());
@@ -52,7 +69,10 @@ Scrape::Selection Scrape::select(const Request& request) const {
 Snapshot Scrape::gather(const Selection& selection) {
   std::vector<Snapshot> sources;
   for (std::size_t i = 0; i < collectors_.size(); ++i) {
-    if (selection.collectors[i]) sources.push_back(collectors_[i].gather());
+    const std::vector<bool>& wanted = selection.collectors[i];
+    if (std::ranges::find(wanted, true) == wanted.end()) continue;
+    sources.push_back(collectors_[i].gather_parts ? collectors_[i].gather_parts(wanted)
+                                                  : collectors_[i].gather());
   }
   std::reverse(sources.begin(), sources.end());  // merging prefers the first
   Merged merged = merge_families(sources);
@@ -71,7 +91,9 @@ Snapshot Scrape::gather(const Selection& selection) {
 std::shared_ptr<const Scrape::SentPage> Scrape::page_for(const Selection& selection,
                                                          const Negotiated& wanted) {
   std::string key = std::to_string(static_cast<int>(wanted.format)) + (wanted.gzip ? "z" : "p");
-  for (const bool taken : selection.collectors) key.push_back(taken ? '1' : '0');
+  for (const std::vector<bool>& parts : selection.collectors) {
+    for (const bool taken : parts) key.push_back(taken ? '1' : '0');
+  }
   key += joined(selection.names);
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(shared_, [](const auto& entry) { return entry.second.page.expired(); });

@@ -28,6 +28,10 @@ namespace notch::agent {
 struct Collector {
   std::string name;
   std::function<Snapshot()> gather;
+  // A source of parts that can be named alone too, as its own name stands for all, has these two
+  // instead of `gather`.
+  std::vector<std::string> parts{};
+  std::function<Snapshot(const std::vector<bool>& wanted)> gather_parts{};
 };
 
 class Scrape {
@@ -53,12 +57,13 @@ class Scrape {
     std::chrono::steady_clock::time_point made;
   };
   struct Selection {
-    std::vector<bool> collectors;
+    std::vector<std::vector<bool>> collectors;  // one of each part, or one if it has none
     std::vector<std::string> names;
     std::string error;
   };
 
   Selection select(const Request& request) const;
+  bool mark(const std::string& name, bool wanted, Selection& selection) const;
   Snapshot gather(const Selection& selection);
   std::shared_ptr<const SentPage> page_for(const Selection& selection, const Negotiated& wanted);
 

@@ -203,10 +203,11 @@ class Requests(Live):
         self.assertEqual(without, {"notch", "process"})
 
     def test_an_unknown_collector_is_refused_by_name(self):
-        for query in ("collect[]=cpu", "exclude[]=cpu"):
+        for query in ("collect[]=nothing", "exclude[]=nothing"):
             answer = self.agent.get("/metrics?" + query)
-            self.assertEqual((answer.status, answer.body.decode()),
-                             (400, "no such collector: cpu; there are: segments processes agent host\n"))
+            self.assertEqual(answer.status, 400)
+            self.assertTrue(answer.body.startswith(
+                b"no such collector: nothing; there are: segments processes agent host cpu "), answer.body)
         answer = self.agent.get("/metrics?collect[]=agent&exclude[]=host")
         self.assertEqual(answer.status, 400)
         self.assertIn(b"cannot be used together", answer.body)

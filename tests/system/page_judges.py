@@ -34,7 +34,9 @@ def promtool_complaints(page, lint=True):
                          stderr=subprocess.STDOUT, check=False)
     if run.returncode == 3 and not lint:
         return []
-    lines = [line for line in run.stdout.decode().split("\n") if line and line not in KNOWN_LINT]
+    # node_exporter's names, which the dashboards have, do not please it either.
+    lines = [line for line in run.stdout.decode().split("\n")
+             if line and line not in KNOWN_LINT and not (run.returncode == 3 and line.startswith("node_"))]
     if run.returncode not in (0, 3):  # 3: lint alone
         lines.append(f"promtool ended with {run.returncode}")
     return lines

@@ -1,8 +1,4 @@
-#include "agent/host_figures.h"
-
-#include <array>
-#include <charconv>
-#include <string>
+#include "agent/host/otlp_system.h"
 
 #include "agent/proc_text.h"
 
@@ -19,16 +15,6 @@ std::optional<std::uint64_t> meminfo_kb(std::string_view text, std::string_view 
     return take_number(rest);
   }
   return std::nullopt;
-}
-
-prometheus::MetricFamily gauge(const char* name, const char* help, double value) {
-  prometheus::MetricFamily family;
-  family.name = name;
-  family.help = help;
-  family.type = prometheus::MetricType::Gauge;
-  family.metric.resize(1);
-  family.metric[0].gauge.value = value;
-  return family;
 }
 
 }  // namespace
@@ -63,8 +49,8 @@ std::optional<std::uint64_t> parse_task_count(std::string_view loadavg) {
   return take_number(rest);
 }
 
-void HostFigures::sample() {
-  const std::optional<CpuTicks> now = parse_cpu_ticks(read_proc("/proc/stat"));
+void OtlpSystemCollector::sample(HostFiles& files) {
+  const std::optional<CpuTicks> now = parse_cpu_ticks(files.proc("stat").value_or(""));
   // Idle and iowait can step back (they are per-CPU estimates): then there is no figure this time.
   if (now && ticks_ && now->total > ticks_->total && now->busy >= ticks_->busy) {
     const auto busy = static_cast<double>(now->busy - ticks_->busy);
@@ -72,25 +58,24 @@ void HostFigures::sample() {
     if (*cpu_percent_ > 100.0) cpu_percent_ = 100.0;
   }
   ticks_ = now;
-  memory_used_bytes_ = parse_memory_used_bytes(read_proc("/proc/meminfo"));
-  tasks_ = parse_task_count(read_proc("/proc/loadavg"));
+  memory_used_bytes_ = parse_memory_used_bytes(files.proc("meminfo").value_or(""));
+  tasks_ = parse_task_count(files.proc("loadavg").value_or(""));
 }
 
-std::vector<prometheus::MetricFamily> HostFigures::families() const {
-  std::vector<prometheus::MetricFamily> families;
-  if (cpu_percent_) {
-    families.push_back(
-        gauge("otlp_system_cpu_usage_percent", "CPU usage percentage", *cpu_percent_));
-  }
+CollectResult OtlpSystemCollector::collect(HostFiles&, FamilyList& families) {
+  const auto gauge = [&](std::string_view name, std::string_view help, double value) {
+    families.begin_whole_name(MetricType::kGauge, name, help);
+    families.add(value);
+  };
+  if (cpu_percent_) gauge("otlp_system_cpu_usage_percent", "CPU usage percentage", *cpu_percent_);
   if (memory_used_bytes_) {
-    families.push_back(gauge("otlp_system_memory_usage_bytes", "Memory usage in bytes",
-                             static_cast<double>(*memory_used_bytes_)));
+    gauge("otlp_system_memory_usage_bytes", "Memory usage in bytes",
+          static_cast<double>(*memory_used_bytes_));
   }
   if (tasks_) {
-    families.push_back(
-        gauge("otlp_system_tasks_count", "Number of active tasks", static_cast<double>(*tasks_)));
+    gauge("otlp_system_tasks_count", "Number of active tasks", static_cast<double>(*tasks_));
   }
-  return families;
+  return CollectResult::done();
 }
 
 }  // namespace notch::agent

@@ -1,15 +1,25 @@
 // The host's figures: texts of real kernels, broken ones, and what the host says now.
-#include "agent/host_figures.h"
+#include "agent/host/otlp_system.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
+
+#include "agent/page.h"
 
 namespace notch::agent {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Ge;
+using ::testing::Gt;
 using ::testing::IsEmpty;
+using ::testing::Le;
+using ::testing::Pair;
 
 // Of a kernel 6.1: user nice system idle iowait irq softirq steal guest guest_nice.
 constexpr const char* kStat =
@@ -70,38 +80,41 @@ TEST(TaskCount, BrokenTextsGiveNone) {
   }
 }
 
-std::string names_of(const HostFigures& figures) {
-  std::string names;
-  for (const prometheus::MetricFamily& family : figures.families()) names += family.name + " ";
-  return names;
-}
+// One collector over this host, and what it would show.
+struct Sampled {
+  HostFiles files{HostPaths{}};
+  OtlpSystemCollector collector;
 
-TEST(HostFigures, NothingIsShownBeforeTheFirstSample) {
-  EXPECT_THAT(HostFigures().families(), IsEmpty());
-}
-
-TEST(HostFigures, TheProcessorsShareNeedsTwoSamples) {
-  HostFigures figures;
-  figures.sample();
-  EXPECT_EQ(names_of(figures), "otlp_system_memory_usage_bytes otlp_system_tasks_count ");
-  // A tick of the processors' clocks goes by.
-  const auto before = figures.families().size();
-  for (int i = 0; i < 1'000'000 && figures.families().size() == before; ++i) figures.sample();
-  ASSERT_EQ(figures.families().size(), 3U);
-  const prometheus::MetricFamily cpu = figures.families().front();
-  EXPECT_EQ(cpu.name, "otlp_system_cpu_usage_percent");
-  EXPECT_EQ(cpu.type, prometheus::MetricType::Gauge);
-  EXPECT_GE(cpu.metric.at(0).gauge.value, 0);
-  EXPECT_LE(cpu.metric.at(0).gauge.value, 100);
-}
-
-TEST(HostFigures, MemoryAndTasksAreGaugesAboveZero) {
-  HostFigures figures;
-  figures.sample();
-  for (const prometheus::MetricFamily& family : figures.families()) {
-    EXPECT_EQ(family.type, prometheus::MetricType::Gauge) << family.name;
-    EXPECT_GT(family.metric.at(0).gauge.value, 0) << family.name;
+  void sample() {
+    files.begin_scrape();
+    collector.sample(files);
   }
+  std::map<std::string, double> shown() {
+    FamilyList list("unused_");
+    EXPECT_EQ(collector.collect(files, list).kind, CollectResult::Kind::kDone);
+    const Snapshot snapshot = list.finish();
+    std::map<std::string, double> values;
+    for (const FamilySnapshot& family : snapshot.families) {
+      EXPECT_EQ(family.family->type, MetricType::kGauge);
+      values[family.family->name] =
+          scalar_value(*family.family, family.slots[family.rows[0].first_slot]);
+    }
+    return values;
+  }
+};
+
+TEST(OtlpSystem, NothingIsShownBeforeTheFirstSample) {
+  EXPECT_THAT(Sampled().shown(), IsEmpty());
+}
+
+TEST(OtlpSystem, TheProcessorsShareNeedsTwoSamples) {
+  Sampled host;
+  host.sample();
+  EXPECT_THAT(host.shown(), ElementsAre(Pair("otlp_system_memory_usage_bytes", Gt(0)),
+                                        Pair("otlp_system_tasks_count", Gt(0))));
+  // A tick of the processors' clocks goes by.
+  for (int i = 0; i < 1'000'000 && host.shown().size() == 2; ++i) host.sample();
+  EXPECT_THAT(host.shown(), Contains(Pair("otlp_system_cpu_usage_percent", AllOf(Ge(0), Le(100)))));
 }
 
 }  // namespace

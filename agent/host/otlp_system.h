@@ -1,16 +1,15 @@
-// The host's processor, memory and task figures of the OTLP dashboards: three gauges, sampled from
-// /proc. Called by: daemon, every 15 s (sample) and per scrape (families).
+// The host's processor, memory and task figures of the OTLP dashboards: three gauges, sampled at an
+// interval, so that the processor's share is of a known time. Called by: collector_table.
 //
 // Invariants
 //   HF1  What /proc did not tell is left out, not shown as zero.
 #pragma once
 
-#include <prometheus/metric_family.h>
-
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <vector>
+
+#include "agent/host/host_collector.h"
 
 namespace notch::agent {
 
@@ -28,13 +27,13 @@ std::optional<std::uint64_t> parse_memory_used_bytes(std::string_view meminfo);
 // Processes and threads that exist: the number behind the slash in /proc/loadavg.
 std::optional<std::uint64_t> parse_task_count(std::string_view loadavg);
 
-class HostFigures {
+class OtlpSystemCollector : public HostCollector {
  public:
-  // Reads /proc. The processor's figure is the share of the time since the sample before, so the
-  // first sample gives none. Cost: three small files, about 30 us.
-  void sample();
+  // The processor's figure is the share of the time since the sample before, so the first sample
+  // gives none. Cost: three small files, about 30 us.
+  void sample(HostFiles& files) override;
 
-  std::vector<prometheus::MetricFamily> families() const;
+  CollectResult collect(HostFiles& files, FamilyList& families) override;
 
  private:
   std::optional<CpuTicks> ticks_;

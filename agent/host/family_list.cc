@@ -1,0 +1,85 @@
+#include "agent/host/family_list.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "agent/label_text.h"
+#include "agent/metric_names.h"
+
+namespace notch::agent {
+
+FamilyList::FamilyList(std::string prefix) : prefix_(std::move(prefix)) {}
+
+void FamilyList::begin(MetricType type, std::string_view name, std::string_view help) {
+  std::string whole;
+  whole.reserve(prefix_.size() + name.size());
+  begin_whole_name(type, whole.append(prefix_).append(name), help);
+}
+
+void FamilyList::begin_whole_name(MetricType type, std::string_view name, std::string_view help) {
+  Family& family = storage_->families.emplace_back();
+  family.name = name;
+  family.help = help;
+  family.type = type;
+  family.number = Number::kFloat;
+  stretches_.push_back({storage_->rows.size(), 0});
+}
+
+void FamilyList::add(double value, std::span<const HostLabel> labels) {
+  std::string& text = storage_->labels;
+  const std::size_t first = text.size();
+  // append_label() puts a comma before every label but a text's first.
+  row_text_.clear();
+  for (const HostLabel& label : labels) append_label(row_text_, label.name, label.value);
+  text += row_text_;
+  label_texts_.push_back({first, row_text_.size()});
+  Row row;
+  row.first_slot = static_cast<std::uint32_t>(storage_->slots.size());
+  storage_->rows.push_back(row);
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  const bool is_counter = storage_->families.back().type == MetricType::kCounter;
+  storage_->slots.push_back(is_counter ? bits : ~bits);
+  ++stretches_.back().rows;
+}
+
+void FamilyList::counter(std::string_view name, std::string_view help, double value) {
+  begin(MetricType::kCounter, name, help);
+  add(value);
+}
+
+void FamilyList::gauge(std::string_view name, std::string_view help, double value) {
+  begin(MetricType::kGauge, name, help);
+  add(value);
+}
+
+Snapshot FamilyList::finish() {
+  const std::shared_ptr<Storage> storage = std::move(storage_);
+  storage_ = std::make_unique<Storage>();
+  for (std::size_t i = 0; i < label_texts_.size(); ++i) {
+    storage->rows[i].labels =
+        std::string_view(storage->labels).substr(label_texts_[i].first, label_texts_[i].size);
+  }
+  Snapshot snapshot;
+  snapshot.families.reserve(stretches_.size());
+  for (std::size_t i = 0; i < stretches_.size(); ++i) {
+    if (stretches_[i].rows == 0 || !is_metric_name(storage->families[i].name)) continue;
+    const std::span<Row> rows(storage->rows.data() + stretches_[i].first_row, stretches_[i].rows);
+    std::ranges::stable_sort(rows, {}, &Row::labels);
+    const auto repeated = std::ranges::unique(rows, {}, &Row::labels);
+    FamilySnapshot view;
+    view.family = &storage->families[i];
+    view.rows = rows.first(rows.size() - repeated.size());
+    view.slots = storage->slots.data();
+    snapshot.families.push_back(view);
+  }
+  std::ranges::stable_sort(
+      snapshot.families, {},
+      [](const FamilySnapshot& view) -> const std::string& { return view.family->name; });
+  snapshot.owners.push_back(storage);
+  stretches_.clear();
+  label_texts_.clear();
+  return snapshot;
+}
+
+}  // namespace notch::agent

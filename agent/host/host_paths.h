@@ -1,0 +1,16 @@
+// Where the host's file systems are seen: elsewhere than at / when the agent is in a container that
+// has them mounted, or reads a fixture.
+// Made by: options. Called by: host_files, host_collectors, filesystem.
+#pragma once
+
+#include <string>
+
+namespace notch::agent {
+
+struct HostPaths {
+  std::string procfs = "/proc";
+  std::string sysfs = "/sys";
+  std::string rootfs = "/";
+};
+
+}  // namespace notch::agent

@@ -1,0 +1,10 @@
+// What the kernel calls itself and the host. Called by: collector_table.
+#pragma once
+
+#include "agent/host/host_collector.h"
+
+namespace notch::agent {
+
+CollectResult collect_uname(HostFiles& files, FamilyList& families);
+
+}  // namespace notch::agent
