@@ -19,6 +19,7 @@
 #include "agent/agent_metrics.h"
 #include "agent/host/host_collectors.h"
 #include "agent/http_server.h"
+#include "agent/kernel_figures.h"
 #include "agent/landing_page.h"
 #include "agent/process_figures.h"
 #include "agent/prometheus_cpp_families.h"
@@ -84,6 +85,7 @@ class Daemon {
                   [this] { return processes_.coverage(); }, [this] { return host_.errors(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
                  {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
+                 {"ebpf", [this] { return kernel_.snapshot(); }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
                  {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
                     return host_.gather(wanted);
@@ -135,6 +137,7 @@ class Daemon {
                    recovered.torn_bytes);
     }
     take_changes();
+    if (!kernel_.start(options_.ebpf)) return ExitCode::kEbpf;
     return serve();
   }
 
@@ -218,6 +221,7 @@ class Daemon {
     const Moment now = moment_now();
     collect_.sweep(now);
     processes_.sample(collect_.attached(), now.monotonic_ns / 1'000'000'000);
+    kernel_.take(processes_.proven());
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
@@ -275,6 +279,7 @@ class Daemon {
   Collect collect_;
   ProcessFigures processes_;
   HostCollectors host_;
+  KernelFigures kernel_;
   AgentMetrics metrics_;
   Scrape scrape_;
   std::unique_ptr<HttpServer> server_;

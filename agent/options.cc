@@ -3,6 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <string>
 
 #include "agent/host/collector_table.h"
 #include "agent/listen_socket.h"
@@ -159,7 +161,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.footer(
       "Exit codes: 0 ended in order, 1 failed while running, 2 wrong command line,\n"
       "3 the directory or the ledger cannot be used or another agent has it,\n"
-      "4 an address cannot be served on, or the web configuration is wrong.");
+      "4 an address cannot be served on, or the web configuration is wrong,\n"
+      "5 --ebpf=require and a probe of the kernel does not run.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing. Default: /run/notch, else "
                  "/dev/shm/notch")
@@ -185,6 +188,13 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
                  "Milliseconds between two looks for dead processes")
       ->check(CLI::Range(10U, 60'000U))
       ->capture_default_str();
+  const std::map<std::string, EbpfMode> ebpf_modes{
+      {"auto", EbpfMode::kAuto}, {"off", EbpfMode::kOff}, {"require", EbpfMode::kRequire}};
+  app.add_option("--ebpf", options.ebpf,
+                 "Probes of the kernel: auto (those that it lets run), off, or require (all, or "
+                 "exit 5). They "
+                 "take CAP_BPF and CAP_PERFMON, which are dropped once they run. Default: auto")
+      ->transform(CLI::CheckedTransformer(ebpf_modes).description("auto|off|require"));
   app.add_option("--log.level", options.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();

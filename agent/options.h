@@ -19,6 +19,14 @@ enum class ExitCode : int {
   kUsage = 2,      // the command line is wrong
   kDirectory = 3,  // the segment directory or the ledger cannot be used, or another agent has it
   kListen = 4,     // an address cannot be listened on, or the web configuration is wrong
+  kEbpf = 5,       // --ebpf=require, and a probe of the kernel does not run
+};
+
+// Probes of the kernel.
+enum class EbpfMode : std::uint8_t {
+  kAuto,     // those that the kernel lets run
+  kOff,      // none
+  kRequire,  // all, or the agent does not start
 };
 
 struct Options {
@@ -26,6 +34,7 @@ struct Options {
   std::string metrics_path = "/metrics";
   std::string log_level = "info";
   std::uint32_t sweep_ms = 1000;  // between two looks for dead processes
+  EbpfMode ebpf = EbpfMode::kAuto;
   HttpOptions http;
   CollectOptions collect;
   HostOptions host;

@@ -263,6 +263,14 @@ std::map<std::string, double> ProcessFigures::coverage() const {
   return ratios;
 }
 
+std::vector<ProvenProcess> ProcessFigures::proven() const {
+  std::vector<ProvenProcess> proven;
+  for (const auto& [key, process] : processes_) {
+    if (process.shown()) proven.push_back({key.pid, process.service});
+  }
+  return proven;
+}
+
 ProcessFigures::Service& ProcessFigures::service_of(const Process& process) {
   const auto found = services_.find(process.service);
   if (found != services_.end()) return found->second;

@@ -33,6 +33,12 @@
 
 namespace notch::agent {
 
+// A process that is what its segment says it is.
+struct ProvenProcess {
+  std::uint32_t pid = 0;
+  std::string_view service;  // valid until the next sample()
+};
+
 struct ProcessFiguresOptions {
   bool per_process = false;       // rows by process, with a label pid, gone with it
   std::uint64_t retention_s = 0;  // of services without a living process; 0: for ever
@@ -55,6 +61,9 @@ class ProcessFigures {
   // Of services with the preloaded library: the share of the bytes the kernel counted for their
   // processes (read and written by system calls) that passed the library's wrappers.
   std::map<std::string, double> coverage() const;
+
+  // Those that live, in the agent's own PID namespace, and are what their segment claims.
+  std::vector<ProvenProcess> proven() const;
 
   // How sampling went, over all samples.
   const OutcomeCounts& outcomes() const noexcept { return outcomes_; }

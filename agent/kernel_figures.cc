@@ -1,0 +1,68 @@
+#include "agent/kernel_figures.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "agent/kernel_snapshot.h"
+#include "agent/process_end.h"
+#include "ebpf/capabilities.h"
+
+namespace notch::agent {
+namespace {
+
+// The inode of the first PID namespace, the same on every kernel (PROC_PID_INIT_INO).
+constexpr std::uint64_t kFirstPidNamespace = 0xEFFFFFFC;
+
+// Probes refused for one cause are named in one line.
+void say_refused(const std::vector<ebpf::ProbeState>& states, EbpfMode mode) {
+  std::vector<std::pair<std::string, std::string>> lines;  // words, names
+  for (const ebpf::ProbeState& state : states) {
+    if (state.outcome.ok()) continue;
+    const auto found =
+        std::ranges::find(lines, state.outcome.words, &std::pair<std::string, std::string>::first);
+    if (found == lines.end()) {
+      lines.emplace_back(state.outcome.words, state.name);
+    } else {
+      found->second += std::string(", ") + state.name;
+    }
+  }
+  for (const auto& [words, names] : lines) {
+    if (mode == EbpfMode::kRequire) {
+      spdlog::error("--ebpf=require: no probe {}: {}", names, words);
+    } else {
+      spdlog::info("no probe {}: {}", names, words);
+    }
+  }
+}
+
+}  // namespace
+
+KernelFigures::KernelFigures() : knows_kernel_pids_(own_pid_namespace() == kFirstPidNamespace) {}
+
+bool KernelFigures::start(EbpfMode mode) {
+  if (mode == EbpfMode::kOff) {
+    probes_.refuse(ebpf::Refusal::kOff, "--ebpf=off");
+    return true;
+  }
+  probes_.start();
+  if (!ebpf::drop_bpf_capabilities(false))
+    spdlog::warn("the capabilities for probes cannot be dropped");
+  say_refused(probes_.states(), mode);
+  return mode == EbpfMode::kAuto || std::ranges::all_of(probes_.states(), [](const auto& state) {
+           return state.outcome.ok();
+         });
+}
+
+void KernelFigures::take(std::span<const ProvenProcess> processes) {
+  if (!knows_kernel_pids_) return;
+  for (const ProvenProcess& process : processes) {
+    probes_.services().assign(process.pid, process.service);
+  }
+}
+
+Snapshot KernelFigures::snapshot() {
+  return kernel_snapshot(probes_.families());
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,17 @@
+// The cgroup by which a process's processor time is accounted, from its /proc/PID/cgroup.
+// Called by: cpu_probe.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace notch::ebpf {
+
+// Whether the cpu controller is in a cgroup v1 hierarchy of its own.
+bool has_cpu_hierarchy(std::string_view proc_cgroup);
+
+// The path in that hierarchy, else in the v2 tree. Empty if the text tells none, which is also what
+// a process that is gone has. Source of the format: cgroups(7).
+std::string cpu_cgroup_path(std::string_view proc_cgroup);
+
+}  // namespace notch::ebpf

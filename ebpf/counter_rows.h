@@ -1,0 +1,53 @@
+// Rows that programs count in, one for each processor (and service), added up.
+// Called by: the probes.
+//
+// Invariants
+//   CR1  A row is nothing but u64s; each is read once, whole. Words are sums of their own: two of
+//   one
+//        row may be of different moments, and no figure here is made of two.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "ebpf/family.h"
+#include "ebpf/latency_histogram.h"
+#include "ebpf/service_slots.h"
+
+namespace notch::ebpf {
+
+// Adds the words of rows first, first + stride, ... of `rows`. Cost: a load and an add for each
+// word.
+template <class Row>
+Row sum_rows(std::span<const Row> rows, std::size_t first, std::size_t stride) {
+  static_assert(sizeof(Row) % sizeof(std::uint64_t) == 0);
+  Row total{};
+  auto* sums = reinterpret_cast<std::uint64_t*>(&total);
+  for (std::size_t i = first; i < rows.size(); i += stride) {
+    // The kernel writes while this reads: a volatile load is one load of the whole word.
+    const auto* words = reinterpret_cast<const volatile std::uint64_t*>(&rows[i]);
+    for (std::size_t word = 0; word < sizeof(Row) / sizeof(std::uint64_t); ++word) {
+      sums[word] += words[word];
+    }
+  }
+  return total;
+}
+
+// Of a map with a row for each processor and service.
+template <class Row>
+Row sum_of_service(std::span<const Row> rows, std::size_t slot) {
+  return sum_rows(rows, slot, NOTCH_SERVICE_SLOTS);
+}
+
+inline double seconds(std::uint64_t ns) {
+  return static_cast<double>(ns) / 1e9;
+}
+
+TimeHistogram time_histogram(const latency_histogram& row);
+
+// The zero bucket's upper edge, in seconds.
+inline constexpr double kTimeZeroThreshold_s = 0x1p-22;
+static_assert(NOTCH_TIME_FLOOR_LOG2 == -22);
+
+}  // namespace notch::ebpf

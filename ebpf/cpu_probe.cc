@@ -1,0 +1,116 @@
+#include "ebpf/cpu_probe.h"
+
+#include <algorithm>
+#include <fstream>
+#include <string_view>
+
+#include "ebpf/cgroup_path.h"
+#include "ebpf/counter_rows.h"
+#include "ebpf/embedded_object.h"
+
+NOTCH_EMBED_OBJECT(cpu)
+
+namespace notch::ebpf {
+namespace {
+
+constexpr const char* kIterator = "living_tasks";
+
+std::string text_of(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::uint64_t grown(std::uint64_t sum, std::uint64_t before, std::uint64_t shown) {
+  return std::max(shown, sum > before ? sum - before : 0);
+}
+
+void add_rows(const std::string& label, const std::string& value, const cpu_row& sum,
+              KernelFamily& run, KernelFamily& wait) {
+  run.rows.push_back({{{label, value}}, seconds(sum.run_ns), {}});
+  wait.rows.push_back({{{label, value}}, seconds(sum.wait_ns), {}});
+}
+
+}  // namespace
+
+Outcome CpuProbe::start(const ServiceTable& services) {
+  Outcome outcome = object_.open("cpu", cpu_object(), {"sched_process_free"});
+  if (!outcome.ok()) return outcome;
+  object_.set_entries("gone", possible_processors() * std::size_t{NOTCH_CPU_ROWS});
+  object_.share_map("service_slots", services.object());
+  object_.set_constants(cpu_constants{has_cpu_hierarchy(text_of("/proc/self/cgroup")), 0});
+  outcome = object_.run();
+  return outcome.ok() ? look() : outcome;
+}
+
+Outcome CpuProbe::look() {
+  const auto gone = object_.values<cpu_row>("gone");
+  std::vector<cpu_row> now(NOTCH_CPU_ROWS);
+  for (std::size_t i = 0; i < now.size(); ++i) now[i] = sum_rows(gone, i, NOTCH_CPU_ROWS);
+  const auto living = object_.writable_values<cpu_row>("living");
+  std::ranges::fill(living, cpu_row{});
+  if (Outcome outcome = object_.iterate(kIterator, output_); !outcome.ok()) return outcome;
+  for (std::size_t i = 0; i < now.size(); ++i) {
+    Sum& sum = sums_[i];
+    const cpu_row total{now[i].run_ns + living[i].run_ns, now[i].wait_ns + living[i].wait_ns};
+    if (!begun_) sum.before = total;
+    sum.shown = {grown(total.run_ns, sum.before.run_ns, sum.shown.run_ns),
+                 grown(total.wait_ns, sum.before.wait_ns, sum.shown.wait_ns)};
+  }
+  begun_ = true;
+  return {};
+}
+
+// A cgroup is named once, by a process that the iterator met in it.
+void CpuProbe::name_cgroups() {
+  const auto slots = object_.values<cgroup_slot>("cgroups");
+  for (std::size_t i = 1; i < slots.size(); ++i) {
+    if (slots[i].id == 0 || !cgroups_[i].empty()) continue;
+    cgroups_[i] =
+        cpu_cgroup_path(text_of("/proc/" + std::to_string(slots[i].member_tgid) + "/cgroup"));
+  }
+}
+
+void CpuProbe::add_families(const ServiceTable& services, std::vector<KernelFamily>& families) {
+  if (!look().ok()) return;
+  name_cgroups();
+  KernelFamily run{"ebpf_cpu_seconds_total",
+                   "Processor time of all threads, living and gone.",
+                   "",
+                   FamilyType::kCounter,
+                   {}};
+  KernelFamily wait{"ebpf_cpu_wait_seconds_total",
+                    "Time runnable threads waited for a processor.",
+                    "",
+                    FamilyType::kCounter,
+                    {}};
+  for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
+    if (services.name_of(slot).empty()) continue;
+    add_rows("service", services.name_of(slot), sums_[slot].shown, run, wait);
+  }
+  families.push_back(std::move(run));
+  families.push_back(std::move(wait));
+  KernelFamily group_run{"ebpf_cgroup_cpu_seconds_total",
+                         "Processor time of all threads in a cgroup itself, not in those below it.",
+                         "",
+                         FamilyType::kCounter,
+                         {}};
+  KernelFamily group_wait{"ebpf_cgroup_cpu_wait_seconds_total",
+                          "Time runnable threads in a cgroup itself waited for a processor.",
+                          "",
+                          FamilyType::kCounter,
+                          {}};
+  // Two cgroups can have had one path in turn: their sums are one row's.
+  std::map<std::string, cpu_row> by_path;
+  for (std::size_t i = 0; i < NOTCH_CGROUP_SLOTS; ++i) {
+    const cpu_row& sum = sums_[NOTCH_SERVICE_SLOTS + i].shown;
+    if (sum.run_ns == 0 && cgroups_[i].empty()) continue;
+    cpu_row& row = by_path[cgroups_[i].empty() ? "(others)" : cgroups_[i]];
+    row.run_ns += sum.run_ns;
+    row.wait_ns += sum.wait_ns;
+  }
+  for (const auto& [path, sum] : by_path) add_rows("cgroup", path, sum, group_run, group_wait);
+  families.push_back(std::move(group_run));
+  families.push_back(std::move(group_wait));
+}
+
+}  // namespace notch::ebpf

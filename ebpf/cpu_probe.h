@@ -1,0 +1,48 @@
+// Processor time and run-queue wait, by service and by cgroup.
+// Called by: probes.
+//
+// Invariants
+//   CP1  A sum is what the gone and the living used, less what they had used when the probe began.
+//   The gone
+//        are read first: who goes in between is missing once, and never counted twice.
+//   CP2  A sum that would fall (by such a gap, or as a process changed its service) stays as it
+//   was.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "ebpf/cpu.h"
+#include "ebpf/probe.h"
+
+namespace notch::ebpf {
+
+class CpuProbe final : public Probe {
+ public:
+  const char* name() const override { return "cpu"; }
+  Outcome start(const ServiceTable& services) override;
+  void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  const KernelObject& object() const override { return object_; }
+
+  // Whether the kernel still lets the iterator run: not each does once CAP_BPF is given up.
+  Outcome look();
+
+ private:
+  struct Sum {
+    cpu_row before{};  // when the probe began
+    cpu_row shown{};
+  };
+
+  void name_cgroups();
+
+  KernelObject object_;
+  std::vector<std::byte> output_;  // of the iterator: nothing
+  std::vector<Sum> sums_ = std::vector<Sum>(NOTCH_CPU_ROWS);
+  std::vector<std::string> cgroups_ =
+      std::vector<std::string>(NOTCH_CGROUP_SLOTS);  // paths by slot
+  bool begun_ = false;
+};
+
+}  // namespace notch::ebpf

@@ -1,0 +1,93 @@
+// One compiled object in the kernel: its programs loaded and attached, its maps in this process's
+// memory. kernel_object.cc does it through libbpf; kernel_object_unsupported.cc is built where
+// there is none. Called by: the probes, service_table, tests, bench.
+//
+// Invariants
+//   KO1  A program whose tracepoint the kernel lacks is left out. If it is one the caller requires,
+//   nothing
+//        is loaded.
+//   KO2  After run() maps are read in memory, without a system call. Nothing is left in the kernel
+//        when the object goes.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ebpf/refusal.h"
+
+namespace notch::ebpf {
+
+class KernelObject {
+ public:
+  KernelObject();
+  ~KernelObject();
+  KernelObject(const KernelObject&) = delete;
+  KernelObject& operator=(const KernelObject&) = delete;
+
+  // Reads the object and leaves out what the kernel has no tracepoint for. `required` are names of
+  // programs. `types_path`: another kernel's BTF, to relocate for (tests); empty: the running
+  // one's.
+  Outcome open(const char* name, std::span<const unsigned char> bytes,
+               std::initializer_list<const char*> required, const std::string& types_path = {});
+
+  // Between open() and run(). REQUIRES: the map, or the section of constants, is in the object.
+  void set_entries(const char* map, std::size_t entries);
+  void share_map(const char* map, const KernelObject& owner);
+  void leave_out(const char* program);
+  template <class Constants>
+  void set_constants(const Constants& constants) {
+    set_constants(&constants, sizeof constants);
+  }
+
+  // Loads and attaches. Cost: milliseconds; the kernel proves each program.
+  Outcome run();
+
+  // A map's values, whole. Empty before run() or if the object has no such map.
+  template <class Value>
+  std::span<const Value> values(const char* map) const {
+    static_assert(sizeof(Value) % 8 == 0);
+    const std::span<std::byte> bytes = mapped(map, PROT_READ);
+    return {reinterpret_cast<const Value*>(bytes.data()), bytes.size() / sizeof(Value)};
+  }
+  template <class Value>
+  std::span<Value> writable_values(const char* map) {
+    static_assert(sizeof(Value) % 8 == 0);
+    const std::span<std::byte> bytes = mapped(map, PROT_READ | PROT_WRITE);
+    return {reinterpret_cast<Value*>(bytes.data()), bytes.size() / sizeof(Value)};
+  }
+
+  // Runs the iterator program of that name and gives what it wrote, in `output`. Three system calls
+  // and one for each 64 KiB. The outcome says why there is none.
+  Outcome iterate(const char* program, std::vector<std::byte>& output) const;
+
+  bool has_program(const char* program) const;  // it was not left out
+  std::vector<int> program_descriptors() const;
+
+ private:
+  struct Parts;
+
+  void set_constants(const void* bytes, std::size_t size);
+  std::span<std::byte> mapped(const char* map, int protection) const;
+
+  std::unique_ptr<Parts> parts_;
+};
+
+// Processors there can be; 0 without libbpf.
+unsigned possible_processors();
+
+// Whether the running kernel has the tracepoint, for programs of this kind.
+bool has_tracepoint(const char* name);
+
+// Whether that tracepoint's argument (from 0) is a pointer: kernels differ in what they tell of one
+// event.
+bool argument_is_pointer(const char* tracepoint, unsigned argument);
+
+}  // namespace notch::ebpf

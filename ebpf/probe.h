@@ -1,0 +1,29 @@
+// What every probe is: one object of kernel programs, and the families made of what it counted.
+// Called by: probes. Implemented by: every x_probe.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ebpf/family.h"
+#include "ebpf/refusal.h"
+#include "ebpf/service_table.h"
+
+namespace notch::ebpf {
+
+class Probe {
+ public:
+  virtual ~Probe() = default;
+
+  virtual const char* name() const = 0;
+
+  // Loads and attaches. Called once. What it does not give, families() leaves out.
+  virtual Outcome start(const ServiceTable& services) = 0;
+
+  // Reads the maps. REQUIRES: start() went well.
+  virtual void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) = 0;
+
+  virtual const KernelObject& object() const = 0;
+};
+
+}  // namespace notch::ebpf

@@ -1,0 +1,74 @@
+#include "ebpf/probes.h"
+
+#include "ebpf/block_probe.h"
+#include "ebpf/cpu_probe.h"
+#include "ebpf/interrupts_probe.h"
+#include "ebpf/memory_probe.h"
+#include "ebpf/process_probe.h"
+#include "ebpf/runqueue_probe.h"
+#include "ebpf/tcp_probe.h"
+
+namespace notch::ebpf {
+namespace {
+
+constexpr const char* kServices = "services";
+
+}  // namespace
+
+Probes::Probes() {
+  // A new probe has its line here.
+  probes_.push_back(std::make_unique<CpuProbe>());
+  probes_.push_back(std::make_unique<RunqueueProbe>());
+  probes_.push_back(std::make_unique<BlockProbe>());
+  probes_.push_back(std::make_unique<TcpProbe>());
+  probes_.push_back(std::make_unique<MemoryProbe>());
+  probes_.push_back(std::make_unique<InterruptsProbe>());
+  probes_.push_back(std::make_unique<ProcessProbe>());
+}
+
+void Probes::refuse(Refusal reason, const std::string& words) {
+  states_ = {{kServices, {reason, words}}};
+  for (const auto& probe : probes_) states_.push_back({probe->name(), {reason, words}});
+}
+
+void Probes::start() {
+  const Outcome services = services_.start();
+  // Without the table none can be loaded; without the hook at fork all can.
+  if (!services.ok() && services.refusal != Refusal::kNoHook) {
+    return refuse(services.refusal, services.words);
+  }
+  states_ = {{kServices, services}};
+  for (const auto& probe : probes_) states_.push_back({probe->name(), probe->start(services_)});
+}
+
+void Probes::add_health(std::vector<KernelFamily>& families) const {
+  KernelFamily up{"notch_ebpf_probe_up",
+                  "Whether a probe of the kernel runs (1), or is refused (0).",
+                  "",
+                  FamilyType::kGauge,
+                  {}};
+  KernelFamily refused{"notch_ebpf_probe_refused_info",
+                       "Why a probe does not run; the log says it in words.",
+                       "",
+                       FamilyType::kGauge,
+                       {}};
+  for (const ProbeState& state : states_) {
+    up.rows.push_back({{{"probe", state.name}}, state.outcome.ok() ? 1.0 : 0.0, {}});
+    if (state.outcome.ok()) continue;
+    refused.rows.push_back(
+        {{{"probe", state.name}, {"reason", refusal_name(state.outcome.refusal)}}, 1, {}});
+  }
+  families.push_back(std::move(up));
+  families.push_back(std::move(refused));
+}
+
+std::vector<KernelFamily> Probes::families() {
+  std::vector<KernelFamily> families;
+  add_health(families);
+  for (std::size_t i = 1; i < states_.size(); ++i) {
+    if (states_[i].outcome.ok()) probes_[i - 1]->add_families(services_, families);
+  }
+  return families;
+}
+
+}  // namespace notch::ebpf

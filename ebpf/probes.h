@@ -1,0 +1,48 @@
+// All probes: starts each alone, and tells which run.
+// Called by: the agent's kernel_figures, tests, bench.
+//
+// Invariants
+//   PR1  A probe that is refused takes nothing from the others.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ebpf/probe.h"
+
+namespace notch::ebpf {
+
+struct ProbeState {
+  const char* name;
+  Outcome outcome;
+};
+
+class Probes {
+ public:
+  Probes();
+
+  // Nothing is loaded; every probe is refused for this reason.
+  void refuse(Refusal reason, const std::string& words);
+
+  // Cost: some tens of milliseconds.
+  void start();
+
+  const std::vector<ProbeState>& states() const { return states_; }
+  ServiceTable& services() { return services_; }
+
+  // Of the probes that run. Cost: reads all maps, no system call but the cpu probe's iterator.
+  std::vector<KernelFamily> families();
+
+  const std::vector<std::unique_ptr<Probe>>& all() const { return probes_; }
+
+ private:
+  void add_health(std::vector<KernelFamily>& families) const;
+
+  ServiceTable services_;
+  std::vector<std::unique_ptr<Probe>> probes_;
+  std::vector<ProbeState> states_;  // the table of services, then each probe
+};
+
+}  // namespace notch::ebpf

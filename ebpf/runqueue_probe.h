@@ -1,0 +1,20 @@
+// How long runnable tasks of each service waited for a processor.
+// Called by: probes.
+#pragma once
+
+#include "ebpf/probe.h"
+
+namespace notch::ebpf {
+
+class RunqueueProbe final : public Probe {
+ public:
+  const char* name() const override { return "runqueue"; }
+  Outcome start(const ServiceTable& services) override;
+  void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  const KernelObject& object() const override { return object_; }
+
+ private:
+  KernelObject object_;
+};
+
+}  // namespace notch::ebpf
