@@ -57,7 +57,7 @@ bool KernelFigures::start(EbpfMode mode) {
 void KernelFigures::take(std::span<const ProvenProcess> processes) {
   if (!knows_kernel_pids_) return;
   for (const ProvenProcess& process : processes) {
-    probes_.services().assign(process.pid, process.service);
+    probes_.assign(process.pid, process.service, process.older_than_agent);
   }
 }
 

@@ -266,7 +266,8 @@ std::map<std::string, double> ProcessFigures::coverage() const {
 std::vector<ProvenProcess> ProcessFigures::proven() const {
   std::vector<ProvenProcess> proven;
   for (const auto& [key, process] : processes_) {
-    if (process.shown()) proven.push_back({key.pid, process.service});
+    if (process.shown())
+      proven.push_back({key.pid, process.service, key.start_time_ticks < own_start_ticks_});
   }
   return proven;
 }

@@ -37,6 +37,7 @@ namespace notch::agent {
 struct ProvenProcess {
   std::uint32_t pid = 0;
   std::string_view service;  // valid until the next sample()
+  bool older_than_agent = false;
 };
 
 struct ProcessFiguresOptions {

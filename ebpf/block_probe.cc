@@ -9,7 +9,7 @@
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
 
-NOTCH_EMBED_OBJECT(block)
+NOTCH_EMBED_OBJECT(block);
 
 namespace notch::ebpf {
 namespace {

@@ -1,6 +1,7 @@
 #include "ebpf/cpu_probe.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <string_view>
 
@@ -8,7 +9,7 @@
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
 
-NOTCH_EMBED_OBJECT(cpu)
+NOTCH_EMBED_OBJECT(cpu);
 
 namespace notch::ebpf {
 namespace {
@@ -20,8 +21,25 @@ std::string text_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
+// `before` can be less than nothing: of a service whose process went over to another.
 std::uint64_t grown(std::uint64_t sum, std::uint64_t before, std::uint64_t shown) {
-  return std::max(shown, sum > before ? sum - before : 0);
+  const auto difference = static_cast<std::int64_t>(sum - before);
+  return std::max(shown, difference > 0 ? static_cast<std::uint64_t>(difference) : 0);
+}
+
+// What a process's threads used so far: the first two numbers of each thread's schedstat, in ns.
+cpu_row used_by(std::uint32_t pid) {
+  cpu_row sum{};
+  std::error_code error;
+  const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
+  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+    cpu_row used{};
+    if (std::ifstream(task.path() / "schedstat") >> used.run_ns >> used.wait_ns) {
+      sum.run_ns += used.run_ns;
+      sum.wait_ns += used.wait_ns;
+    }
+  }
+  return sum;
 }
 
 void add_rows(const std::string& label, const std::string& value, const cpu_row& sum,
@@ -58,6 +76,15 @@ Outcome CpuProbe::look() {
   }
   begun_ = true;
   return {};
+}
+
+// What it used so far stays out of both sums: less was before in the one, more in the other.
+void CpuProbe::moved(std::uint32_t pid, ServiceTable::Change change) {
+  const cpu_row used = used_by(pid);
+  sums_[change.from].before.run_ns -= used.run_ns;
+  sums_[change.from].before.wait_ns -= used.wait_ns;
+  sums_[change.to].before.run_ns += used.run_ns;
+  sums_[change.to].before.wait_ns += used.wait_ns;
 }
 
 // A cgroup is named once, by a process that the iterator met in it.

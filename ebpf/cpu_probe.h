@@ -5,7 +5,8 @@
 //   CP1  A sum is what the gone and the living used, less what they had used when the probe began.
 //   The gone
 //        are read first: who goes in between is missing once, and never counted twice.
-//   CP2  A sum that would fall (by such a gap, or as a process changed its service) stays as it
+//   CP2  What a process used before the probe began is in no sum, whichever service it comes to.
+//   CP3  A sum that would fall (by such a gap, or as a process changed its service) stays as it
 //   was.
 #pragma once
 
@@ -24,6 +25,7 @@ class CpuProbe final : public Probe {
   const char* name() const override { return "cpu"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  void moved(std::uint32_t pid, ServiceTable::Change change) override;
   const KernelObject& object() const override { return object_; }
 
   // Whether the kernel still lets the iterator run: not each does once CAP_BPF is given up.

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <span>
 
-// NOTCH_EMBED_OBJECT(runqueue) defines runqueue_object(), the bytes of objects/runqueue.bpf.o. The
+// NOTCH_EMBED_OBJECT(runqueue); defines runqueue_object(), the bytes of objects/runqueue.bpf.o. The
 // assembler finds it through the include path; CMakeLists.txt makes the source depend on it.
 #define NOTCH_EMBED_OBJECT(name)                                                                \
   asm(".pushsection .rodata\n"                                                                  \
@@ -25,4 +25,5 @@
   static std::span<const unsigned char> name##_object() {                                       \
     return {notch_object_##name##_begin,                                                        \
             static_cast<std::size_t>(notch_object_##name##_end - notch_object_##name##_begin)}; \
-  }
+  }                                                                                             \
+  static_assert(true) /* takes the semicolon */

@@ -6,7 +6,7 @@
 #include "ebpf/embedded_object.h"
 #include "ebpf/interrupts.h"
 
-NOTCH_EMBED_OBJECT(interrupts)
+NOTCH_EMBED_OBJECT(interrupts);
 
 namespace notch::ebpf {
 namespace {

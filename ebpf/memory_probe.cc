@@ -8,7 +8,7 @@
 #include "ebpf/embedded_object.h"
 #include "ebpf/memory.h"
 
-NOTCH_EMBED_OBJECT(memory)
+NOTCH_EMBED_OBJECT(memory);
 
 namespace notch::ebpf {
 namespace {

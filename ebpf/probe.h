@@ -23,6 +23,9 @@ class Probe {
   // Reads the maps. REQUIRES: start() went well.
   virtual void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) = 0;
 
+  // A process that was there before the probe counts in another service's slot from now on.
+  virtual void moved(std::uint32_t, ServiceTable::Change) {}
+
   virtual const KernelObject& object() const = 0;
 };
 

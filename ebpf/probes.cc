@@ -41,6 +41,14 @@ void Probes::start() {
   for (const auto& probe : probes_) states_.push_back({probe->name(), probe->start(services_)});
 }
 
+void Probes::assign(std::uint32_t pid, std::string_view service, bool is_older) {
+  const ServiceTable::Change change = services_.assign(pid, service);
+  if (change.from == change.to || !is_older) return;
+  for (std::size_t i = 1; i < states_.size(); ++i) {
+    if (states_[i].outcome.ok()) probes_[i - 1]->moved(pid, change);
+  }
+}
+
 void Probes::add_health(std::vector<KernelFamily>& families) const {
   KernelFamily up{"notch_ebpf_probe_up",
                   "Whether a probe of the kernel runs (1), or is refused (0).",

@@ -30,7 +30,10 @@ class Probes {
   void start();
 
   const std::vector<ProbeState>& states() const { return states_; }
-  ServiceTable& services() { return services_; }
+
+  // From now on the process counts for this service. `is_older`: it was there before the probes,
+  // and what it did until now is nobody's.
+  void assign(std::uint32_t pid, std::string_view service, bool is_older);
 
   // Of the probes that run. Cost: reads all maps, no system call but the cpu probe's iterator.
   std::vector<KernelFamily> families();

@@ -4,7 +4,7 @@
 #include "ebpf/embedded_object.h"
 #include "ebpf/process.h"
 
-NOTCH_EMBED_OBJECT(process)
+NOTCH_EMBED_OBJECT(process);
 
 namespace notch::ebpf {
 

@@ -4,7 +4,7 @@
 #include "ebpf/embedded_object.h"
 #include "ebpf/runqueue.h"
 
-NOTCH_EMBED_OBJECT(runqueue)
+NOTCH_EMBED_OBJECT(runqueue);
 
 namespace notch::ebpf {
 

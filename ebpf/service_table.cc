@@ -4,7 +4,7 @@
 
 #include "ebpf/embedded_object.h"
 
-NOTCH_EMBED_OBJECT(services)
+NOTCH_EMBED_OBJECT(services);
 
 namespace notch::ebpf {
 namespace {
@@ -44,16 +44,13 @@ std::uint8_t ServiceTable::slot_for(std::string_view service) {
   return static_cast<std::uint8_t>(slot);
 }
 
-void ServiceTable::assign(std::uint32_t pid, std::string_view service) {
+ServiceTable::Change ServiceTable::assign(std::uint32_t pid, std::string_view service) {
   const std::size_t line = pid / NOTCH_SLOTS_PER_LINE;
-  if (line < lines_.size()) lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE] = slot_for(service);
-}
-
-std::uint8_t ServiceTable::slot_of(std::uint32_t pid) const {
-  const std::size_t line = pid / NOTCH_SLOTS_PER_LINE;
-  const std::uint8_t slot =
-      line < lines_.size() ? lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE] : 0;
-  return slot % NOTCH_SERVICE_SLOTS;
+  if (line >= lines_.size()) return {};
+  std::uint8_t& slot = lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE];
+  const Change change{slot, slot_for(service)};
+  if (change.from != change.to) slot = change.to;
+  return change;
 }
 
 }  // namespace notch::ebpf

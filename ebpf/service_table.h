@@ -24,10 +24,13 @@ class ServiceTable {
   // until the agent says so.
   Outcome start();
 
-  // `pid` is the process's in the kernel's first PID namespace. Cost: a look-up, a store in memory.
-  void assign(std::uint32_t pid, std::string_view service);
+  struct Change {
+    std::uint8_t from = 0;
+    std::uint8_t to = 0;
+  };
 
-  std::uint8_t slot_of(std::uint32_t pid) const;
+  // `pid` is the process's in the kernel's first PID namespace. Cost: a look-up, a store in memory.
+  Change assign(std::uint32_t pid, std::string_view service);
 
   // The `service` label of a slot; empty if nothing uses it yet.
   const std::string& name_of(std::size_t slot) const { return names_[slot]; }

@@ -6,7 +6,7 @@
 #include "ebpf/embedded_object.h"
 #include "ebpf/tcp.h"
 
-NOTCH_EMBED_OBJECT(tcp)
+NOTCH_EMBED_OBJECT(tcp);
 
 namespace notch::ebpf {
 namespace {

@@ -199,7 +199,7 @@ class Requests(Live):
         self.assertEqual(self.names("name[]=nobody"), set())
         self.assertEqual({name.split("_")[0] for name in self.names("collect[]=segments")}, {"agree"})
         self.assertEqual({name.split("_")[0] for name in self.names("collect[]=agent")}, {"notch", "process"})
-        without = {name.split("_")[0] for name in self.names("exclude[]=segments&exclude[]=host")}
+        without = {name.split("_")[0] for name in self.names("exclude[]=segments&exclude[]=host&exclude[]=ebpf")}
         self.assertEqual(without, {"notch", "process"})
 
     def test_an_unknown_collector_is_refused_by_name(self):
@@ -207,7 +207,7 @@ class Requests(Live):
             answer = self.agent.get("/metrics?" + query)
             self.assertEqual(answer.status, 400)
             self.assertTrue(answer.body.startswith(
-                b"no such collector: nothing; there are: segments processes agent host cpu "), answer.body)
+                b"no such collector: nothing; there are: segments processes ebpf agent host cpu "), answer.body)
         answer = self.agent.get("/metrics?collect[]=agent&exclude[]=host")
         self.assertEqual(answer.status, 400)
         self.assertIn(b"cannot be used together", answer.body)
