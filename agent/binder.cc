@@ -1,5 +1,7 @@
 #include "agent/binder.h"
 
+#include <functional>
+#include <string_view>
 #include <utility>
 
 #include "agent/label_text.h"
@@ -48,6 +50,7 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
     bound.family = admission.family;
     bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
     bound.columns = std::move(judged.columns);
+    bound.quiet_labels = judged.quiet_labels;
     binding_.contested = binding_.contested || (admission.family == kNoFamily &&
                                                 admission.conflict != Conflict::kFamilyLimit);
   }
@@ -63,10 +66,25 @@ bool Binder::take_cells(std::uint64_t cells) {
   return true;
 }
 
-const std::string& Binder::labels_of(const BoundFamily& family, const shm::SeriesEntry& entry) {
+void Binder::begin_labels(const BoundFamily& family) {
   labels_.clear();
   append_label(labels_, "service", binding_.service);
   if (family.with_pid) append_label(labels_, "pid", std::to_string(binding_.pid));
+}
+
+std::uint32_t Binder::group_of(const BoundFamily& family, const shm::SeriesEntry& entry) {
+  if (family.quiet_labels == 0 || entry.overflow) return 0;
+  begin_labels(family);
+  for (const LabelColumn& column : family.columns) {
+    if (column.value >= family.quiet_labels || column.value >= entry.label_values.size()) continue;
+    append_label(labels_, column.name, entry.label_values[column.value]);
+  }
+  // Two groups of one hash are shown together, which does no harm; 0 is no group.
+  return static_cast<std::uint32_t>(std::hash<std::string_view>()(labels_)) | 1U;
+}
+
+const std::string& Binder::labels_of(const BoundFamily& family, const shm::SeriesEntry& entry) {
+  begin_labels(family);
   if (entry.overflow) {
     append_label(labels_, "overflow", "true");
     return labels_;
@@ -89,7 +107,8 @@ void Binder::on_series(shm::SeriesEntry&& entry) {
   if (!take_cells(cells)) return;
   --series_left_;
   ++binding_.bound_series;
-  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry));
+  const std::uint32_t group = group_of(family, entry);
+  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry), group);
   binding_.series.back().row = row;
   add_runs(family, entry.first_cell, tally_.row(row).first_slot);
 }

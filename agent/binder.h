@@ -32,6 +32,10 @@ class Binder final : public shm::CatalogueSink {
  private:
   void count(Conflict conflict) { ++conflicts_[static_cast<std::size_t>(conflict)]; }
   bool take_cells(std::uint64_t cells);
+  // Those that the agent itself puts in front.
+  void begin_labels(const BoundFamily& family);
+  // As RowRecord::group. FORMAT.md says which series are one group.
+  std::uint32_t group_of(const BoundFamily& family, const shm::SeriesEntry& entry);
   // Valid until the next call.
   const std::string& labels_of(const BoundFamily& family, const shm::SeriesEntry& entry);
   void add_runs(const BoundFamily& family, std::uint32_t first_cell, std::uint32_t first_slot);

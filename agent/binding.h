@@ -53,6 +53,7 @@ struct BoundFamily {
   std::uint32_t family = kNoFamily;  // of the tally; kNoFamily: left out
   shm::FamilyType type = shm::FamilyType::kCounter;
   bool with_pid = false;
+  std::uint32_t quiet_labels = 0;  // as JudgedFamily says
   std::vector<LabelColumn> columns;
 };
 

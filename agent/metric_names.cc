@@ -102,6 +102,8 @@ JudgedFamily judge_family(const shm::FamilyEntry& entry, bool with_pid) {
   judged.family.name = sample_name(entry);
   judged.family.help = shm::valid_utf8(entry.help);
   judged.family.unit = shm::valid_utf8(entry.unit);
+  // A gauge may come back to zero, and would leave the page.
+  if (judged.family.type != MetricType::kGauge) judged.quiet_labels = entry.quiet_labels;
   const bool pid_is_ours = with_pid || judged.family.combine == Combine::kEach;
   for (std::uint32_t i = 0; i < entry.label_names.size(); ++i) {
     std::string name = entry.label_names[i];

@@ -37,6 +37,7 @@ struct JudgedFamily {
   Conflict fault = Conflict::kNone;  // if any, the rest is not to be used
   Family family;
   std::vector<LabelColumn> columns;
+  std::uint32_t quiet_labels = 0;  // those with a smaller `value` name the group; 0: none
 };
 
 // The labels the agent itself puts in front are `service`, and `pid` if `with_pid` or if the

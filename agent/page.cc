@@ -62,15 +62,19 @@ double scalar_value(const Family& family, std::uint64_t slot) noexcept {
   return std::bit_cast<double>(bits);
 }
 
-bool is_silent(const FamilySnapshot& family, const Row& row) noexcept {
-  if (!row.overflow) return false;
+bool has_counted(const FamilySnapshot& family, const Row& row) noexcept {
   if (family.family->type == MetricType::kNativeHistogram) {
     const NativeValue& value = family.natives[row.detail];
-    return value.zero_count == 0 && value.positive.empty() && value.negative.empty();
+    return value.zero_count != 0 || !value.positive.empty() || !value.negative.empty();
   }
   const std::uint64_t* const slots = family.slots + row.first_slot;
-  return std::all_of(slots, slots + slot_count(*family.family),
-                     [](std::uint64_t slot) { return slot == 0; });
+  return std::any_of(slots, slots + slot_count(*family.family),
+                     [](std::uint64_t slot) { return slot != 0; });
+}
+
+bool is_silent(const FamilySnapshot& family, const Row& row) noexcept {
+  if (row.group != 0) return family.shown_groups[row.group] == 0;
+  return row.overflow && !has_counted(family, row);
 }
 
 bool has_output(const FamilySnapshot& family) noexcept {

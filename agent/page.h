@@ -39,7 +39,10 @@ Presence presence(const Family& family, std::uint64_t slot) noexcept;
 std::uint64_t scalar_bits(const Family& family, std::uint64_t slot) noexcept;
 double scalar_value(const Family& family, std::uint64_t slot) noexcept;
 
-// An overflow row that has counted nothing: writers make them beforehand, and nobody misses them.
+bool has_counted(const FamilySnapshot& family, const Row& row) noexcept;
+
+// Left out of the page: an overflow row that has counted nothing (writers make them beforehand, and
+// nobody misses them), and a row of a group of which none has.
 bool is_silent(const FamilySnapshot& family, const Row& row) noexcept;
 
 // True if any row would be printed: a family without one is left out whole.

@@ -36,6 +36,7 @@ struct Row {
   std::uint32_t first_slot = 0;
   std::uint32_t detail = 0;
   bool overflow = false;  // of what a family's limit left without a row; left out while it is zero
+  std::uint32_t group = 0;  // in shown_groups; 0: none
 };
 
 struct Exemplar {
@@ -61,7 +62,9 @@ struct FamilySnapshot {
   std::span<const Row> rows;
   const std::uint64_t* slots = nullptr;  // Row::first_slot counts from here
   const NativeValue* natives = nullptr;  // Row::detail counts from here
-  std::span<const Exemplar> exemplars;   // ascending by slot; counters and classic histograms
+  const std::uint8_t* shown_groups =
+      nullptr;                          // by Row::group: 0 while none of its rows has counted
+  std::span<const Exemplar> exemplars;  // ascending by slot; counters and classic histograms
 };
 
 struct Snapshot {

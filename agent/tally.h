@@ -81,8 +81,9 @@ class Tally {
   // A binding begins to use a definition; to be given back by detach(). Cost: one hash.
   Admission admit(const Family& definition);
 
-  // Finds or makes the row and counts one more living part in it. Cost: one hash.
-  std::uint32_t bind_row(std::uint32_t family, std::string_view labels);
+  // Finds or makes the row and counts one more living part in it. `group`: RowRecord's, of a row
+  // that is new. Cost: one hash.
+  std::uint32_t bind_row(std::uint32_t family, std::string_view labels, std::uint32_t group = 0);
 
   // The first of the 32 slots of a native histogram's chunk, made if missing. REQUIRES: a bound row
   // of a native histogram.

@@ -4,8 +4,10 @@
 #include <bit>
 #include <cmath>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
+#include "agent/page.h"
 #include "agent/tally.h"
 
 namespace notch::agent {
@@ -29,9 +31,15 @@ struct Tally::Layout {
     std::uint32_t rows = 0;
     std::shared_ptr<const Family> definition;
   };
-  std::vector<FamilyRows> families;        // by name
-  std::vector<std::uint32_t> place_of;     // family id to index in `families`
-  std::vector<Row> rows;                   // family by family
+  std::vector<FamilyRows> families;     // by name
+  std::vector<std::uint32_t> place_of;  // family id to index in `families`
+  std::vector<Row> rows;                // family by family
+  struct QuietRow {
+    std::uint32_t place = 0;  // in `families`
+    std::uint32_t row = 0;    // in `rows`
+  };
+  std::vector<QuietRow> quiet_rows;        // those of a group
+  std::uint32_t groups = 1;                // numbers of groups in use; 0 is none
   std::vector<std::uint32_t> native_rows;  // the tally's row ids, as Row::detail counts
   std::shared_ptr<const TextArena> text;
 };
@@ -59,12 +67,19 @@ std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
   }
   layout->rows.resize(rows);
   layout->native_rows.resize(natives);
+  std::unordered_map<std::uint32_t, std::uint32_t> groups;  // a row's number to the layout's
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     const RowRecord& record = rows_[row];
     if (record.erased()) continue;
     Layout::FamilyRows& family = layout->families[layout->place_of[record.family]];
-    layout->rows[family.first_row + family.rows] = {record.labels(), record.first_slot, family.rows,
-                                                    is_overflow(record.labels())};
+    Row& made = layout->rows[family.first_row + family.rows];
+    made = {record.labels(), record.first_slot, family.rows, is_overflow(record.labels()), 0};
+    if (record.group != 0) {
+      made.group = groups.try_emplace(record.group, layout->groups).first->second;
+      if (made.group == layout->groups) ++layout->groups;
+      layout->quiet_rows.push_back(
+          {layout->place_of[record.family], family.first_row + family.rows});
+    }
     if (record.native != kNoNative) layout->native_rows[family.first_native + family.rows] = row;
     ++family.rows;
   }
@@ -111,6 +126,7 @@ Snapshot Tally::finish_gather() {
     of_family.back().slot = record.first_slot + key.second;
   }
 
+  auto shown = std::make_shared<std::vector<std::uint8_t>>(layout.groups);
   Snapshot snapshot;
   snapshot.families.reserve(layout.families.size());
   for (std::size_t place = 0; place < layout.families.size(); ++place) {
@@ -121,9 +137,15 @@ Snapshot Tally::finish_gather() {
     out.slots = slots->data();
     out.natives = natives->data() + family.first_native;
     out.exemplars = (*exemplars)[place];
+    out.shown_groups = shown->data();
     snapshot.families.push_back(out);
   }
-  snapshot.owners = {layout_, slots, natives, exemplars};
+  for (const Layout::QuietRow& quiet : layout.quiet_rows) {
+    const Row& row = layout.rows[quiet.row];
+    std::uint8_t& is_shown = (*shown)[row.group];
+    if (is_shown == 0 && has_counted(snapshot.families[quiet.place], row)) is_shown = 1;
+  }
+  snapshot.owners = {layout_, slots, natives, exemplars, shown};
   return snapshot;
 }
 

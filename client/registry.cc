@@ -120,6 +120,7 @@ void write_record(const notch_definition& definition, FamilyShape& family) noexc
   record.gauge_mode = static_cast<std::uint8_t>(definition.gauge_mode);
   record.schema = static_cast<std::int8_t>(definition.schema);
   record.zero_threshold = definition.zero_threshold;
+  record.quiet_labels = definition.quiet_labels;
   record.name = catalogue().add_string(view(definition.name));
   record.help = catalogue().add_string(view(definition.help));
   record.unit = catalogue().add_string(view(definition.unit));

@@ -21,6 +21,7 @@ struct FamilyEntry {
   GaugeMode gauge_mode = GaugeMode::kNone;
   std::int8_t schema = 0;
   double zero_threshold = 0;
+  std::uint32_t quiet_labels = 0;
   std::string name;
   std::string help;
   std::string unit;

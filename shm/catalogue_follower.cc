@@ -135,6 +135,7 @@ Fault CatalogueFollower::follow_family(CatalogueSink& sink) {
   entry.gauge_mode = static_cast<GaugeMode>(record.gauge_mode);
   entry.schema = record.schema;
   entry.zero_threshold = record.zero_threshold;
+  entry.quiet_labels = record.quiet_labels;
   if (!valid_numbers(entry.type, entry.number, entry.gauge_mode)) return Fault::kBadRecord;
   if (!valid_scale(entry.type, record)) return Fault::kBadRecord;
 

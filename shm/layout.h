@@ -185,8 +185,8 @@ struct FamilyRecord {
   std::uint32_t unit;
   std::uint32_t bounds;  // offset of a BoundsRecord; 0 unless a classic histogram
   std::uint32_t label_count;
-  std::uint32_t reserved;
-  double zero_threshold;  // native histograms
+  std::uint32_t quiet_labels;  // FORMAT.md, Groups of series
+  double zero_threshold;       // native histograms
 };
 
 // Followed by the family's label_count u32, the offsets of the label values' strings, and zeros.

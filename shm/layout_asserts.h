@@ -67,7 +67,7 @@ static_assert(offsetof(FamilyRecord, help) == 20);
 static_assert(offsetof(FamilyRecord, unit) == 24);
 static_assert(offsetof(FamilyRecord, bounds) == 28);
 static_assert(offsetof(FamilyRecord, label_count) == 32);
-static_assert(offsetof(FamilyRecord, reserved) == 36);
+static_assert(offsetof(FamilyRecord, quiet_labels) == 36);
 static_assert(offsetof(FamilyRecord, zero_threshold) == 40);
 static_assert(offsetof(SeriesRecord, header) == 0);
 static_assert(offsetof(SeriesRecord, series) == 8);

@@ -49,8 +49,9 @@ notch_series Family::overflow_now() const noexcept {
 }
 
 Family define_counter(std::string_view name, std::string_view help, std::string_view unit,
-                      Words labels) noexcept {
+                      Words labels, std::uint32_t quiet_labels) noexcept {
   notch_definition definition{};
+  definition.quiet_labels = quiet_labels;
   definition.type = NOTCH_COUNTER;
   definition.number = NOTCH_UNSIGNED;
   return define(name, help, unit, labels, definition);
@@ -65,9 +66,10 @@ Family define_up_down_counter(std::string_view name, std::string_view help, std:
 }
 
 Family define_histogram(std::string_view name, std::string_view help, std::string_view unit,
-                        Words labels, std::span<const double> bounds,
-                        std::size_t series_limit) noexcept {
+                        Words labels, std::span<const double> bounds, std::size_t series_limit,
+                        std::uint32_t quiet_labels) noexcept {
   notch_definition definition{};
+  definition.quiet_labels = quiet_labels;
   definition.type = NOTCH_HISTOGRAM;
   definition.number = NOTCH_UNSIGNED;
   definition.bounds = bounds.data();

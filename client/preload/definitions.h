@@ -27,13 +27,14 @@ struct Family {
 };
 
 // `unit` is empty, or what the name ends in. A name refused is a null family, and its handles
-// count nothing.
+// count nothing. `quiet_labels`: by how many of its labels the family's series are grouped with
+// those of others, to be shown once one of the group has counted; 0: they are shown as zeros.
 Family define_counter(std::string_view name, std::string_view help, std::string_view unit,
-                      Words labels) noexcept;
+                      Words labels, std::uint32_t quiet_labels = 0) noexcept;
 Family define_up_down_counter(std::string_view name, std::string_view help, std::string_view unit,
                               Words labels) noexcept;
 Family define_histogram(std::string_view name, std::string_view help, std::string_view unit,
-                        Words labels, std::span<const double> bounds,
-                        std::size_t series_limit = 0) noexcept;
+                        Words labels, std::span<const double> bounds, std::size_t series_limit = 0,
+                        std::uint32_t quiet_labels = 0) noexcept;
 
 }  // namespace notch::preload

@@ -34,7 +34,7 @@ constexpr Error kErrors[kLookupErrors] = {{0, ""},
 void define_dns_figures() noexcept {
   const Family duration =
       define_histogram("dns_lookup_duration_seconds", "Time that libc took to look a name up.",
-                       "seconds", {"error_type"}, kDurationBounds);
+                       "seconds", {"error_type"}, kDurationBounds, 0, 1);
   for (std::size_t i = 0; i < kLookupErrors; ++i) {
     lookup_durations[i] = Histogram(duration.with({kErrors[i].word}));
   }

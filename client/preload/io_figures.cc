@@ -20,6 +20,10 @@ constexpr std::string_view kErrorWords[kIoErrors] = {"no_space", "device", "disc
 constexpr double kDurationBounds[] = {1e-6,     4e-6,      16e-6, 64e-6, 256e-6, 1.024e-3,
                                       4.096e-3, 16.384e-3, 0.065, 0.26,  1,      4};
 
+// Nothing is shown of an operation on a kind of descriptor that the program has never made; from
+// its first on, its errors are there as zeros.
+constexpr std::uint32_t kQuiet = 2;
+
 struct Families {
   Family operations;
   Family bytes;
@@ -31,16 +35,16 @@ Families define_families() noexcept {
   return {
       define_counter("libc_io_operations_total",
                      "Calls of the program that read, wrote or synced, by libc's functions.", "",
-                     {"operation", "kind"}),
+                     {"operation", "kind"}, kQuiet),
       define_counter("libc_io_bytes_total", "Bytes these calls moved.", "bytes",
-                     {"operation", "kind"}),
+                     {"operation", "kind"}, kQuiet),
       define_counter("libc_io_errors_total",
                      "Calls that failed for good: EAGAIN, EINTR and EINPROGRESS are not counted.",
-                     "", {"operation", "kind", "error"}),
+                     "", {"operation", "kind", "error"}, kQuiet),
       define_histogram("libc_io_duration_seconds",
                        "How long calls took, waiting included: a random sample of the reads and "
                        "writes, every sync.",
-                       "seconds", {"operation", "kind"}, kDurationBounds),
+                       "seconds", {"operation", "kind"}, kDurationBounds, 0, kQuiet),
   };
 }
 

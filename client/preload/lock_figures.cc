@@ -44,12 +44,13 @@ bool define_lock_figures() noexcept {
   if (!find_lock_tries()) return false;
   const void* const word = find_any_symbol("__libc_single_threaded");
   if (word != nullptr) is_single_threaded = static_cast<const char*>(word);
-  const Family waits = define_counter(
-      "libc_lock_waits_total", "Locks that were held when a thread asked for them.", "", {"lock"});
+  const Family waits =
+      define_counter("libc_lock_waits_total", "Locks that were held when a thread asked for them.",
+                     "", {"lock"}, 1);
   const Family durations =
       define_histogram("libc_lock_wait_seconds",
                        "How long threads waited for such a lock, to have it or to give up.",
-                       "seconds", {"lock"}, kWaitBounds);
+                       "seconds", {"lock"}, kWaitBounds, 0, 1);
   for (std::size_t i = 0; i < kLockKinds; ++i) {
     lock_figures[i].waits = Counter(waits.with({kLockWords[i]}));
     lock_figures[i].duration = Histogram(durations.with({kLockWords[i]}));

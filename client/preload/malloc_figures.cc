@@ -32,10 +32,10 @@ constexpr SizeBounds kBounds;
 bool define_malloc_figures() noexcept {
   const Family sizes = define_histogram("libc_malloc_size_bytes",
                                         "Bytes asked for by each call of an allocating function.",
-                                        "bytes", {"function"}, kBounds.all);
+                                        "bytes", {"function"}, kBounds.all, 0, 1);
   const Family failures =
       define_counter("libc_malloc_failures_total",
-                     "Calls of an allocating function that gave no memory.", "", {"function"});
+                     "Calls of an allocating function that gave no memory.", "", {"function"}, 1);
   for (std::size_t i = 0; i < kAllocators; ++i) {
     allocation_figures[i].sizes = SizeHistogram(sizes.with({kAllocatorWords[i]}));
     allocation_figures[i].failures = Counter(failures.with({kAllocatorWords[i]}));

@@ -22,14 +22,17 @@ constexpr std::string_view kErrors[kNetErrors] = {"refused",      "timeout",    
 constexpr double kDurationBounds[] = {16e-6, 64e-6, 256e-6, 1.024e-3, 4.096e-3, 16.384e-3,
                                       0.065, 0.26,  1,      4,        16,       64};
 
+// As in io_figures.cc: nothing is shown of what the program has never done.
+constexpr std::uint32_t kQuiet = 1;
+
 void define_bytes() noexcept {
   const Family operations =
       define_counter("libc_net_operations_total",
                      "Calls of the program that sent or received, by the functions "
                      "that only sockets have.",
-                     "", {"operation"});
-  const Family bytes =
-      define_counter("libc_net_bytes_total", "Bytes these calls moved.", "bytes", {"operation"});
+                     "", {"operation"}, kQuiet);
+  const Family bytes = define_counter("libc_net_bytes_total", "Bytes these calls moved.", "bytes",
+                                      {"operation"}, kQuiet);
   for (const NetOperation operation : {NetOperation::kSend, NetOperation::kReceive}) {
     const std::string_view word = kOperations[static_cast<std::size_t>(operation)];
     figures_of(operation).operations = Counter(operations.with({word}));
@@ -48,11 +51,11 @@ void define_net_figures() noexcept {
   define_bytes();
   const Family errors =
       define_counter("libc_net_errors_total", "Calls on sockets that failed for good.", "",
-                     {"operation", "error"});
+                     {"operation", "error"}, kQuiet);
   const Family duration = define_histogram(
       "libc_net_duration_seconds",
       "How long calls on sockets took, waiting included: every connect, else a random sample.",
-      "seconds", {"operation"}, kDurationBounds);
+      "seconds", {"operation"}, kDurationBounds, 0, kQuiet);
   for (std::size_t i = 0; i < kNetOperations; ++i) {
     for (std::size_t j = 0; j < kNetErrors; ++j) {
       net_figures[i].errors[j] = Counter(errors.with({kOperations[i], kErrors[j]}));

@@ -56,6 +56,21 @@ except OSError:
 
 
 class Io(preload_test_case.PreloadTestCase):
+    def test_what_a_program_never_does_is_not_on_its_page(self):
+        script = "import os\nr, w = os.pipe()\nos.write(w, b'x')"
+        self.assertEqual(self.run_program(["/usr/bin/python3", "-S", "-c", script]).returncode, 0)
+        samples = self.folded()
+
+        def rows(**labels):
+            return [value for (family, text), value in samples.items() if family.startswith("libc_io_")
+                    and labels.items() <= dict(preload_test_case.LABEL.findall(text)).items()]
+
+        self.assertEqual(rows(kind="socket"), [])
+        self.assertEqual(rows(operation="fsync"), [])
+        errors = rows(operation="write", kind="pipe", error="disconnected")
+        self.assertEqual(errors, [0], "the errors of what it did are zeros, so that a first one is an increase")
+        self.assertEqual(rows(operation="read", kind="pipe"), [])
+
     def operations(self, samples, operation, kind):
         labels = {"operation": operation, "kind": kind}
         return (self.count(samples, "libc_io_operations_total", **labels),

@@ -77,7 +77,7 @@ const std::map<std::string, Fields>& code() {
         FIELD(FamilyRecord, number), FIELD(FamilyRecord, gauge_mode), FIELD(FamilyRecord, schema),
         FIELD(FamilyRecord, name), FIELD(FamilyRecord, help), FIELD(FamilyRecord, unit),
         FIELD(FamilyRecord, bounds), FIELD(FamilyRecord, label_count),
-        FIELD(FamilyRecord, reserved), FIELD(FamilyRecord, zero_threshold)}},
+        FIELD(FamilyRecord, quiet_labels), FIELD(FamilyRecord, zero_threshold)}},
       {"SeriesRecord",
        {FIELD(SeriesRecord, header), FIELD(SeriesRecord, series), FIELD(SeriesRecord, family),
         FIELD(SeriesRecord, first_cell), FIELD(SeriesRecord, cell_count),

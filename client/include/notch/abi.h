@@ -80,7 +80,8 @@ typedef struct notch_definition {
   double zero_threshold;
   const double* bounds; /* classic histograms */
   size_t bound_count;
-  size_t series_limit; /* label sets, 0: 2000; what comes after goes to one overflow series */
+  size_t series_limit;   /* label sets, 0: 2000; what comes after goes to one overflow series */
+  uint32_t quiet_labels; /* 0, or by how many labels zeros are grouped: shm/FORMAT.md */
 } notch_definition;
 
 /* Where a series' numbers are: the byte offset of its first cell in a column, and what else its
