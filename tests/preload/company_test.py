@@ -4,11 +4,14 @@ and itself opened late by a program that was started without it.
 Called by: ctest, as company_test.py NOTCHD LIBRARY EARLY_CALLS LATE_CALLS.
 """
 import os
+import re
+import subprocess
 import sys
 import unittest
 
+import live_agent
 import preload_test_case
-from preload_test_case import LIBRARY
+from preload_test_case import LIBRARY, NOTCHD
 
 EARLY_CALLS, LATE_CALLS = sys.argv.pop(1), sys.argv.pop(1)
 DD = ["/bin/dd", "if=/dev/zero", "of=/dev/null", "bs=10", "count=50"]
@@ -46,6 +49,28 @@ class Company(preload_test_case.PreloadTestCase):
         run = self.run_program(["/usr/bin/python3", "-S", "-c", DEEP, LATE_CALLS])
         self.assertEqual((run.returncode, run.stderr), (0, b""))
         self.assertEqual(self.count(self.folded(), "libc_io_bytes_total", operation="write", kind="pipe"), 5)
+
+    def test_an_agent_under_its_own_library_is_a_service_like_others(self):
+        needed = subprocess.run(["readelf", "-d", NOTCHD], capture_output=True, text=True, check=True).stdout
+        if re.search("lib[a-z]*san\\.so", needed):
+            self.skipTest("a sanitizer's program must have its own library first")
+        directory = os.path.join(self.folder, "watched")
+        agent = live_agent.Agent(NOTCHD, directory)
+        os.environ.update(LD_PRELOAD=LIBRARY)
+        self.addCleanup(agent.end)
+        try:
+            agent.command[:0] = ["/usr/bin/env", f"NOTCH_DIR={self.agent.directory}", "NOTCH_SERVICE=agent"]
+            agent.start_and_wait()
+        finally:
+            del os.environ["LD_PRELOAD"]
+        run = self.run_program(DD, {"NOTCH_DIR": directory})
+        self.assertEqual(run.returncode, 0)
+        live_agent.until(20, "what it reads is on its page", lambda: self.count(
+            agent.samples("libc_io_bytes"), "libc_io_bytes_total", operation="write", kind="file") == 500)
+        self.assertEqual(agent.stop(), 0)
+        samples = self.folded()
+        self.assertGreater(self.count(samples, "libc_net_accepts_total", service="agent"), 0)
+        self.assertEqual(self.count(samples, "libc_net_open_connections"), 0)
 
     def test_opened_late_it_still_finds_libc(self):
         run = self.run_program(["/usr/bin/python3", "-S", "-c", OPENED_LATE, LIBRARY], {"LD_PRELOAD": ""})

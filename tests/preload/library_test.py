@@ -39,7 +39,26 @@ def table_names():
     return re.findall(r"<<\s*(\w+)\s*>>", text)
 
 
+# What libc exports beside a wrapped function under one of these names is a variant of it, with its own callers.
+VARIANTS = ("{}64", "__{}_chk", "__{}64_chk", "__{}_2", "__{}64_2", "{}64v2")
+
+
+def libc_exports():
+    """The functions libc offers to programs that are linked today."""
+    maps = subprocess.run(["ldd", LIBRARY], capture_output=True, text=True, check=True).stdout
+    path = re.search(r"libc\.so\.6 => (\S+)", maps).group(1)
+    text = subprocess.run(["readelf", "-W", "--dyn-syms", path], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"\sFUNC\s+(?:GLOBAL|WEAK)\s+DEFAULT\s+\d+\s+(\w+)@@", text))
+
+
 class Library(unittest.TestCase):
+    def test_every_variant_of_a_wrapped_function_is_wrapped(self):
+        names, offered = set(table_names()), libc_exports()
+        self.assertGreater(len(names & offered), 80)
+        missing = sorted(variant for name in names for variant in (form.format(name) for form in VARIANTS)
+                         if variant in offered and variant not in names)
+        self.assertEqual(missing, [])
+
     def test_it_exports_the_wrappers_of_the_table_and_nothing_else(self):
         names = table_names()
         self.assertGreater(len(names), 50)
