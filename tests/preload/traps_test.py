@@ -17,7 +17,7 @@ def rows():
     """[(number, what holds it)]"""
     with open(LIST, encoding="utf-8") as file:
         entries = re.findall(r"^(\d+)\. ((?:.|\n(?!\d+\. ))*)", file.read(), re.M)
-    return [(int(number), re.sub(r"\s+", " ", text.partition(" Held by ")[2])) for number, text in entries]
+    return [(int(number), re.sub(r"\s+", " ", text).partition(" Held by ")[2]) for number, text in entries]
 
 
 class Traps(unittest.TestCase):
@@ -30,7 +30,7 @@ class Traps(unittest.TestCase):
         self.assertGreater(len(known), 100)
         for number, holder in rows():
             with self.subTest(trap=number):
-                if re.fullmatch(r"none: .{10,}", holder):
+                if re.match(r"none: .{10,}", holder):
                     continue
                 names = re.findall(r"`([^`]+)`", holder)
                 self.assertTrue(names, "neither a test nor a reason")
