@@ -3,7 +3,6 @@
 #include <spdlog/spdlog.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "agent/prometheus_cpp_families.h"
 #include "agent/scrape.h"
 #include "agent/segment_directory.h"
+#include "agent/supervisor.h"
 #include "agent/truncation_guard.h"
 
 namespace notch::agent {
@@ -76,6 +76,7 @@ class Daemon {
         sweep_timer_(loop_),
         host_timer_(loop_),
         watch_(loop_),
+        supervisor_(loop_),
         collect_(with_seed(options.collect)),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
         host_(options.host),
@@ -105,7 +106,7 @@ class Daemon {
     wait_for_directory();
     sweep_after(std::chrono::milliseconds(options_.sweep_ms));
     sample_host();
-    sd_notify(0, "READY=1");
+    supervisor_.ready();
     loop_.run();
     return exit_code_;
   }
@@ -240,8 +241,15 @@ class Daemon {
     next_rejected_unix_s_ = now.unix_s + kRejectedLine_s;
   }
 
+  void tell_status() {
+    const CollectStats stats = collect_.stats();
+    supervisor_.status("counting " + std::to_string(stats.live_segments) + " processes, " +
+                       std::to_string(stats.series) + " series");
+  }
+
   void sample_host() {
     host_.sample();
+    tell_status();
     host_timer_.expires_after(std::chrono::seconds(options_.host.interval_s));
     host_timer_.async_wait([this](const boost::system::error_code& error) {
       if (!error && !stopping_) sample_host();
@@ -260,7 +268,7 @@ class Daemon {
   void stop() {
     if (stopping_) return;
     stopping_ = true;
-    sd_notify(0, "STOPPING=1");
+    supervisor_.stopping();
     signals_.cancel();
     sweep_timer_.cancel();
     host_timer_.cancel();
@@ -275,6 +283,7 @@ class Daemon {
   asio::steady_timer sweep_timer_;
   asio::steady_timer host_timer_;
   asio::posix::stream_descriptor watch_;
+  Supervisor supervisor_;
   SegmentDirectory directory_;
   Collect collect_;
   ProcessFigures processes_;

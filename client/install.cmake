@@ -1,15 +1,16 @@
 # What `cmake --install` lays down for programs that link Notch: headers, both libraries, the CMake
 # package and the pkg-config file. Called by: client/CMakeLists.txt, once its targets are there.
-# Everything is in the component "client", so that it can be installed without the agent.
+# Two components, so that they can be installed without the agent: "client" is what a linked program needs to run,
+# "client-dev" what it needs to be built.
 include(CMakePackageConfigHelpers)
 
 set(NOTCH_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/notch)
 
 install(TARGETS notch notch_static EXPORT notch-targets
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client NAMELINK_COMPONENT client
-  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client
-  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT client)
-install(EXPORT notch-targets NAMESPACE notch:: DESTINATION ${NOTCH_CMAKE_DIR} COMPONENT client)
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client NAMELINK_COMPONENT client-dev
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT client-dev
+  FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT client-dev)
+install(EXPORT notch-targets NAMESPACE notch:: DESTINATION ${NOTCH_CMAKE_DIR} COMPONENT client-dev)
 
 configure_package_config_file(
   ${CMAKE_CURRENT_LIST_DIR}/notch-config.cmake.in ${CMAKE_CURRENT_BINARY_DIR}/notch-config.cmake
@@ -19,7 +20,7 @@ write_basic_package_version_file(
 install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/notch-config.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/notch-config-version.cmake
-  DESTINATION ${NOTCH_CMAKE_DIR} COMPONENT client)
+  DESTINATION ${NOTCH_CMAKE_DIR} COMPONENT client-dev)
 
 # Relative folders move with the tree; an absolute one (as some distributions set) stays where it is.
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} OR IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
@@ -35,4 +36,4 @@ else()
 endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/notch.pc.in ${CMAKE_CURRENT_BINARY_DIR}/notch.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/notch.pc
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT client)
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT client-dev)

@@ -1,0 +1,40 @@
+# Bash completion of notch(1). Called by: bash-completion. Commands and options are those of notch --help and
+# notch run --help; a test says so.
+# shellcheck shell=bash
+
+_notch_run() {
+  case $prev in
+    --dir) _filedir -d && return ;;
+    --library) _filedir 'so*' && return ;;
+    --modules)
+      # The last of a list with commas.
+      local before=
+      [[ $cur != *,* ]] || before=${cur%,*},
+      mapfile -t COMPREPLY < <(compgen -P "$before" \
+        -W 'io net dns malloc locks threads http tls all none' -- "${cur##*,}")
+      return
+      ;;
+    --service) return ;;
+  esac
+  mapfile -t COMPREPLY < <(compgen -W '
+    --help --service --dir --modules --tls --library --' -- "$cur")
+}
+
+_notch() {
+  local cur prev words cword at
+  _init_completion || return
+  if ((cword == 1)); then
+    mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "$cur")
+    return
+  fi
+  [[ ${words[1]} == run ]] || return
+  for ((at = 2; at < cword; ++at)); do
+    # What stands behind -- is a command line of its own.
+    if [[ ${words[at]} == -- ]]; then
+      _command_offset $((at + 1))
+      return
+    fi
+  done
+  _notch_run
+}
+complete -F _notch notch

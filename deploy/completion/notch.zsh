@@ -1,0 +1,26 @@
+#compdef notch
+# Zsh completion of notch(1). Commands and options are those of notch --help and notch run --help; a test says so.
+
+_notch_run() {
+  _arguments -A '-*' \
+    '(- *)'{-h,--help}'[print the options and exit]' \
+    '--service[the service label of its metrics]:service:' \
+    '--dir[directory of the segments]:directory:_files -/' \
+    '--modules[what is measured]:modules:_values -s , module io net dns malloc locks threads http tls all none' \
+    '--tls[measure inside TLS too]' \
+    '--library[the library to preload]:library:_files -g "*.so*"' \
+    '(-):program: _command_names -e' \
+    '*::arguments: _normal'
+}
+
+_notch() {
+  local curcontext="$curcontext" state line
+  _arguments -C \
+    '(- *)--help[print the commands and exit]' \
+    '(- *)--version[print the version and exit]' \
+    '1:command:((run\:"run a program with its metrics"))' \
+    '*::arguments:->arguments'
+  [[ $state == arguments && $line[1] == run ]] && _notch_run
+}
+
+_notch "$@"

@@ -1,0 +1,24 @@
+#compdef notchd
+# Zsh completion of notchd(8). The options are those of notchd --help; a test says so.
+
+_arguments \
+  '(- *)'{-h,--help}'[print the options and exit]' \
+  '(- *)--version[print the version and exit]' \
+  '--dir[directory of the segments]:directory:_files -/' \
+  '*'{--listen,--web.listen-address}'[address to serve on]:ADDRESS\:PORT:' \
+  '--web.telemetry-path[path of the exposition]:path:' \
+  '--web.config.file[TLS and basic authentication]:file:_files -g "*.y(a|)ml"' \
+  '--web.systemd-socket[serve on the sockets systemd passes]' \
+  '--web.max-requests[scrapes served at one time]:count:' \
+  '--per-process[one row per process]' \
+  '--retention[how long a series stays that no living process has]:duration:' \
+  '--linger[how long the rows of a dead process stay]:duration:' \
+  '--limit.segments[segments in all]:count:' \
+  '--limit.bytes[memory of all segments]:bytes:' \
+  '--limit.series[series of all segments]:count:' \
+  '--limit.segments-per-uid[segments of one user]:count:' \
+  "--limit.bytes-per-uid[memory of one user's segments]:bytes:" \
+  "--limit.series-per-uid[series of one user's segments]:count:" \
+  '--limit.dead-rows[rows kept of dead processes]:count:' \
+  '--sweep-ms[milliseconds between two looks for dead processes]:milliseconds:' \
+  '--log.level[what is logged]:level:(debug info warn error)'
