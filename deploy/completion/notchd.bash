@@ -5,17 +5,19 @@ _notchd() {
   local cur prev
   _get_comp_words_by_ref -n : cur prev # --listen takes an address with a colon
   case $prev in
-    --dir) _filedir -d && return ;;
+    --dir | --path.*) _filedir -d && return ;;
     --web.config.file) _filedir '@(yml|yaml)' && return ;;
+    --ebpf) mapfile -t COMPREPLY < <(compgen -W 'auto off require' -- "$cur") && return ;;
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$cur") && return ;;
     --listen | --web.listen-address | --web.telemetry-path | --web.max-requests | --retention | --linger | \
-      --limit.* | --sweep-ms) return ;;
+      --limit.* | --host.* | --sweep-ms) return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W '
     --help --version --dir --listen --web.listen-address --web.telemetry-path --web.config.file
     --web.systemd-socket --web.max-requests --per-process --retention --linger
     --limit.segments --limit.bytes --limit.series
     --limit.segments-per-uid --limit.bytes-per-uid --limit.series-per-uid --limit.dead-rows
-    --sweep-ms --log.level' -- "$cur")
+    --host.collectors --host.prefix --host.interval-s --path.procfs --path.sysfs --path.rootfs
+    --ebpf --sweep-ms --log.level' -- "$cur")
 }
 complete -F _notchd notchd

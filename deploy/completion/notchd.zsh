@@ -20,5 +20,12 @@ _arguments \
   "--limit.bytes-per-uid[memory of one user's segments]:bytes:" \
   "--limit.series-per-uid[series of one user's segments]:count:" \
   '--limit.dead-rows[rows kept of dead processes]:count:' \
+  "--host.collectors[the host's collectors that run]:list:(all none)" \
+  '--host.prefix[what the names of their families begin with]:prefix:' \
+  '--host.interval-s[seconds over which the processor use is measured]:seconds:' \
+  "--path.procfs[where the host's /proc is mounted]:directory:_files -/" \
+  '--path.sysfs[where its /sys is mounted]:directory:_files -/' \
+  '--path.rootfs[where its / is mounted]:directory:_files -/' \
+  '--ebpf[probes of the kernel]:mode:(auto off require)' \
   '--sweep-ms[milliseconds between two looks for dead processes]:milliseconds:' \
   '--log.level[what is logged]:level:(debug info warn error)'

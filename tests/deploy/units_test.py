@@ -22,6 +22,8 @@ UNITS = os.path.realpath(os.path.join(HERE, "..", "..", "deploy", "systemd"))
 # host's /proc, other users' files.
 EXPOSURE_MAX = 20
 EXPOSURE_WITH_EBPF_MAX = 25
+# The agent tries, is refused, and goes without probes.
+REFUSED_AND_NOT_MISSED = {"bpf"}
 
 
 def run(*command, **options):
@@ -104,7 +106,7 @@ class Units(unittest.TestCase):
         with open(trace, encoding="utf-8") as file:
             called = set(re.findall(r"^\d+ +(\w+)\(", file.read(), re.M))
         self.assertIn("accept", called)
-        self.assertEqual(called - allowed_calls("notchd.service"), set())
+        self.assertLessEqual(called - allowed_calls("notchd.service"), REFUSED_AND_NOT_MISSED)
 
     def test_ebpf_gets_its_calls(self):
         self.assertLessEqual({"bpf", "perf_event_open", "capset"}, allowed_calls("notchd.service", "ebpf.conf"))
