@@ -12,6 +12,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+/* What fortified programs call; the compiler calls them only where it knows a size. */
+ssize_t __read_chk(int, void*, size_t, size_t);
+ssize_t __recv_chk(int, void*, size_t, size_t, int);
+ssize_t __recvfrom_chk(int, void*, size_t, size_t, int, struct sockaddr*, socklen_t*);
+int __open_2(const char*, int);
+int __open64_2(const char*, int);
+int __openat_2(int, const char*, int);
+int __openat64_2(int, const char*, int);
+
 static int empty[2], full[2], listener;
 static int quiet[2], stuffed[2];   /* sockets: nothing comes, nothing more goes */
 static struct sockaddr_un crowded; /* where nobody accepts */
@@ -47,12 +56,64 @@ static void block_in_accept(void) {
 static void block_in_accept4(void) {
   (void)!accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 }
+static void block_in___read_chk(void) {
+  (void)!__read_chk(empty[0], buffer, 1, sizeof buffer);
+}
+static void block_in_preadv2(void) {
+  struct iovec part = {buffer, 1};
+  (void)!preadv2(empty[0], &part, 1, -1, 0);
+}
+static void block_in_preadv64v2(void) {
+  struct iovec part = {buffer, 1};
+  (void)!preadv64v2(empty[0], &part, 1, -1, 0);
+}
+static void block_in_pwritev2(void) {
+  struct iovec part = {buffer, sizeof buffer};
+  (void)!pwritev2(full[1], &part, 1, -1, 0);
+}
+static void block_in_pwritev64v2(void) {
+  struct iovec part = {buffer, sizeof buffer};
+  (void)!pwritev64v2(full[1], &part, 1, -1, 0);
+}
+static void block_in_open64(void) {
+  (void)!open64(fifo, O_RDONLY);
+}
+static void block_in_openat(void) {
+  (void)!openat(AT_FDCWD, fifo, O_RDONLY);
+}
+static void block_in_openat64(void) {
+  (void)!openat64(AT_FDCWD, fifo, O_RDONLY);
+}
+static void block_in___open_2(void) {
+  (void)!__open_2(fifo, O_RDONLY);
+}
+static void block_in___open64_2(void) {
+  (void)!__open64_2(fifo, O_RDONLY);
+}
+static void block_in___openat_2(void) {
+  (void)!__openat_2(AT_FDCWD, fifo, O_RDONLY);
+}
+static void block_in___openat64_2(void) {
+  (void)!__openat64_2(AT_FDCWD, fifo, O_RDONLY);
+}
+static void block_in_creat(void) {
+  (void)!creat(fifo, 0600);
+}
+static void block_in_creat64(void) {
+  (void)!creat64(fifo, 0600);
+}
 static void block_in_splice(void) {
   (void)!splice(empty[0], NULL, full[1], NULL, 1, 0);
 }
 
 static void block_in_recv(void) {
   (void)!recv(quiet[0], buffer, 1, 0);
+}
+static void block_in___recv_chk(void) {
+  (void)!__recv_chk(quiet[0], buffer, 1, sizeof buffer, 0);
+}
+static void block_in___recvfrom_chk(void) {
+  (void)!__recvfrom_chk(quiet[0], buffer, 1, sizeof buffer, 0, NULL, NULL);
 }
 static void block_in_recvfrom(void) {
   (void)!recvfrom(quiet[0], buffer, 1, 0, NULL, NULL);
@@ -89,10 +150,15 @@ static void block_in_connect(void) {
 }
 
 static void (*const blockers[])(void) = {
-    block_in_read,     block_in_readv,    block_in_write,  block_in_writev, block_in_open,
-    block_in_accept,   block_in_accept4,  block_in_splice, block_in_recv,   block_in_recvfrom,
-    block_in_recvmsg,  block_in_recvmmsg, block_in_send,   block_in_sendto, block_in_sendmsg,
-    block_in_sendmmsg, block_in_connect};
+    block_in_read,           block_in_readv,      block_in_write,        block_in_writev,
+    block_in_open,           block_in_accept,     block_in_accept4,      block_in___read_chk,
+    block_in_preadv2,        block_in_preadv64v2, block_in_pwritev2,     block_in_pwritev64v2,
+    block_in_open64,         block_in_openat,     block_in_openat64,     block_in___open_2,
+    block_in___open64_2,     block_in___openat_2, block_in___openat64_2, block_in_creat,
+    block_in_creat64,        block_in_splice,     block_in_recv,         block_in___recv_chk,
+    block_in___recvfrom_chk, block_in_recvfrom,   block_in_recvmsg,      block_in_recvmmsg,
+    block_in_send,           block_in_sendto,     block_in_sendmsg,      block_in_sendmmsg,
+    block_in_connect};
 
 /* Whether the sockets are as their names say. */
 static int prepare_sockets(const char* folder) {

@@ -10,6 +10,7 @@
  *   handoff   one thread reads all requests and another writes all answers
  *   untimed   reading the time stamp counter kills this process
  *   caged     any system call but those of its own work kills this process
+ *   crumbs    as duplex, and /crumbs/N is answered by a single call of N MiB in chunks of a byte
  *   duplex    one thread reads requests and does not wait for the other's answers
  *   spawn     a child made by vfork closes all descriptors before each answer
  *   fork      likewise one made by fork */
@@ -47,6 +48,11 @@ static const char* conduct = "";
 
 static int is_conduct(const char* word) {
   return strcmp(conduct, word) == 0;
+}
+
+/* One thread reads requests while the other may still be answering. */
+static int is_duplex(void) {
+  return is_conduct("duplex") || is_conduct("crumbs");
 }
 
 static ssize_t take(int fd, char* to, size_t room) {
@@ -159,11 +165,27 @@ static struct {
 } work;
 static sem_t work_ready, work_done;
 
+/* Whoever follows this answer reads N MiB behind the call that wrote it. */
+static void put_crumbs(int fd, size_t megabytes) {
+  enum { kParts = 1 << 20 };
+  static char crumbs[kParts];
+  for (int i = 0; i < kParts; i += 8) memcpy(crumbs + i, "1;x\r\nx\r\n", 8);
+  struct iovec parts[256];
+  for (size_t i = 0; i < megabytes; ++i) parts[i] = (struct iovec){crumbs, sizeof crumbs};
+  put_text(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+  (void)!writev(fd, parts, (int)megabytes);
+  put_text(fd, "0\r\n\r\n");
+}
+
 static void* answer_for_ever(void* unused) {
   (void)unused;
   for (;;) {
     sem_wait(&work_ready);
-    if (is_conduct("duplex")) {
+    if (is_conduct("crumbs") && !strncmp(work.target, "/crumbs/", 8)) {
+      put_crumbs(work.fd, strtoul(work.target + 8, NULL, 10));
+      continue;
+    }
+    if (is_duplex()) {
       put_text(work.fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxx");
       continue;
     }
@@ -186,8 +208,11 @@ static void spawn(void) {
 
 static int answer_somewhere(int fd, const char* method, const char* target, int stays) {
   if (is_conduct("spawn") || is_conduct("fork")) spawn();
-  if (is_conduct("duplex")) {
+  if (is_duplex()) {
+    static char target_now[128];
+    strcpy(target_now, target);
     work.fd = fd;
+    work.target = target_now;
     return sem_post(&work_ready) == 0;
   }
   if (!is_conduct("handoff")) return answer(fd, method, target, stays);
@@ -288,7 +313,7 @@ int main(int count, char** arguments) {
   pthread_t thread;
   sem_init(&work_ready, 0, 0);
   sem_init(&work_done, 0, 0);
-  if ((is_conduct("handoff") || is_conduct("duplex")) &&
+  if ((is_conduct("handoff") || is_duplex()) &&
       pthread_create(&thread, NULL, answer_for_ever, NULL) != 0)
     return 2;
   const int listener = socket(AF_INET, SOCK_STREAM, 0);
@@ -303,7 +328,7 @@ int main(int count, char** arguments) {
   for (;;) {
     const int fd = accept(listener, NULL, NULL);
     if (fd < 0) return 1;
-    if (is_conduct("duplex")) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    if (is_duplex()) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     input_size = 0;
     input[0] = '\0';
     while (serve_one(fd)) {

@@ -294,6 +294,38 @@ class EveryWay(HttpTestCase):
         self.assertEqual(self.count(samples, DURATION + "_count"), finished - unended)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
+    def crumbs_and_another(self, port):
+        """Sends a second request while the library still reads what answered the first, then one on a new connection."""
+        megabytes, head = 48, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(f"GET /crumbs/{megabytes} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+            rest = len(head) + (megabytes << 20)
+            while rest:
+                rest -= len(client.recv(min(rest, 1 << 20)))
+            for byte in b"GET /length/2 HTTP/1.1\r\nHost: here\r\n\r\n":
+                client.sendall(bytes([byte]))
+            said = b""
+            while not said.endswith(b"\r\n\r\nxx"):
+                said += client.recv(1000)
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as client:
+            client.sendall(b"GET /length/2 HTTP/1.1\r\nHost: here\r\n\r\n")
+            while not said.endswith(b"xx" * 2):
+                said += client.recv(1000)[-2:]
+        return said
+
+    def test_a_connection_is_given_up_when_two_threads_are_in_it_and_the_next_one_is_not(self):
+        expected = self.serve("read", "write", self.crumbs_and_another, {"LD_PRELOAD": ""}, rest=("100000000", "crumbs"))
+        said = self.serve("read", "write", self.crumbs_and_another, rest=("100000000", "crumbs"))
+        self.assertEqual(said, expected)
+        samples = self.page()
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="contended"), 1)
+        # The exchange that was under way has no duration, for its end was not seen; what came after it is not followed.
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="unended"), 1)
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 2)
+        self.assertEqual(self.requests(samples), {("GET", "/length/*", "200", ""): 1})
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), 2)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
     def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
         port = live_agent.free_port()
         script = ("import socket, sys\nlistener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
