@@ -259,6 +259,14 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
       {{"version", NOTCH_AGENT_VERSION}, {"compiler", __VERSION__}}, 1);
   const CollectStats collected = sources_.collect();
   declare_segments(collected, sources_.ignored_names(), declare);
+  if (const auto space = sources_.space()) {
+    declare.gauge("notch_agent_directory_size_bytes",
+                  "Size of the file system the segments are on.",
+                  static_cast<double>(space->size_bytes));
+    declare.gauge("notch_agent_directory_available_bytes",
+                  "What of it is free for programs that make segments.",
+                  static_cast<double>(space->available_bytes));
+  }
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
   declare_processes(sources_.process_samples(), sources_.preload_coverage(), declare);

@@ -13,10 +13,12 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/collect_stats.h"
+#include "agent/directory_space.h"
 #include "agent/http_stats.h"
 #include "agent/process_sample.h"
 
@@ -40,6 +42,7 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<HttpStats()> http;
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
+    std::function<std::optional<DirectorySpace>()> space;
     std::function<OutcomeCounts()> process_samples;
     std::function<std::map<std::string, double>()> preload_coverage;    // by service
     std::function<std::map<std::string, std::uint64_t>()> host_errors;  // by collector

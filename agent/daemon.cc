@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "agent/agent_metrics.h"
+#include "agent/directory_space.h"
 #include "agent/host/host_collectors.h"
 #include "agent/http_server.h"
 #include "agent/kernel_figures.h"
@@ -82,6 +83,7 @@ class Daemon {
         host_(options.host),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
                   [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
+                  [this] { return directory_space(directory_.fd()); },
                   [this] { return processes_.outcomes(); },
                   [this] { return processes_.coverage(); }, [this] { return host_.errors(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},

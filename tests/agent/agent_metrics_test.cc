@@ -24,13 +24,14 @@ struct Told {
   HttpStats http;
   ExpositionStats exposition;
   std::uint64_t ignored_names = 0;
+  std::optional<DirectorySpace> space = DirectorySpace{1000, 250};
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
   std::map<std::string, std::uint64_t> host_errors;
   AgentMetrics metrics{{[this] { return collect; }, [this] { return http; },
                         [this] { return exposition; }, [this] { return ignored_names; },
-                        [this] { return process_samples; }, [this] { return coverage; },
-                        [this] { return host_errors; }}};
+                        [this] { return space; }, [this] { return process_samples; },
+                        [this] { return coverage; }, [this] { return host_errors; }}};
 
   prometheus::MetricFamily family(const std::string& name) const {
     for (prometheus::MetricFamily& family : metrics.Collect()) {
@@ -105,6 +106,8 @@ const std::vector<Declared> kDeclared = {
     {"process_threads", kGauge},
     {"process_start_time_seconds", kGauge},
     {"process_virtual_memory_bytes", kGauge},
+    {"notch_agent_directory_size_bytes", kGauge},
+    {"notch_agent_directory_available_bytes", kGauge},
     {"process_resident_memory_bytes", kGauge},
     {"process_open_fds", kGauge},
     {"process_max_fds", kGauge},
@@ -141,6 +144,18 @@ TEST(AgentMetrics, CountersWithoutLabelsStartAtZero) {
   for (const char* name : {"notch_agent_folds_total", "notch_agent_fold_failures_total",
                            "notch_agent_not_finite_total", "notch_agent_held_back_total"}) {
     EXPECT_EQ(told.values(name), (std::map<std::string, double>{{"", 0}})) << name;
+  }
+}
+
+TEST(AgentMetrics, TheDirectorysRoomIsShownIfItIsKnown) {
+  Told told;
+  EXPECT_EQ(told.values("notch_agent_directory_size_bytes"),
+            (std::map<std::string, double>{{"", 1000}}));
+  EXPECT_EQ(told.values("notch_agent_directory_available_bytes"),
+            (std::map<std::string, double>{{"", 250}}));
+  told.space.reset();
+  for (const prometheus::MetricFamily& family : told.metrics.Collect()) {
+    EXPECT_NE(family.name, "notch_agent_directory_size_bytes");
   }
 }
 

@@ -45,6 +45,10 @@ class SourceFile:
         return self.path.endswith(".sh") or self._starts_with_interpreter("bash", "/sh")
 
     @property
+    def is_yaml(self):
+        return self.path.endswith((".yml", ".yaml"))
+
+    @property
     def is_binary(self):
         return b"\0" in self.bytes
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Runs a tool over the project's files of one kind: clang-format over C and C++, shellcheck over
-shell. Called by: ctest, or by hand: tests/style/style_check.py format|shell [--fix].
+shell, yamllint over YAML. Called by: ctest, or by hand: tests/style/style_check.py format|shell|yaml [--fix].
 
 Exit: 0 clean, 1 the tool complained or found no file, 77 the tool is not installed.
 """
@@ -21,6 +21,7 @@ import source_tree  # noqa: E402  (found through the line above)
 KINDS = {
     "format": ("clang-format-14", ["--dry-run", "-Werror"], ["-i"], lambda file: file.is_code),
     "shell": ("shellcheck", ["--external-sources"], None, lambda file: file.is_shell),
+    "yaml": ("yamllint", ["--strict", "-c", os.path.join(HERE, "yamllint.yml")], None, lambda file: file.is_yaml),
 }
 
 

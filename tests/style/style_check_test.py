@@ -38,6 +38,12 @@ class StyleCheck(unittest.TestCase):
     def test_unsound_script_fails(self):
         self.assertEqual(self.exit_code("shell", "a", "#!/bin/bash\nrm $1\n"), 1)
 
+    def test_sound_yaml_passes(self):
+        self.assertEqual(self.exit_code("yaml", "a.yml", "a: [1, 2]\n"), 0)
+
+    def test_unsound_yaml_fails(self):
+        self.assertEqual(self.exit_code("yaml", "a.yml", "a: 1\na: 2\n"), 1)
+
     def test_no_file_fails(self):
         self.assertEqual(self.exit_code("shell", "a.cc", "int f() { return 1; }\n"), 1)
 
