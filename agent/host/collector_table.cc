@@ -1,11 +1,36 @@
 #include "agent/host/collector_table.h"
 
+#include <type_traits>
+
+#include "agent/host/arp.h"
+#include "agent/host/conntrack.h"
 #include "agent/host/cpu.h"
+#include "agent/host/cpufreq.h"
+#include "agent/host/diskstats.h"
+#include "agent/host/dmi.h"
+#include "agent/host/entropy.h"
+#include "agent/host/filefd.h"
+#include "agent/host/filesystem.h"
+#include "agent/host/hwmon.h"
 #include "agent/host/loadavg.h"
 #include "agent/host/meminfo.h"
+#include "agent/host/netclass.h"
+#include "agent/host/netdev.h"
+#include "agent/host/netstat.h"
+#include "agent/host/os.h"
 #include "agent/host/otlp_system.h"
+#include "agent/host/pressure.h"
+#include "agent/host/schedstat.h"
+#include "agent/host/selinux.h"
+#include "agent/host/sockstat.h"
+#include "agent/host/softnet.h"
+#include "agent/host/stat.h"
+#include "agent/host/thermal_zone.h"
 #include "agent/host/time.h"
+#include "agent/host/timex.h"
+#include "agent/host/udp_queues.h"
 #include "agent/host/uname.h"
+#include "agent/host/vmstat.h"
 
 namespace notch::agent {
 namespace {
@@ -23,14 +48,44 @@ std::unique_ptr<HostCollector> plain(const HostOptions&) {
 
 // A collector with a state.
 template <class Collector>
-std::unique_ptr<HostCollector> stateful(const HostOptions&) {
-  return std::make_unique<Collector>();
+std::unique_ptr<HostCollector> stateful(const HostOptions& options) {
+  if constexpr (std::is_constructible_v<Collector, const HostOptions&>) {
+    return std::make_unique<Collector>(options);
+  } else {
+    return std::make_unique<Collector>();
+  }
 }
 
 constexpr HostCollectorEntry kTable[] = {
-    {"cpu", stateful<CpuCollector>},     {"loadavg", plain<collect_loadavg>},
-    {"meminfo", plain<collect_meminfo>}, {"otlp_system", stateful<OtlpSystemCollector>},
-    {"time", plain<collect_time>},       {"uname", plain<collect_uname>},
+    {"arp", plain<collect_arp>},
+    {"conntrack", plain<collect_conntrack>},
+    {"cpu", stateful<CpuCollector>},
+    {"cpufreq", plain<collect_cpufreq>},
+    {"diskstats", plain<collect_diskstats>},
+    {"dmi", plain<collect_dmi>},
+    {"entropy", plain<collect_entropy>},
+    {"filefd", plain<collect_filefd>},
+    {"filesystem", stateful<FilesystemCollector>},
+    {"hwmon", plain<collect_hwmon>},
+    {"loadavg", plain<collect_loadavg>},
+    {"meminfo", plain<collect_meminfo>},
+    {"netclass", plain<collect_netclass>},
+    {"netdev", plain<collect_netdev>},
+    {"netstat", plain<collect_netstat>},
+    {"os", plain<collect_os>},
+    {"otlp_system", stateful<OtlpSystemCollector>},
+    {"pressure", plain<collect_pressure>},
+    {"schedstat", plain<collect_schedstat>},
+    {"selinux", plain<collect_selinux>},
+    {"sockstat", plain<collect_sockstat>},
+    {"softnet", plain<collect_softnet>},
+    {"stat", plain<collect_stat>},
+    {"thermal_zone", plain<collect_thermal_zone>},
+    {"time", plain<collect_time>},
+    {"timex", plain<collect_timex>},
+    {"udp_queues", plain<collect_udp_queues>},
+    {"uname", plain<collect_uname>},
+    {"vmstat", plain<collect_vmstat>},
 };
 
 }  // namespace

@@ -1,0 +1,19 @@
+// Neighbours known, by network device. Called by: collector_table.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "agent/host/host_collector.h"
+
+namespace notch::agent {
+
+// Of /proc/net/arp: how many lines name each device.
+std::map<std::string, std::uint64_t, std::less<>> parse_arp(std::string_view text);
+
+CollectResult collect_arp(HostFiles& files, FamilyList& families);
+
+}  // namespace notch::agent

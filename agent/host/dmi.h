@@ -1,0 +1,10 @@
+// What the firmware says of the machine. Called by: collector_table.
+#pragma once
+
+#include "agent/host/host_collector.h"
+
+namespace notch::agent {
+
+CollectResult collect_dmi(HostFiles& files, FamilyList& families);
+
+}  // namespace notch::agent

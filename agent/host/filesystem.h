@@ -1,0 +1,28 @@
+// Sizes of the mounted file systems. Called by: collector_table.
+//
+// Invariants
+//   FS1  A file system that does not answer in time, or gives an error, has its device_error 1 and
+//   no
+//        sizes, and holds up nothing else for longer than the scrape's patience.
+#pragma once
+
+#include <chrono>
+
+#include "agent/host/host_collector.h"
+#include "agent/host/host_options.h"
+#include "agent/host/mount_statistics.h"
+#include "agent/host/mount_table.h"
+
+namespace notch::agent {
+
+class FilesystemCollector : public HostCollector {
+ public:
+  explicit FilesystemCollector(const HostOptions& options) : patience_(options.mount_timeout_ms) {}
+  CollectResult collect(HostFiles& files, FamilyList& families) override;
+
+ private:
+  const std::chrono::milliseconds patience_;
+  MountStatistics statistics_;
+};
+
+}  // namespace notch::agent

@@ -1,0 +1,104 @@
+#include "agent/host/netclass.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+namespace notch::agent {
+namespace {
+
+struct Property {
+  const char* file;
+  MetricType type;
+  std::string_view name;
+  double scale;
+};
+constexpr double kBytesPerMbit = 1e6 / 8;
+constexpr Property kProperties[] = {
+    {"addr_assign_type", MetricType::kGauge, "address_assign_type", 1},
+    {"carrier", MetricType::kGauge, "carrier", 1},
+    {"carrier_changes", MetricType::kCounter, "carrier_changes_total", 1},
+    {"carrier_down_count", MetricType::kCounter, "carrier_down_changes_total", 1},
+    {"carrier_up_count", MetricType::kCounter, "carrier_up_changes_total", 1},
+    {"dev_id", MetricType::kGauge, "device_id", 1},
+    {"dormant", MetricType::kGauge, "dormant", 1},
+    {"flags", MetricType::kGauge, "flags", 1},
+    {"ifindex", MetricType::kGauge, "iface_id", 1},
+    {"iflink", MetricType::kGauge, "iface_link", 1},
+    {"link_mode", MetricType::kGauge, "iface_link_mode", 1},
+    {"mtu", MetricType::kGauge, "mtu_bytes", 1},
+    {"name_assign_type", MetricType::kGauge, "name_assign_type", 1},
+    {"netdev_group", MetricType::kGauge, "net_dev_group", 1},
+    {"speed", MetricType::kGauge, "speed_bytes", kBytesPerMbit},
+    {"tx_queue_len", MetricType::kGauge, "transmit_queue_length", 1},
+    {"type", MetricType::kGauge, "protocol_type", 1},
+};
+constexpr std::size_t kMostDevices = 1000;
+
+struct Device {
+  std::string name;
+  std::array<std::optional<double>, std::size(kProperties)> properties;
+  std::string address, broadcast, duplex, ifalias, operstate;
+};
+
+Device read_device(HostFiles& files, const std::string& folder, const std::string& name) {
+  Device device;
+  device.name = name;
+  const FileDescriptor at(::open((folder + "/" + name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!at.valid()) return device;
+  // What a device has no answer for (the speed of one that is down) reads as an error.
+  for (std::size_t i = 0; i < std::size(kProperties); ++i) {
+    device.properties[i] = files.number_at(at.get(), kProperties[i].file);
+  }
+  const auto text = [&](const char* file) {
+    return std::string(files.line_at(at.get(), file).value_or(""));
+  };
+  device.address = text("address");
+  device.broadcast = text("broadcast");
+  device.duplex = text("duplex");
+  device.ifalias = text("ifalias");
+  device.operstate = text("operstate");
+  return device;
+}
+
+}  // namespace
+
+CollectResult collect_netclass(HostFiles& files, FamilyList& families) {
+  const std::string folder = files.sys_path("class/net");
+  std::vector<Device> devices;
+  for (const std::string& name : HostFiles::names_in(folder)) {
+    if (devices.size() == kMostDevices) break;
+    Device device = read_device(files, folder, name);
+    // bonding_masters stands among the devices and is none.
+    if (!device.operstate.empty()) devices.push_back(std::move(device));
+  }
+  if (devices.empty()) return CollectResult::no_data();
+  for (std::size_t i = 0; i < std::size(kProperties); ++i) {
+    const Property& property = kProperties[i];
+    families.begin(property.type, "network_" + std::string(property.name),
+                   "Network device property: " + std::string(property.name));
+    for (const Device& device : devices) {
+      const std::optional<double>& value = device.properties[i];
+      if (value) families.add(*value * property.scale, {{"device", device.name}});
+    }
+  }
+  families.begin(MetricType::kGauge, "network_up", "Value is 1 if operstate is 'up', 0 otherwise.");
+  for (const Device& device : devices) {
+    families.add(device.operstate == "up" ? 1 : 0, {{"device", device.name}});
+  }
+  families.begin(MetricType::kGauge, "network_info",
+                 "Non-numeric data from /sys/class/net/<iface>, value is always 1.");
+  for (const Device& device : devices) {
+    families.add(1, {{"address", device.address},
+                     {"broadcast", device.broadcast},
+                     {"device", device.name},
+                     {"duplex", device.duplex},
+                     {"ifalias", device.ifalias},
+                     {"operstate", device.operstate}});
+  }
+  return CollectResult::done();
+}
+
+}  // namespace notch::agent

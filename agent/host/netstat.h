@@ -1,0 +1,28 @@
+// The network protocols' own counters. Called by: collector_table.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "agent/host/host_collector.h"
+
+namespace notch::agent {
+
+struct ProtocolCount {
+  std::string_view protocol;  // such as TcpExt
+  std::string_view name;      // such as ListenDrops
+  std::int64_t value = 0;     // a few are signed: -1 stands for no limit
+};
+// Of /proc/net/snmp and netstat: a line of names, then one of numbers. Pairs that do not fit, and
+// what is no number, are left out.
+std::vector<ProtocolCount> parse_protocol_counts(std::string_view text);
+// Of /proc/net/snmp6: a name and a number a line.
+std::vector<ProtocolCount> parse_protocol_counts_6(std::string_view text);
+
+// Those that dashboards and alerts ask for.
+bool is_shown_protocol_count(std::string_view protocol, std::string_view name);
+
+CollectResult collect_netstat(HostFiles& files, FamilyList& families);
+
+}  // namespace notch::agent

@@ -1,0 +1,10 @@
+// Temperatures and cooling devices. Called by: collector_table.
+#pragma once
+
+#include "agent/host/host_collector.h"
+
+namespace notch::agent {
+
+CollectResult collect_thermal_zone(HostFiles& files, FamilyList& families);
+
+}  // namespace notch::agent
