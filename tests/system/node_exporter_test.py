@@ -127,7 +127,7 @@ def agrees(name, first, node, last):
 
 
 class SameFamilies(agent_test_case.AgentTestCase):
-    flags = ("--log.level", "warn")
+    flags = ("--ebpf=off", "--log.level", "warn")
 
     def setUp(self):
         super().setUp()
@@ -183,7 +183,7 @@ class SameFamilies(agent_test_case.AgentTestCase):
 
 class Chosen(agent_test_case.AgentTestCase):
     def names(self, *flags, query=""):
-        agent = self.new_agent(*flags, name=f"chosen{len(os.listdir(self.folder))}")
+        agent = self.new_agent("--ebpf=off", *flags, name=f"chosen{len(os.listdir(self.folder))}")
         agent.start_and_wait()
         page = agent.get("/metrics?" + (query or "collect[]=host")).body.decode()
         return set(re.findall(r"^# TYPE (\w+)", page, re.MULTILINE))
@@ -201,7 +201,7 @@ class Chosen(agent_test_case.AgentTestCase):
         self.assertIn("host_cpu_seconds_total", names)
         self.assertFalse([name for name in names if name.startswith("node_")])
         self.assertIn("otlp_system_tasks_count", names)
-        self.assertEqual(self.names("--host.collectors", "none", query="exclude[]=agent"), set())
+        self.assertEqual(self.names("--host.collectors", "none", query="exclude[]=agent&exclude[]=ebpf"), set())
         few = self.names("--host.collectors", "cpu,otlp_system")
         self.assertIn("node_cpu_seconds_total", few)
         self.assertIn("otlp_system_tasks_count", few)
@@ -219,7 +219,7 @@ class Broken(agent_test_case.AgentTestCase):
             file.write("0.25 0.5 1.5 1/100 4711\n")
         with open(os.path.join(procfs, "meminfo"), "w", encoding="ascii") as file:
             file.write("nonsense\n")
-        self.agent = self.new_agent("--path.procfs", procfs)
+        self.agent = self.new_agent("--ebpf=off", "--path.procfs", procfs)
         self.agent.start_and_wait()
 
     def test_one_that_fails_leaves_the_page_whole_and_is_told_once(self):
