@@ -206,8 +206,9 @@ class Requests(Live):
         for query in ("collect[]=nothing", "exclude[]=nothing"):
             answer = self.agent.get("/metrics?" + query)
             self.assertEqual(answer.status, 400)
-            self.assertTrue(answer.body.startswith(
-                b"no such collector: nothing; there are: segments processes ebpf agent host cpu "), answer.body)
+            self.assertTrue(answer.body.startswith(b"no such collector: nothing; there are: segments "), answer.body)
+            for name in (b" agent ", b" host ", b" cpu "):
+                self.assertIn(name, answer.body)
         answer = self.agent.get("/metrics?collect[]=agent&exclude[]=host")
         self.assertEqual(answer.status, 400)
         self.assertIn(b"cannot be used together", answer.body)
