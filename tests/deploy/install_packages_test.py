@@ -2,6 +2,7 @@
 """deploy/install-packages with dpkg-query, apt-get and sudo replaced by stand-ins. Called by: ctest."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,8 @@ done
 exit $status
 """
 APT_GET = '#!/bin/bash\necho "$@" >>"$CALLS"\n[[ $* != *" $REFUSED"* ]]\n'
+# Asks what a package's script asks before it starts a server.
+APT_GET_STARTS = '#!/bin/bash\n/usr/sbin/policy-rc.d x start\necho "policy says $?" >>"$CALLS"\n'
 SUDO_REFUSES = "#!/bin/bash\nexit 1\n"
 SUDO_AGREES = '#!/bin/bash\n[[ $1 == -n ]] && shift\necho "sudo $*" >>"$CALLS"\n"$@"\n'
 
@@ -30,6 +33,7 @@ class InstallPackages(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         os.chmod(folder.name, 0o777)
         self.folder = folder.name
+        os.mkdir(os.path.join(self.folder, "sbin"))
         self.calls = os.path.join(self.folder, "calls")
         self.stand_in("dpkg-query", DPKG_QUERY)
         self.stand_in("apt-get", APT_GET)
@@ -41,6 +45,13 @@ class InstallPackages(unittest.TestCase):
             file.write(text)
         os.chmod(path, 0o755)
 
+    def own_sbin(self):
+        """What gives a command an empty /usr/sbin, where its file for services goes. Nothing if that cannot be."""
+        mount = ["unshare", "-m", "sh", "-c", 'mount --bind "$0" /usr/sbin && exec "$@"',
+                 os.path.join(self.folder, "sbin")]
+        can = os.geteuid() == 0 and subprocess.run([*mount, "true"], capture_output=True, check=False).returncode == 0
+        return mount if can else []
+
     def run_script(self, *argv, missing="", refused="none-of-them", as_root=True):
         if as_root and os.geteuid() != 0:
             print("skipped: install_packages_test: what root does needs root")
@@ -48,8 +59,24 @@ class InstallPackages(unittest.TestCase):
         user = {} if as_root or os.geteuid() != 0 else {"user": NOBODY}
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin", "MISSING": missing,
                        "REFUSED": refused, "CALLS": self.calls}
-        return subprocess.run([SCRIPT, *argv], stdin=subprocess.DEVNULL, capture_output=True,
+        return subprocess.run([*(self.own_sbin() if as_root else []), SCRIPT, *argv], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, check=False, env=environment, cwd="/", **user)
+
+    def run_with_policy(self, policy, missing):
+        """As run_script("test"), with a /usr/sbin of its own that holds `policy`; and what it holds afterwards."""
+        path = os.path.join(self.folder, "sbin", "policy-rc.d")
+        if policy is not None:
+            self.stand_in("sbin/policy-rc.d", policy)
+        if not self.own_sbin():
+            print("skipped: install_packages_test: a /usr/sbin of the test's own needs root and mount namespaces")
+            self.skipTest("no mount namespace")
+        run = self.run_script("test", missing=missing)
+        if not os.path.exists(path):
+            return run, None
+        with open(path, encoding="utf-8") as file:
+            after = file.read()
+        os.unlink(path)
+        return run, after
 
     def apt_calls(self):
         if not os.path.exists(self.calls):
@@ -86,11 +113,46 @@ class InstallPackages(unittest.TestCase):
         self.stand_in("sudo", SUDO_AGREES)
         run = self.run_script("build", missing="cmake", as_root=False)
         self.assertEqual(run.returncode, 0, run.stderr)
-        self.assertIn("sudo env DEBIAN_FRONTEND=noninteractive apt-get", self.apt_calls()[1])
+        self.assertIn("sudo env DEBIAN_FRONTEND=noninteractive apt-get", " ".join(self.apt_calls()))
 
     def test_a_failing_apt_is_an_error_of_its_own(self):
         run = self.run_script("build", missing="cmake", refused="cmake")
         self.assertEqual(run.returncode, 5)
+
+    def test_no_server_is_started_by_its_installation(self):
+        self.stand_in("apt-get", APT_GET_STARTS)
+        run, policy = self.run_with_policy(None, missing="postgresql")
+        self.assertEqual((run.returncode, policy), (0, None), run.stderr)
+        self.assertEqual(self.apt_calls(), ["policy says 101", "policy says 101"])
+
+    def test_the_machines_own_policy_is_left_alone_and_in_force(self):
+        self.stand_in("apt-get", APT_GET_STARTS)
+        run, policy = self.run_with_policy("#!/bin/sh\nexit 104\n", missing="postgresql")
+        self.assertEqual((run.returncode, policy), (0, "#!/bin/sh\nexit 104\n"), run.stderr)
+        self.assertEqual(self.apt_calls(), ["policy says 104", "policy says 104"])
+
+    def test_the_policy_goes_however_the_installation_ends(self):
+        for how, code in (("exit 1", 5), ("kill -TERM $PPID; sleep 0.1", 143), ("kill -INT $PPID; sleep 0.1", 130),
+                          ("kill -HUP $PPID; sleep 0.1", 129)):
+            with self.subTest(how=how):
+                self.stand_in("apt-get", f"#!/bin/bash\n{how}\n")
+                run, policy = self.run_with_policy(None, missing="postgresql")
+                self.assertEqual((run.returncode, policy), (code, None), run.stderr)
+
+    def test_what_a_killed_installation_left_goes_with_the_next(self):
+        self.stand_in("apt-get", "#!/bin/bash\nkill -KILL $PPID\n")
+        run, left = self.run_with_policy(None, missing="postgresql")
+        self.assertEqual(run.returncode, -signal.SIGKILL)
+        self.assertIn("exit 101", left)
+        self.stand_in("apt-get", APT_GET_STARTS)
+        run, policy = self.run_with_policy(left, missing="postgresql")
+        self.assertEqual((run.returncode, policy), (0, None), run.stderr)
+
+    def test_with_nothing_to_install_no_policy_is_made(self):
+        sbin = os.path.join(self.folder, "sbin")
+        before = os.stat(sbin).st_mtime_ns
+        self.assertEqual(self.run_script("build").returncode, 0)
+        self.assertEqual(os.stat(sbin).st_mtime_ns, before)
 
     def test_wrong_usage(self):
         for argv in ([], ["nosuch"], ["--nosuch", "build"]):
