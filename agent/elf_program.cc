@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace notch::agent {
@@ -21,7 +22,7 @@ using Dynamic = ElfW(Dyn);
 
 constexpr std::size_t kMostSegmentBytes = 64 * 1024;  // the kernel's own limit
 constexpr std::size_t kMostDynamicBytes = 64 * 1024;
-constexpr std::size_t kMostNoteBytes = 64 * 1024;
+constexpr std::size_t kMostNoteBytes = 64 * 1024;  // of all notes together
 constexpr unsigned char kOwnClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
 constexpr unsigned char kOwnByteOrder =
     std::endian::native == std::endian::little ? ELFDATA2LSB : ELFDATA2MSB;
@@ -165,15 +166,21 @@ bool read_segments(const ReadAt& read_at, ElfProgram& program) {
       read_at, header.e_phoff, std::uint64_t{header.e_phnum} * sizeof(Segment), kMostSegmentBytes);
   if (!segments) return false;
   bool whole = true;
+  bool is_dynamic = false;
+  std::size_t note_bytes_left = kMostNoteBytes;
   for (const Segment& segment : *segments) {
     if (segment.p_type == PT_INTERP && program.loader.empty()) {
       whole = whole && read_loader(read_at, segment, program.loader);
     } else if (segment.p_type == PT_DYNAMIC) {
-      whole = whole && read_dynamic(read_at, *segments, segment, program);
+      // There is one (EP1): each more would have its strings read as well.
+      whole = whole && !std::exchange(is_dynamic, true) &&
+              read_dynamic(read_at, *segments, segment, program);
     } else if (segment.p_type == PT_NOTE) {
       const auto notes =
-          read_table<char>(read_at, segment.p_offset, segment.p_filesz, kMostNoteBytes);
-      program.is_go = program.is_go || (notes && has_go_note(*notes));
+          read_table<char>(read_at, segment.p_offset, segment.p_filesz, note_bytes_left);
+      if (!notes) continue;
+      note_bytes_left -= notes->size();
+      program.is_go = program.is_go || has_go_note(*notes);
     }
   }
   return whole;

@@ -2,7 +2,8 @@
 // Called by: preload_verdict.
 //
 // Invariants
-//   EP1  Nothing is read outside the file, and at most kElfMostBytes of any one table.
+//   EP1  Nothing is read outside the file, at most kElfMostBytes of any one table, and of each kind
+//        one table, or so much together: however many segments the file names.
 //   EP2  Every field is read once, then checked, then used.
 #pragma once
 

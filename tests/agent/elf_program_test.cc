@@ -24,6 +24,16 @@ ElfProgram sound(ElfImage image) {
   return program;
 }
 
+ElfRead read_counting(const std::string& file, std::size_t& read_bytes) {
+  ElfProgram program;
+  return read_elf_program(
+      [&, from_file = testing::reader_of(file)](std::uint64_t offset, std::span<std::byte> out) {
+        read_bytes += out.size();
+        return from_file(offset, out);
+      },
+      program);
+}
+
 void expect_broken(const std::string& file, const char* what) {
   ElfProgram program;
   EXPECT_EQ(read(file, program), ElfRead::kBroken) << what;
@@ -168,6 +178,37 @@ TEST(ElfProgram, TablesPastTheirLimitAreNotRead) {
       },
       program);
   EXPECT_EQ(read, ElfRead::kBroken);
+}
+
+TEST(ElfProgram, HoweverManySegmentsItNamesItIsReadOnce) {
+  ElfImage image;
+  image.needs("libc.so.6").place();
+  // Behind the file: the same four segments again and again, which the header names now.
+  constexpr std::size_t kTimes = 100;
+  std::string file = image.bytes();
+  const std::string segments = file.substr(sizeof image.header, 4 * sizeof image.load);
+  image.header.e_phoff = file.size();
+  image.header.e_phnum = 4 * kTimes;
+  file.replace(0, sizeof image.header, reinterpret_cast<const char*>(&image.header),
+               sizeof image.header);
+  for (std::size_t i = 0; i < kTimes; ++i) file += segments;
+  std::size_t read_bytes = 0;
+  const ElfRead read = read_counting(file, read_bytes);
+  EXPECT_EQ(read, ElfRead::kBroken);
+  EXPECT_LE(read_bytes, file.size() + 2 * sizeof image.header);
+}
+
+TEST(ElfProgram, NotesTogetherAreReadUpToTheirLimit) {
+  ElfImage image;
+  image.has_note(1, std::string(48 * 1024, 'n')).needs("libc.so.6").place();
+  image.dynamic.p_type = PT_NOTE;  // a second one, of what is past the limit with the first
+  image.dynamic.p_offset = image.note.p_offset;
+  image.dynamic.p_filesz = image.note.p_filesz;
+  const std::string file = image.bytes();
+  std::size_t read_bytes = 0;
+  const ElfRead read = read_counting(file, read_bytes);
+  EXPECT_EQ(read, ElfRead::kElf);
+  EXPECT_LE(read_bytes, 64U * 1024);
 }
 
 TEST(ElfProgram, ReadsTheSystemsOwn) {
