@@ -19,6 +19,7 @@
 #include "client/registry.h"
 #include "client/series_index.h"
 #include "client/settings.h"
+#include "shm/injection_point.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
 
@@ -274,10 +275,13 @@ void attach_late(shm::Segment& old) noexcept {
     old.system_errno = ENOSPC;
     return state.retries.failed();
   }
+  NOTCH_INJECTION_POINT("late.named");
   take_columns(old);
   end_sections();
   copy_counts(old, segment, catalogue().next_cell());
+  NOTCH_INJECTION_POINT("late.counted");
   catalogue().copy_to(segment);
+  NOTCH_INJECTION_POINT("late.published");
   state.current = &segment;
   publish_columns(segment);
 }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "client/late_attach.h"
@@ -75,6 +76,27 @@ TEST_F(LateAttach, AndItsForkedChildrenHaveTheirOwn) {
   EXPECT_EQ(read_segments(later()).size(), 2U);
   EXPECT_EQ(integer_total(later(), "test_late_total"), 80'003U);
   std::filesystem::remove_all(later());
+}
+
+// The file has its name before it has what was counted: readers see all of it, or nothing.
+TEST_F(LateAttach, KilledOnTheWayLeavesAllOrNothing) {
+#ifndef NOTCH_INJECTION_POINTS
+  GTEST_SKIP() << "built without injection points";
+#endif
+  for (const auto& [point, total] : {std::pair("late.named", 0U), std::pair("late.counted", 0U),
+                                     std::pair("late.published", 80'000U)}) {
+    EXPECT_EQ(wait_for(start_child([&, name = point] {
+                setenv("NOTCH_KILL_AT", name, 1);
+                be_late();
+              })),
+              "signal 9")
+        << point;
+    ASSERT_EQ(read_segments(later()).size(), 1U) << point;
+    EXPECT_EQ(integer_total(later(), "test_late_total"), total) << point;
+    EXPECT_EQ(integer_total(later(), "test_late_sets_total", {"999"}), total == 0 ? 0U : 1U)
+        << point;
+    std::filesystem::remove_all(later());
+  }
 }
 
 TEST(LateAttachWait, DoublesUpToAMinute) {
