@@ -3,7 +3,6 @@
 //   deaths_bench [--benchmark_filter=...]
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,6 +15,7 @@
 #include "agent/collect.h"
 #include "agent/tally.h"
 #include "agent/truncation_guard.h"
+#include "bench/descriptor_limit.h"
 #include "bench/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
@@ -105,11 +105,7 @@ BENCHMARK(deaths)->Arg(1'000)->Arg(10'000)->UseManualTime()->Iterations(3);
 }  // namespace notch
 
 int main(int argc, char** argv) {
-  // The agent holds a descriptor for each segment.
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  notch::bench::raise_descriptor_limit();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

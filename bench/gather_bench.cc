@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <sys/file.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -16,6 +15,7 @@
 
 #include "agent/collect.h"
 #include "agent/truncation_guard.h"
+#include "bench/descriptor_limit.h"
 #include "bench/scratch_directory.h"
 #include "tests/shm/segment_builder.h"
 
@@ -120,11 +120,7 @@ BENCHMARK(gather_many_small)->Unit(benchmark::kMillisecond);
 }  // namespace notch
 
 int main(int argc, char** argv) {
-  // A descriptor for each segment's lock here, and one for the agent's.
-  rlimit files{};
-  ::getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &files);
+  notch::bench::raise_descriptor_limit();
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -74,34 +74,35 @@ void browser_get(benchmark::State& state) {
 BENCHMARK(short_get)->Arg(0)->Arg(612);
 BENCHMARK(browser_get)->Arg(612)->Arg(1 << 20);
 
-// A body in pieces of 16 KiB, each a call.
-void body_piece(benchmark::State& state) {
+// A server's connection that is followed by one who does nothing with it.
+struct Watched {
   const HttpObserver observer{nullptr, [](void*, const HttpRequestStart&) {},
                               [](void*, const HttpExchange&) {}, [](void*) {}};
-  const auto routes = std::make_unique<HttpRoutes>();
+  const std::unique_ptr<HttpRoutes> routes = std::make_unique<HttpRoutes>();
   const HttpWatch watch{&observer, routes.get()};
   HttpConnection connection{};
-  connection.role = HttpRole::kServer;
-  http_in(connection, watch, kWrkGet.data(), kWrkGet.size(), 1);
+
+  Watched() { connection.role = HttpRole::kServer; }
+};
+
+// A body in pieces of 16 KiB, each a call.
+void body_piece(benchmark::State& state) {
+  Watched server;
+  http_in(server.connection, server.watch, kWrkGet.data(), kWrkGet.size(), 1);
   const std::string head = answer_head(INT64_MAX);
-  http_out(connection, watch, head.data(), head.size(), 2);
+  http_out(server.connection, server.watch, head.data(), head.size(), 2);
   const std::vector<char> piece(16 << 10);
-  for (auto _ : state) http_out(connection, watch, piece.data(), piece.size(), 3);
+  for (auto _ : state) http_out(server.connection, server.watch, piece.data(), piece.size(), 3);
 }
 BENCHMARK(body_piece);
 
 // A connection that is not HTTP.
 void not_http(benchmark::State& state) {
-  const HttpObserver observer{nullptr, [](void*, const HttpRequestStart&) {},
-                              [](void*, const HttpExchange&) {}, [](void*) {}};
-  const auto routes = std::make_unique<HttpRoutes>();
-  const HttpWatch watch{&observer, routes.get()};
-  HttpConnection connection{};
-  connection.role = HttpRole::kServer;
+  Watched server;
   const std::string bytes = "*1\r\n$4\r\nPING\r\n";
   for (auto _ : state) {
-    benchmark::DoNotOptimize(connection);
-    http_in(connection, watch, bytes.data(), bytes.size(), 1);
+    benchmark::DoNotOptimize(server.connection);
+    http_in(server.connection, server.watch, bytes.data(), bytes.size(), 1);
   }
 }
 BENCHMARK(not_http);

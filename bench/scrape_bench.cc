@@ -13,7 +13,6 @@
 #include <prometheus/counter.h>
 #include <prometheus/family.h>
 #include <prometheus/text_serializer.h>
-#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +30,7 @@
 #include "agent/mapped_segment.h"
 #include "agent/scrape.h"
 #include "agent/segment_directory.h"
+#include "bench/descriptor_limit.h"
 #include "bench/scratch_directory.h"
 #include "bench/writer_fleet.h"
 #include "shm/memory_order.h"
@@ -201,10 +201,7 @@ BENCHMARK(read_memory_many_segments)->Unit(benchmark::kMicrosecond);
 }  // namespace notch::bench
 
 int main(int argc, char** argv) {
-  rlimit descriptors{};
-  ::getrlimit(RLIMIT_NOFILE, &descriptors);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &descriptors);  // one per segment, and twice for the limit's row
+  notch::bench::raise_descriptor_limit();  // one per segment, and twice for the limit's row
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

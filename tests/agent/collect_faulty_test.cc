@@ -17,13 +17,19 @@ class CollectFaulty : public CollectTest {
  protected:
   // The last record published becomes a whole one of no length: rule V1.
   static void break_catalogue(SegmentFile& segment) { segment.publish(8); }
+
+  // One that has counted 10, beside one that has counted 3; both have been seen.
+  SegmentFile& start_hostile() {
+    start_agent();
+    start_process(3);
+    SegmentFile& hostile = start_process(10);
+    EXPECT_EQ(sum(), 13U);
+    return hostile;
+  }
 };
 
 TEST_F(CollectFaulty, AStepBackIsAReset) {
-  start_agent();
-  start_process(3);
-  SegmentFile& hostile = start_process(10);
-  EXPECT_EQ(sum(), 13U);
+  SegmentFile& hostile = start_hostile();
   hostile.count(4);
   EXPECT_EQ(sum(), 13U);
   hostile.count(5);
@@ -31,10 +37,7 @@ TEST_F(CollectFaulty, AStepBackIsAReset) {
 }
 
 TEST_F(CollectFaulty, AStepBackSurvivesARestart) {
-  start_agent();
-  start_process(3);
-  SegmentFile& hostile = start_process(10);
-  EXPECT_EQ(sum(), 13U);
+  SegmentFile& hostile = start_hostile();
   hostile.count(4);
   EXPECT_EQ(sum(), 13U);
   start_agent();
@@ -44,10 +47,7 @@ TEST_F(CollectFaulty, AStepBackSurvivesARestart) {
 }
 
 TEST_F(CollectFaulty, AStepBackBeforeADeathSurvivesARestart) {
-  start_agent();
-  start_process(3);
-  SegmentFile& hostile = start_process(10);
-  EXPECT_EQ(sum(), 13U);
+  SegmentFile& hostile = start_hostile();
   hostile.count(4);
   hostile.die();
   sweep();

@@ -17,13 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHECK(condition)                 \
-  do {                                   \
-    if (!(condition)) {                  \
-      dprintf(2, "line %d\n", __LINE__); \
-      _exit(1);                          \
-    }                                    \
-  } while (0)
+#include "tests/preload/check.h"
 
 enum { MUTEX, READ, WRITE, KINDS };
 static const char* const kKinds[] = {"mutex", "rwlock_read", "rwlock_write"};

@@ -17,13 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)                 \
-  do {                                   \
-    if (!(condition)) {                  \
-      dprintf(2, "line %d\n", __LINE__); \
-      _exit(1);                          \
-    }                                    \
-  } while (0)
+#include "tests/preload/check.h"
 
 enum { MALLOC, CALLOC, REALLOC, ALIGNED, WAYS };
 static const char* const kWays[] = {"malloc", "calloc", "realloc", "aligned"};

@@ -1,5 +1,5 @@
 """A notchd of the test's own: a free port, its start and its end, its pages, and waiting for them.
-Called by: the tests of this folder.
+Called by: the tests of this folder, and those of preload/faithful.
 """
 import collections
 import http.client
@@ -20,7 +20,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def until(deadline_s, what, condition):
+def until(deadline_s, what, condition, pause_s=0.02):
     """Polls, and gives what `condition` gave once it is true; what is awaited is named when it does not come."""
     end = time.monotonic() + deadline_s
     while True:
@@ -29,7 +29,7 @@ def until(deadline_s, what, condition):
             return result
         if time.monotonic() > end:
             raise AssertionError(f"{what}: not within {deadline_s} s")
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 def environment(**changes):

@@ -12,9 +12,9 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 
 import syscall_trace
+from live_agent import until
 
 TIMED_OUT = "timed out"
 
@@ -30,17 +30,6 @@ def masked(text, *rules):
     for pattern, replacement in rules:
         text = re.sub(pattern, replacement, text, flags=re.M)
     return text
-
-
-def until(deadline_s, what, condition, pause_s=0.02):
-    end = time.monotonic() + deadline_s
-    while True:
-        result = condition()
-        if result:
-            return result
-        if time.monotonic() > end:
-            raise AssertionError(f"{what}: not within {deadline_s} s")
-        time.sleep(pause_s)
 
 
 class Program:
