@@ -108,7 +108,8 @@ void Binder::on_series(shm::SeriesEntry&& entry) {
   --series_left_;
   ++binding_.bound_series;
   const std::uint32_t group = group_of(family, entry);
-  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry), group);
+  const std::uint32_t row =
+      tally_.bind_row(family.family, labels_of(family, entry), {group, binding_.zero_unix_s});
   binding_.series.back().row = row;
   add_runs(family, entry.first_cell, tally_.row(row).first_slot);
 }

@@ -79,6 +79,9 @@ struct Binding {
   std::string service;
   std::uint32_t pid = 0;
   std::uint64_t cell_capacity = 0;
+  // When the series not bound yet were zero still: at the segment's birth, and from then on when
+  // its catalogue was last followed. 0: unknown.
+  std::uint32_t zero_unix_s = 0;
 
   // Moved on by the binder.
   std::vector<BoundFamily> families;  // index: the segment's family id

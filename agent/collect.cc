@@ -145,6 +145,8 @@ std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const 
   const shm::SegmentInfo& info = segment.reader.info();
   binding->service = info.service.empty() ? "unknown_service" : info.service;
   binding->pid = info.pid;
+  binding->zero_unix_s =
+      static_cast<std::uint32_t>(segment.file.identity().birth_ns / 1'000'000'000);
   return binding;
 }
 
@@ -155,11 +157,11 @@ void Collect::take(std::unique_ptr<LiveSegment> segment, const Moment& now) {
   by_name_[taken.file.identity().file_name] = &taken;
   taken.place = segments_.size();
   segments_.push_back(std::move(segment));
-  const shm::Fault fault = follow(taken);
+  const shm::Fault fault = follow(taken, now);
   if (fault != shm::Fault::kNone) eject(taken, shm::fault_name(fault), now);
 }
 
-shm::Fault Collect::follow(LiveSegment& segment) {
+shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
   const std::uint32_t uid = segment.file.owner_uid();
   Binding& binding = *segment.binding;
   binding.cell_capacity =
@@ -172,6 +174,7 @@ shm::Fault Collect::follow(LiveSegment& segment) {
     segment.forget_pages();
   }
   update_usage(segment);
+  binding.zero_unix_s = static_cast<std::uint32_t>(now.unix_s);
   return fault;
 }
 
@@ -224,7 +227,7 @@ void Collect::follow_all(const Moment& now) {
   for (auto& segment : segments_) {
     if (const char* reason = read_claims(*segment)) {
       end_faulty(*segment, reason, now);
-    } else if (const shm::Fault fault = follow(*segment); fault != shm::Fault::kNone) {
+    } else if (const shm::Fault fault = follow(*segment, now); fault != shm::Fault::kNone) {
       end_faulty(*segment, shm::fault_name(fault), now);
     }
   }

@@ -13,7 +13,7 @@
 //   C3  A file that breaks a rule is counted and let go; it never fails a gather. If a snapshot had
 //       its numbers, they stay, once: the segment is folded as the dead are, with what its cells
 //       say, and its file removed. Where the cells are gone (cut off), or say less than before,
-//       what the sums fall by is folded instead.
+//       what the sums fall by is folded instead; of the dead before their own folds.
 //   C4  Segments found together are bound in the order of their birth, so the definitions in force
 //       after a restart are those that were in force before.
 //
@@ -38,8 +38,10 @@
 #include "agent/ledger.h"
 #include "agent/live_segment.h"
 #include "agent/mapped_segment.h"
+#include "agent/process_end.h"
 #include "agent/rejected_files.h"
 #include "agent/segment_quota.h"
+#include "agent/service_names.h"
 #include "agent/snapshot.h"
 #include "agent/tally.h"
 #include "agent/waiting_files.h"
@@ -80,7 +82,8 @@ class Collect {
 
   // Finds the dead and folds them, takes what waited for their room, drops what is past its
   // retention, looks again at rejected files.
-  // Cost: one flock per living segment, one write per batch of dead ones, one unlink each.
+  // Cost: one flock per living segment, one write per batch of dead ones, one unlink each; and, if
+  // one has died that a snapshot had the numbers of, the cells are added up once.
   void sweep(const Moment& now);
 
   CollectStats stats() const;
@@ -101,11 +104,12 @@ class Collect {
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
-  shm::Fault follow(LiveSegment& segment);
+  shm::Fault follow(LiveSegment& segment, const Moment& now);
   void update_usage(LiveSegment& segment);
   void follow_all(const Moment& now);
   bool eject_truncated(const Moment& now);
-  void fold_back_steps(const Moment& now);
+  bool fold_back_steps(const Moment& now);
+  bool fold_last_back_steps(const Moment& now);
   void eject(LiveSegment& segment, const char* reason, const Moment& now);
   void let_go(LiveSegment& segment);
   void drop_let_go();
@@ -122,7 +126,7 @@ class Collect {
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);
   void remove_folded(const SegmentIdentity& segment, int file);
-  void count_end(const LiveSegment& segment);
+  void count_end(const LiveSegment& segment, const LastPrograms& last_programs);
   void compact_ledger(const Moment& now);
 
   // Set by open(), constant after.
@@ -140,6 +144,7 @@ class Collect {
   std::unordered_map<std::string, LiveSegment*> by_name_;
   std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
   FoldedFiles folded_files_;
+  ServiceNames end_services_;  // of stats_.ends
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().

@@ -18,8 +18,6 @@ constexpr std::uint64_t kLook_s = 10;
 constexpr std::size_t kMostUnopened = 4096;     // per look
 constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
-constexpr std::size_t kMaxServices = 1000;
-constexpr const char* kOtherServices = "(others)";
 const SegmentIdentity kNoSegment;
 
 }  // namespace
@@ -51,21 +49,27 @@ void Collect::sweep(const Moment& now) {
 }
 
 void Collect::find_dead(const Moment& now) {
+  std::vector<const LiveSegment*> found;
   for (auto& segment : segments_) {
     if (segment->dead || !segment->file.try_lock_dead()) continue;
     segment->dead = true;
     segment->died_unix_s = now.unix_s;
-    count_end(*segment);
+    found.push_back(segment.get());
   }
+  if (found.empty()) return;
+  // A program a process executed may have ended as well by now: its segment says that it was there.
+  LastPrograms last_programs;
+  for (const auto& segment : segments_) last_programs.add(segment->reader.info());
+  for (const LiveSegment* segment : found) count_end(*segment, last_programs);
 }
 
-void Collect::count_end(const LiveSegment& segment) {
-  std::string service = segment.binding->service;
-  if (stats_.ends.size() >= kMaxServices && !stats_.ends.contains(service)) {
-    service = kOtherServices;
-  }
-  EndCounts& ends = stats_.ends[service];
-  switch (process_end(segment.reader.state(), segment.reader.info(), pid_namespace_)) {
+void Collect::count_end(const LiveSegment& segment, const LastPrograms& last_programs) {
+  EndCounts& ends =
+      stats_.ends[end_services_.shown(segment.file.owner_uid(), segment.binding->service)];
+  const shm::SegmentInfo& info = segment.reader.info();
+  ProcessEnd end = process_end(segment.reader.state(), info, pid_namespace_);
+  if (end == ProcessEnd::kKilled && last_programs.went_on(info)) end = ProcessEnd::kExec;
+  switch (end) {
     case ProcessEnd::kClosed:
       ++ends.closed;
       break;
@@ -80,6 +84,7 @@ void Collect::count_end(const LiveSegment& segment) {
 
 void Collect::fold_dead(const Moment& now) {
   if (now.unix_s < next_fold_unix_s_) return;
+  if (!fold_last_back_steps(now)) return;
   std::vector<LiveSegment*> dead;
   for (auto& segment : segments_) {
     if (segment->dead) dead.push_back(segment.get());
@@ -150,17 +155,39 @@ bool Collect::append_one(const SegmentIdentity& segment, FoldDraft& draft, const
   return false;
 }
 
-// As the fold of a segment that never was: nobody can tell whose numbers fell.
-void Collect::fold_back_steps(const Moment& now) {
+// As the fold of a segment that never was: nobody can tell whose numbers fell. False if the ledger
+// cannot be written.
+bool Collect::fold_back_steps(const Moment& now) {
   FoldDraft draft = tally_.take_back_steps();
-  if (draft.rows.empty() || !append_one(kNoSegment, draft, now)) return;
+  if (draft.rows.empty()) return true;
+  if (!append_one(kNoSegment, draft, now)) return false;
   tally_.apply_back_steps(draft);
   ledger_.removed(kNoSegment);
+  return true;
+}
+
+// What the dead took back since a snapshot showed them, before their folds: in the ledger alone, a
+// fold is less than was shown, and an agent that is killed before its next gather leaves no more.
+bool Collect::fold_last_back_steps(const Moment& now) {
+  const bool any = std::ranges::any_of(
+      segments_, [](const auto& segment) { return segment->dead && segment->gathered; });
+  if (!any) return true;
+  follow_all(now);
+  tally_.begin_gather();
+  for (auto& segment : segments_) {
+    // What nobody has seen is in no sum yet that could fall.
+    if (segment->gathered) tally_.add(*segment->binding, ReaderCells(segment->reader), now);
+  }
+  tally_.end_gather_unseen();
+  const bool done = fold_back_steps(now);
+  NOTCH_INJECTION_POINT("collect.after_back_steps");
+  if (!done) next_fold_unix_s_ = now.unix_s + kFoldRetry_s;
+  return done;
 }
 
 const char* Collect::read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft) {
   if (const char* reason = read_claims(segment)) return reason;
-  const shm::Fault fault = follow(segment);
+  const shm::Fault fault = follow(segment, now);
   if (fault != shm::Fault::kNone) return shm::fault_name(fault);
   segment.read_drops();
   draft = tally_.draft_fold(*segment.binding, ReaderCells(segment.reader), now);

@@ -35,7 +35,7 @@ namespace label_field {
 enum : protozero::pbf_tag_type { kName = 1, kValue = 2 };
 }
 namespace scalar_field {  // of Counter, Gauge and Untyped
-enum : protozero::pbf_tag_type { kValue = 1, kExemplar = 2 };
+enum : protozero::pbf_tag_type { kValue = 1, kExemplar = 2, kCreated = 3 };  // kCreated: Counter's
 }
 namespace histogram_field {
 enum : protozero::pbf_tag_type {
@@ -49,6 +49,7 @@ enum : protozero::pbf_tag_type {
   kNegativeDelta = 10,
   kPositiveSpan = 12,
   kPositiveDelta = 13,
+  kCreated = 15,
   kExemplars = 16
 };
 }
@@ -141,6 +142,12 @@ void add_id_label(pbf_writer& exemplar, std::string_view name,
     hex[2 * i + 1] = kDigits[id[i] & 15U];
   }
   add_label(exemplar, name, {hex.data(), hex.size()});
+}
+
+void add_created(pbf_writer& parent, protozero::pbf_tag_type tag, const Row& row) {
+  if (row.created_unix_s == 0) return;
+  pbf_writer time(parent, tag);
+  time.add_int64(timestamp_field::kSeconds, row.created_unix_s);
 }
 
 void add_exemplar(pbf_writer& parent, protozero::pbf_tag_type tag, const Exemplar& exemplar) {
@@ -245,6 +252,7 @@ bool ProtobufWriter::write_scalar(const FamilySnapshot& family, const Row& row,
   if (family.family->type == MetricType::kCounter) {
     const Exemplar* exemplar = newest(exemplars_of(family.exemplars, row.first_slot));
     if (exemplar != nullptr) add_exemplar(scalar, scalar_field::kExemplar, *exemplar);
+    add_created(scalar, scalar_field::kCreated, row);
   }
   return true;
 }
@@ -256,6 +264,7 @@ void ProtobufWriter::write_histogram(const FamilySnapshot& family, const Row& ro
     read_classic(*family.family, family.slots + row.first_slot, buckets_);
     choice_.choose_classic(family.exemplars, row.first_slot, buckets_);
     write_classic_part(histogram);
+    add_created(histogram, histogram_field::kCreated, row);
     return;
   }
   const NativeValue& value = family.natives[row.detail];
@@ -263,6 +272,7 @@ void ProtobufWriter::write_histogram(const FamilySnapshot& family, const Row& ro
   choice_.choose_native(value.exemplars, buckets_);
   write_classic_part(histogram);
   write_native_part(*family.family, value, histogram);
+  add_created(histogram, histogram_field::kCreated, row);
 }
 
 void ProtobufWriter::write_classic_part(pbf_writer& histogram) {

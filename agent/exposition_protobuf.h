@@ -8,6 +8,8 @@
 //   P2  Native histograms always carry zero_threshold, which tells them from classic ones even when
 //       empty, and classic buckets beside, for scrapers that ask for protobuf but not for natives.
 //   P3  Exemplars in field 16 have a time; in classic buckets stand the newest of each.
+//   P4  Counters and histograms carry the time they were created, where it is known. A scraper that
+//       takes it has a zero there, and so the increase up to the first scrape.
 #pragma once
 
 #include <memory>

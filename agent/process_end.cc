@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -40,6 +41,18 @@ bool process_runs(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept {
   if (!stat || stat->state == 'Z' || stat->state == 'X') return false;
   // An exiting process gives up its memory, and with it the segment's lock, before it is a zombie.
   return stat->virtual_bytes != 0 && stat->start_time_ticks == start_time_ticks;
+}
+
+void LastPrograms::add(const shm::SegmentInfo& info) {
+  std::uint64_t& latest =
+      created_unix_ns_[Process{info.pid_namespace, info.pid, info.start_time_ticks}];
+  latest = std::max(latest, info.created_unix_ns);
+}
+
+bool LastPrograms::went_on(const shm::SegmentInfo& info) const {
+  const auto found =
+      created_unix_ns_.find(Process{info.pid_namespace, info.pid, info.start_time_ticks});
+  return found != created_unix_ns_.end() && found->second > info.created_unix_ns;
 }
 
 ProcessEnd process_end(shm::State state, const shm::SegmentInfo& info,

@@ -1,9 +1,11 @@
-// How a segment ended, once its lock is free: what its header says, and what /proc knows of its
-// process.
+// How a segment ended, once its lock is free: what its header says, what /proc knows of its
+// process, and what other segments say of that.
 // Called by: collect, process_figures.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <tuple>
 
 #include "shm/segment_reader.h"
 
@@ -11,7 +13,7 @@ namespace notch::agent {
 
 enum class ProcessEnd : std::uint8_t {
   kClosed,  // the program closed it in order
-  kExec,    // the process lives on with another program
+  kExec,    // the process went on with another program
   kKilled,  // neither: a signal, _exit, or a crash
 };
 
@@ -24,6 +26,19 @@ std::uint64_t own_pid_namespace() noexcept;
 // True if a process of that number and start time runs here. One that has exited but was not
 // waited for, or is just exiting, does not run. Cost: three system calls.
 bool process_runs(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept;
+
+// Which program each process ran last, by the segments at hand: a process keeps its number and its
+// start time when it executes another program.
+class LastPrograms {
+ public:
+  void add(const shm::SegmentInfo& info);
+  // True if a later segment of the same process was added.
+  bool went_on(const shm::SegmentInfo& info) const;
+
+ private:
+  using Process = std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>;
+  std::map<Process, std::uint64_t> created_unix_ns_;  // of the latest
+};
 
 // A process of another PID namespace cannot be asked: it counts as killed unless it closed.
 ProcessEnd process_end(shm::State state, const shm::SegmentInfo& info,

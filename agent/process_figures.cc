@@ -16,9 +16,6 @@ using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-constexpr std::size_t kMaxServices = 1000;
-constexpr std::string_view kOtherServices = "(others)";
-
 // A process that started in no later tick is older than the agent. Without /proc all are.
 std::uint64_t own_start_ticks() {
   const auto stat = parse_process_stat(read_proc("/proc/self/stat"));
@@ -273,10 +270,7 @@ std::vector<ProvenProcess> ProcessFigures::proven() const {
 }
 
 ProcessFigures::Service& ProcessFigures::service_of(const Process& process) {
-  const auto found = services_.find(process.service);
-  if (found != services_.end()) return found->second;
-  const bool full = services_.size() >= kMaxServices;
-  return services_[full ? std::string(kOtherServices) : process.service];
+  return services_[names_.shown(process.owner_uid, process.service)];
 }
 
 // Those whose segments are gone. Where the process has become another program it is known on, so
@@ -325,7 +319,9 @@ void ProcessFigures::retire_services(std::uint64_t now_s) {
   }
   if (options_.retention_s == 0) return;
   std::erase_if(services_, [&](const auto& service) {
-    return service.second.last_seen_s + options_.retention_s < now_s;
+    const bool retired = service.second.last_seen_s + options_.retention_s < now_s;
+    if (retired) names_.forget(service.first);
+    return retired;
   });
 }
 
@@ -347,7 +343,7 @@ std::vector<MetricFamily> ProcessFigures::families() const {
       continue;
     }
     auto found = by_service.find(process.service);
-    if (found == by_service.end()) found = by_service.find(kOtherServices);
+    if (found == by_service.end()) found = by_service.find(ServiceNames::kOthers);
     if (found == by_service.end()) continue;
     add(found->second.gauges, process.gauges);
     widen(found->second, creation);

@@ -30,6 +30,7 @@
 
 #include "agent/attached_process.h"
 #include "agent/process_sample.h"
+#include "agent/service_names.h"
 
 namespace notch::agent {
 
@@ -123,6 +124,7 @@ class ProcessFigures {
   const double boot_unix_s_;
 
   Processes processes_;  // attached, or between two programs
+  ServiceNames names_;   // of services_
   std::map<std::string, Service, std::less<>> services_;
   Key next_;  // where the next round begins
   OutcomeCounts outcomes_{};

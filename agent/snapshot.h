@@ -35,6 +35,7 @@ struct Row {
       labels;  // `a="x",b="y"` escaped as text 0.0.4 escapes label values; may be empty
   std::uint32_t first_slot = 0;
   std::uint32_t detail = 0;
+  std::uint32_t created_unix_s = 0;  // when it is known to have been zero; 0: unknown
   bool overflow = false;  // of what a family's limit left without a row; left out while it is zero
   std::uint32_t group = 0;  // in shown_groups; 0: none
 };

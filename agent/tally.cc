@@ -101,12 +101,13 @@ std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels) {
   return row;
 }
 
-std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, std::uint32_t group) {
+std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, const NewRow& made) {
   std::uint32_t row = rows_.find(family, labels);
   if (row == kNoRow) {
     row = add_row(family, labels);
     // Not of a known row: it has been shown, and stays.
-    rows_[row].group = group;
+    rows_[row].group = made.group;
+    rows_[row].created_unix_s = made.zero_unix_s;
   } else if (rows_[row].living == 0) {
     --dead_rows_;
   }

@@ -15,6 +15,8 @@
 //   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was
 //       the last process is folded into its family's row `overflow="true"`, so the family's total
 //       is kept. A row others still have a part in keeps its own fold, up to twice the limit.
+//   A6  A row's created time is when it was last known to be zero: never later than its first
+//       amount. What the ledger gives back has none, as others may have been told an earlier one.
 #pragma once
 
 #include <cstdint>
@@ -55,6 +57,12 @@ struct Admission {
   Conflict conflict = Conflict::kNone;  // with a family: merged under other words
 };
 
+// What a row has only if it is new.
+struct NewRow {
+  std::uint32_t group = 0;        // RowRecord's
+  std::uint32_t zero_unix_s = 0;  // when it was still zero; 0: unknown
+};
+
 // A dead segment's last numbers, on their way to the ledger.
 struct FoldDraft {
   std::vector<std::uint32_t> rows;  // of the tally, one per change
@@ -81,9 +89,8 @@ class Tally {
   // A binding begins to use a definition; to be given back by detach(). Cost: one hash.
   Admission admit(const Family& definition);
 
-  // Finds or makes the row and counts one more living part in it. `group`: RowRecord's, of a row
-  // that is new. Cost: one hash.
-  std::uint32_t bind_row(std::uint32_t family, std::string_view labels, std::uint32_t group = 0);
+  // Finds or makes the row and counts one more living part in it. Cost: one hash.
+  std::uint32_t bind_row(std::uint32_t family, std::string_view labels, const NewRow& made = {});
 
   // The first of the 32 slots of a native histogram's chunk, made if missing. REQUIRES: a bound row
   // of a native histogram.
@@ -111,6 +118,8 @@ class Tally {
   void take_exemplars(const Binding& binding, std::span<const shm::ExemplarEntry> entries);
   // Cost: one pass over the slots; the list of rows is made anew only if rows came or went.
   Snapshot finish_gather();
+  // Ends a gather that nobody is shown, for take_back_steps().
+  void end_gather_unseen();
 
   // --- the dead ---
 

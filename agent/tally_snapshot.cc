@@ -73,7 +73,12 @@ std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
     if (record.erased()) continue;
     Layout::FamilyRows& family = layout->families[layout->place_of[record.family]];
     Row& made = layout->rows[family.first_row + family.rows];
-    made = {record.labels(), record.first_slot, family.rows, is_overflow(record.labels()), 0};
+    made = {record.labels(),
+            record.first_slot,
+            family.rows,
+            record.created_unix_s,
+            is_overflow(record.labels()),
+            0};
     if (record.group != 0) {
       made.group = groups.try_emplace(record.group, layout->groups).first->second;
       if (made.group == layout->groups) ++layout->groups;
@@ -103,6 +108,11 @@ NativeValue Tally::native_value(const RowRecord& row, const std::uint64_t* slots
   take(natives_[row.native].positive, value.positive);
   take(natives_[row.native].negative, value.negative);
   return value;
+}
+
+void Tally::end_gather_unseen() {
+  slots_.finish_round();
+  find_back_steps();
 }
 
 Snapshot Tally::finish_gather() {

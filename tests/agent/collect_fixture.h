@@ -77,6 +77,10 @@ class SegmentFile {
     used += bytes;
     write_at(static_cast<std::uint64_t>(at), &used, sizeof(used));
   }
+  // What the same builder says after it has grown.
+  void rewrite(const SegmentBuilder& builder) {
+    write_at(0, builder.bytes().data(), builder.bytes().size());
+  }
   void count(std::uint64_t value) { set_cell(shm::kFirstFreeCell, value); }
   void cut(off_t bytes) { EXPECT_EQ(::ftruncate(lock_, bytes), 0); }
 

@@ -52,7 +52,50 @@ TEST_F(CollectRestartTest, TheDefinitionInForceStaysInForce) {
   EXPECT_EQ(slot(snapshot, "h"), 2U);
 }
 
+TEST_F(CollectRestartTest, WhatTheDeadTookBackIsMadeUpForBeforeTheyAreFolded) {
+  start_agent();
+  start_process(1);
+  SegmentFile& taking_back = start_process(100);
+  EXPECT_EQ(sum(), 101U);
+  start_process(1000).die();  // nobody has seen it
+  taking_back.count(60);
+  taking_back.die();
+  sweep();
+  start_agent();
+  EXPECT_EQ(sum(), 1101U);
+  sweep();
+  EXPECT_EQ(sum(), 1101U);
+}
+
 #ifdef NOTCH_INJECTION_POINTS
+TEST_F(CollectRestartTest, AKillAtTheFoldOfOneThatTookBackLowersNoSum) {
+  const std::vector<std::string> points = {"ledger.before_append:2",   "ledger.after_append",
+                                           "collect.after_back_steps", "ledger.after_append:2",
+                                           "collect.after_append",     "collect.after_remove"};
+  std::uint64_t expected = 0;
+  for (const std::string& point : points) {
+    start_agent();
+    SegmentFile& taking_back = start_process(100);
+    expected += 100;
+    EXPECT_EQ(sum(), expected) << point;
+    taking_back.count(60);
+    taking_back.die();
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::setenv("NOTCH_KILL_AT", point.c_str(), 1);
+      sweep();
+      ::_exit(0);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status)) << point << " was not reached: " << status;
+    start_agent();
+    EXPECT_EQ(sum(), expected) << point;
+    sweep();
+    EXPECT_EQ(sum(), expected) << point;
+  }
+}
+
 TEST_F(CollectRestartTest, AKillAnywhereInAFoldCountsOnce) {
   const std::vector<std::string> points = {"ledger.before_append",    "ledger.after_append",
                                            "collect.after_append",    "collect.before_remove",

@@ -2,6 +2,7 @@
 #include "agent/collect.h"
 
 #include <gtest/gtest.h>
+#include <time.h>
 
 #include <filesystem>
 #include <string>
@@ -103,6 +104,55 @@ TEST_F(CollectTest, TellsHowProcessesEnded) {
   EXPECT_EQ(ends.killed, 1U);
   EXPECT_EQ(ends.closed, 1U);
   EXPECT_EQ(ends.exec, 0U);
+}
+
+// The only row of a_total of that label.
+std::uint32_t created_of(const agent::Snapshot& snapshot, const std::string& labels) {
+  const agent::FamilySnapshot* family = find_family(snapshot, "a_total");
+  for (const agent::Row& row : family->rows) {
+    if (row.labels == labels) return row.created_unix_s;
+  }
+  ADD_FAILURE() << "no row " << labels;
+  return 0;
+}
+
+TEST_F(CollectTest, ARowWasCreatedWhenItWasLastKnownToBeZero) {
+  now_.unix_s = static_cast<std::uint64_t>(::time(nullptr)) + 100;
+  start_agent();
+  const auto before = static_cast<std::uint32_t>(::time(nullptr));
+  SegmentBuilder growing = SegmentFile::builder_with(7);
+  SegmentFile& process = start_process(growing);
+  const std::uint32_t born = created_of(gather(), kShop);
+  EXPECT_GE(born, before);  // the file's birth, by the kernel's clock
+  EXPECT_LE(born, static_cast<std::uint32_t>(::time(nullptr)));
+  const auto seen = static_cast<std::uint32_t>(now_.unix_s);
+  pass(15);
+  growing.new_series(0, {"later"});
+  process.rewrite(growing);
+  pass(15);
+  agent::Snapshot snapshot = gather();
+  EXPECT_EQ(created_of(snapshot, kShop), born);
+  EXPECT_EQ(created_of(snapshot, std::string(kShop) + ",x=\"later\""), seen);
+  process.die();
+  sweep();
+  EXPECT_EQ(created_of(gather(), kShop), born);
+  start_agent();  // from the ledger: another may have been told
+  EXPECT_EQ(created_of(gather(), kShop), 0U);
+}
+
+TEST_F(CollectTest, AShortProgramThatWasExecutedTellsOfTheOneBeforeIt) {
+  start_agent();
+  const auto program = [](std::uint64_t created_unix_ns) {
+    SegmentShape shape = shop_shape();
+    shape.created_unix_ns = created_unix_ns;
+    return SegmentBuilder(shape);
+  };
+  SegmentFile& second = start_process(program(2000));
+  start_process(program(1000)).die();
+  second.die();
+  sweep();
+  EXPECT_EQ(stats().ends.at("shop").exec, 1U);
+  EXPECT_EQ(stats().ends.at("shop").killed, 1U);
 }
 
 TEST_F(CollectTest, RejectedFilesAreCountedAndLookedAtAgainWhenTheyChange) {

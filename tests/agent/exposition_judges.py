@@ -155,6 +155,10 @@ def judge_protobuf(program):
     expect("gauges", level[:3], [0, -2.5, math.inf])
     expect("the gauge that is NaN", (len(level), math.isnan(level[3])), (4, True))
     expect("up-down counter", families["page_inflight"].metric[0].gauge.value, -4)
+    created = [(m.counter.created_timestamp.seconds, m.counter.HasField("created_timestamp")) for m in spans.metric]
+    expect("created", created, [(1700000000, True), (0, False)])
+    for name in ("page_latency_seconds", "page_native_seconds"):
+        expect(f"{name} created", families[name].metric[0].histogram.created_timestamp.seconds, 1700000001)
     expect("unknown", families["page_untyped"].metric[0].untyped.value, 2.5)
     check_protobuf_histograms(families)
 

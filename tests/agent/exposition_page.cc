@@ -29,6 +29,7 @@ std::string labels(std::initializer_list<std::pair<const char*, const char*>> pa
 void add_scalars(SnapshotBuilder& build) {
   build.family(MetricType::kCounter, "page_spans_total", "Spans \"made\"\nin a\\b, \xFF.");
   build.row(labels({{"service", "a\\b \"c\"\nd"}, {"kind", "\xC3\xA9\xFF"}}), {41});
+  build.created(1'700'000'000);
   build.row(labels({{"service", "plain"}, {"kind", ""}}), {9007199254740993});
   build.exemplar(0, 1, kExemplarTime);
   build.family(MetricType::kCounter, "page_busy_seconds_total", "Busy.").unit = "seconds";
@@ -56,6 +57,7 @@ void add_histograms(SnapshotBuilder& build) {
   classic.unit = "seconds";
   classic.bounds = {0.005, 0.25, 1, 1e6};
   build.row("route=\"/\"", {1, 2, 0, 4, 8, SnapshotBuilder::bits(12.75)});
+  build.created(1'700'000'001);
   build.row("route=\"/none\"", {0, 0, 0, 0, 0, 0});
   build.exemplar(1, 0.2, kExemplarTime);
   build.exemplar(4, 2e6, kExemplarTime);
@@ -70,6 +72,7 @@ void add_histograms(SnapshotBuilder& build) {
   value.positive = {{-2, 3}, {-1, 1}, {1, 4}, {8, 5}, {40, 1}};
   value.exemplars = {SnapshotBuilder::traced(1.9, kExemplarTime)};
   build.native("route=\"/\"", value);
+  build.created(1'700'000'001);
   build.native("route=\"/none\"", {});
   NativeValue both;
   both.sum = -1;

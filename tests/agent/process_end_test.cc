@@ -67,5 +67,28 @@ TEST(ProcessEnd, AKilledChildNobodyWaitedForDoesNotRun) {
   ::waitpid(child, nullptr, 0);
 }
 
+TEST(LastPrograms, AProcessGoesOnInItsLaterSegmentOnly) {
+  shm::SegmentInfo first;
+  first.pid = 7;
+  first.start_time_ticks = 100;
+  first.pid_namespace = 1;
+  first.created_unix_ns = 1000;
+  shm::SegmentInfo second = first;
+  second.created_unix_ns = 2000;
+  LastPrograms programs;
+  programs.add(first);
+  EXPECT_FALSE(programs.went_on(first));
+  programs.add(second);
+  EXPECT_TRUE(programs.went_on(first));
+  EXPECT_FALSE(programs.went_on(second));
+  for (const auto change : {+[](shm::SegmentInfo& other) { ++other.pid; },
+                            +[](shm::SegmentInfo& other) { ++other.start_time_ticks; },
+                            +[](shm::SegmentInfo& other) { ++other.pid_namespace; }}) {
+    shm::SegmentInfo other = first;
+    change(other);
+    EXPECT_FALSE(programs.went_on(other));
+  }
+}
+
 }  // namespace
 }  // namespace notch::agent

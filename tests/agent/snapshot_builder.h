@@ -33,6 +33,8 @@ class SnapshotBuilder {
     source.slots.insert(source.slots.end(), slots);
     source.rows.push_back({source.labels.emplace_back(labels), first_slot, 0});
   }
+  // Of the row named last.
+  void created(std::uint32_t unix_s) { sources_.back().rows.back().created_unix_s = unix_s; }
   // The row named last is its family's overflow row.
   void mark_overflow() { sources_.back().rows.back().overflow = true; }
   void set(const std::string& labels, double value) { row(labels, {~bits(value)}); }

@@ -27,6 +27,7 @@ struct SegmentShape {
   std::uint64_t alignment = shm::kPageBytes;  // of the columns; 8 makes a short file
   std::uint32_t pid = 4711;
   std::uint32_t uid = 1000;
+  std::uint64_t created_unix_ns = 0;
   std::string service = "checkout";
   std::string executable = "/usr/bin/checkout";
 };

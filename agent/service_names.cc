@@ -1,0 +1,24 @@
+#include "agent/service_names.h"
+
+namespace notch::agent {
+
+const std::string& ServiceNames::shown(std::uint32_t uid, const std::string& service) {
+  const auto known = user_of_.find(service);
+  if (known != user_of_.end()) return known->first;
+  const auto of_user = of_user_.find(uid);
+  if (user_of_.size() >= kMost || (of_user != of_user_.end() && of_user->second >= kMostOfUser)) {
+    return kOthers;
+  }
+  ++of_user_[uid];
+  return user_of_.emplace(service, uid).first->first;
+}
+
+void ServiceNames::forget(const std::string& service) {
+  const auto known = user_of_.find(service);
+  if (known == user_of_.end()) return;
+  const auto of_user = of_user_.find(known->second);
+  if (--of_user->second == 0) of_user_.erase(of_user);
+  user_of_.erase(known);
+}
+
+}  // namespace notch::agent
