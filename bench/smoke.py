@@ -99,7 +99,7 @@ class Smoke(unittest.TestCase):
         if missing:
             self.skipTest(f"not installed: {' '.join(missing)}")
         rows = self.rows_of(os.path.join(HERE, "preload_program_bench"), f"--programs={PROGRAMS}",
-                            "--repetitions=1", "--scale=0.02")
+                            "--share=0.01", "--scale=0.1")
         self.judge("preload_program_bench", rows)
         self.judge_causes({"preload_program_bench": rows})
         self.judge_calls(rows)
