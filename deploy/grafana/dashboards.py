@@ -30,7 +30,8 @@ DASHBOARDS = (
     Dashboard("otlp-component", "OTLP Components", "Third layer: where time goes, and what is the bottleneck.",
               ("otlp", "observability"), "30s", "now-1h", "5m", "otlp_spans_created_total", (
                   Row("Latency", 12, 9, ("native_latency", "native_quantiles", "latency_buckets", "duration_buckets")),
-                  Row("Exporter", 12, 8, ("batch_sizes", "batch_mean", "attempts_per_batch", "queue_growth")))),
+                  Row("Exporter", 12, 8, ("batch_sizes", "batch_mean", "attempts_per_batch", "queue_growth")),
+                  Row("Host", 12, 8, ("runqueue", "runqueue_buckets", "block_io", "cpu_wait", "host_cpu", "host_memory")))),
     Dashboard("otlp-realtime", "OTLP Real Time", "Fourth layer: the last minutes as they go by.", ("otlp", "observability"),
               "5s", "now-5m", "$__rate_interval", "otlp_spans_created_total", (
                   Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "processes_now")),
@@ -44,7 +45,7 @@ DASHBOARDS = (
         Row("Now", 12, 4, ("agent_up", "agent_build")),
         Row("What it knows", 12, 8, ("agent_segments", "agent_series", "agent_memory", "agent_space", "agent_left_out",
                                      "agent_ends", "agent_ledger", "agent_coverage")),
-        Row("What it costs", 12, 8, ("agent_scrape", "agent_http", "agent_sent", "agent_samples", "agent_cpu", "agent_resident")))),
+        Row("What it costs", 12, 8, ("agent_scrape", "agent_http", "agent_sent", "agent_samples", "agent_cpu", "agent_resident", "agent_probes")))),
 )
 
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
@@ -80,9 +81,10 @@ def options_of(kind, unit):
         "timeseries": {"legend": {"displayMode": "table", "placement": "bottom", "showLegend": True, "calcs": ["mean", "max"]},
                        "tooltip": {"mode": "multi", "sort": "desc"}},
         "stat": {"colorMode": "background", "graphMode": "none", "justifyMode": "auto", "orientation": "auto",
-                 "textMode": "auto", "wideLayout": True, "reduceOptions": reduce},
+                 "textMode": "auto", "wideLayout": True, "showPercentChange": False, "percentChangeColorMode": "standard",
+                 "reduceOptions": reduce},
         "piechart": {"pieType": "pie", "displayLabels": ["name", "percent"], "reduceOptions": reduce,
-                     "legend": {"displayMode": "list", "placement": "right", "showLegend": True, "values": ["value"]},
+                     "legend": {"displayMode": "list", "placement": "right", "showLegend": True, "calcs": [], "values": ["value"]},
                      "tooltip": {"mode": "single", "sort": "none"}},
         "heatmap": {"calculate": False, "cellGap": 1, "color": {"mode": "scheme", "scheme": "Oranges", "scale": "exponential",
                                                                 "exponent": 0.5, "steps": 64, "reverse": False, "fill": "dark-orange"},
@@ -90,7 +92,7 @@ def options_of(kind, unit):
                     "rowsFrame": {"layout": "auto"}, "showValue": "never",
                     "tooltip": {"mode": "single", "yHistogram": True, "showColorScale": True},
                     "yAxis": {"axisPlacement": "left", "unit": unit, "reverse": False}},
-        "table": {"showHeader": True, "cellHeight": "sm"},
+        "table": {"frameIndex": 0, "showHeader": True, "cellHeight": "sm"},
     }[kind]
 
 

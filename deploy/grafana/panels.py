@@ -139,6 +139,28 @@ COMPONENT = {
         ("sum(otlp_exporter_queue_size{%O})", "waiting"), least=0),
 }
 
+KERNEL = {
+    "runqueue": panel(
+        "timeseries", "Run-Queue Latency P99", "s", "How long threads that could run waited for a processor. Needs the agent's kernel probes, and native histograms.",
+        ("histogram_quantile(0.99, sum by (service) (rate(ebpf_runqueue_latency_seconds{%I}[%W])))", "{{service}}"), least=0),
+    "runqueue_buckets": panel(
+        "heatmap", "Run-Queue Latency", "s", "Waits a second, by how long they took; of the whole host.",
+        ("sum(rate(ebpf_runqueue_latency_seconds{%I}[%W]))", "waits")),
+    "block_io": panel(
+        "timeseries", "Disk Latency P99", "s", "From a request's issue to its completion, by device and operation. Needs the agent's kernel probes, and native histograms.",
+        ("histogram_quantile(0.99, sum by (device, operation) (rate(ebpf_block_io_duration_seconds{%I}[%W])))",
+         "{{device}} {{operation}}"), least=0),
+    "cpu_wait": panel(
+        "timeseries", "Waiting for a Processor", "short", "Processors' worth of threads of each service that could run and did not.",
+        ("sum by (service) (rate(ebpf_cpu_wait_seconds_total{%I}[%W]))", "{{service}}"), least=0),
+    "host_cpu": panel(
+        "timeseries", "Processors by Mode", "percentunit", "Of all processors' time.",
+        ("sum by (mode) (rate(node_cpu_seconds_total{%I}[%W])) / scalar(sum(rate(node_cpu_seconds_total{%I}[%W])))", "{{mode}}"), least=0, most=1),
+    "host_memory": panel(
+        "timeseries", "Memory in Use", "percentunit", "Of the host's memory. Thresholds: 75 % and 90 %.",
+        ("instance:otlp_system_memory_usage:ratio{%I}", "{{instance}}"), least=0, most=1, steps=MEMORY_STEPS),
+}
+
 HTTP = {
     "http_rate": panel(
         "timeseries", "Requests", "reqps", "Finished requests of the server's side, by route.",
@@ -151,10 +173,10 @@ HTTP = {
         *((f"histogram_quantile({q}, sum by (le) (rate(http_server_request_duration_seconds_bucket{{%O}}[%W])))", name)
           for q, name in (("0.50", "P50"), ("0.95", "P95"), ("0.99", "P99"))), least=0),
     "http_by_route": panel(
-        "timeseries", "Duration P95 by Route", "s", "",
+        "timeseries", "Duration P95 by Route", "s", "Of the server's side.",
         ("instance_service_route:http_server_request_duration_seconds:p95_rate5m{%O}", "{{service}} {{http_route}}"), least=0),
     "http_status": panel(
-        "timeseries", "Requests by Status", "reqps", "",
+        "timeseries", "Requests by Status", "reqps", "Of the server's side, all routes.",
         ("sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{%O}[%W]))", "{{http_response_status_code}}"), least=0),
     "http_buckets": panel(
         "heatmap", "Duration Distribution", "s", "Requests a second, by how long they took.",
@@ -163,7 +185,7 @@ HTTP = {
         "timeseries", "Requests in Flight", "short", "Begun and not yet answered.",
         ("sum by (service) (http_server_active_requests{%O})", "{{service}}"), least=0),
     "http_sizes": panel(
-        "timeseries", "Body Sizes (mean)", "bytes", "",
+        "timeseries", "Body Sizes (mean)", "bytes", "Of finished exchanges, without their heads.",
         ("sum by (service) (rate(http_server_request_body_size_bytes_sum{%O}[%W])) / sum by (service) (rate(http_server_request_body_size_bytes_count{%O}[%W]))", "{{service}} requests"),
         ("sum by (service) (rate(http_server_response_body_size_bytes_sum{%O}[%W])) / sum by (service) (rate(http_server_response_body_size_bytes_count{%O}[%W]))", "{{service}} answers"), least=0),
     "http_client": panel(
@@ -202,10 +224,12 @@ NOTCH = {
                           ("histogram_quantile(0.95, sum by (instance, le) (rate(notch_agent_collect_duration_seconds_bucket{%I}[%W])))", "{{instance}} collect"), least=0),
     "agent_http": panel("timeseries", "Requests", "reqps", "By status.",
                         ("sum by (instance, code) (rate(notch_agent_http_requests_total{%I}[%W]))", "{{instance}} {{code}}"), least=0),
-    "agent_sent": panel("timeseries", "Bytes Served", "Bps", "",
+    "agent_sent": panel("timeseries", "Bytes Served", "Bps", "What the agent's answers weigh, compressed as they are sent.",
                         ("rate(notch_agent_http_sent_bytes_total{%I}[%W])", "{{instance}}"), least=0),
     "agent_coverage": panel("timeseries", "Preload Coverage", "percentunit", "Of the bytes the kernel counted for programs under the preloaded library, the part its wrappers saw.",
                             ("notch_agent_preload_coverage_ratio{%I}", "{{service}}"), least=0, most=1),
+    "agent_probes": panel("table", "Kernel Probes", "short", "1 where a probe is attached. notch_ebpf_probe_refused_info tells why one is not.",
+                          ("notch_ebpf_probe_up{%I}", "")),
     "agent_cpu": panel("timeseries", "The Agent's Own CPU", "percentunit", "Of one processor.",
                        ('rate(process_cpu_seconds_total{job="notch",%I}[%W])', "{{instance}}"), least=0),
     "agent_resident": panel("timeseries", "The Agent's Own Memory", "bytes", "Resident.",
@@ -214,4 +238,4 @@ NOTCH = {
                            ("scrape_samples_post_metric_relabeling{%I}", "{{job}} {{instance}}"), least=0),
 }
 
-ALL = {**OVERVIEW, **HEALTH, **SERVICE, **COMPONENT, **HTTP, **NOTCH}
+ALL = {**OVERVIEW, **HEALTH, **SERVICE, **COMPONENT, **KERNEL, **HTTP, **NOTCH}
