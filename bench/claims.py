@@ -141,6 +141,9 @@ def _wrapped_calls(program, over_bare):
 
 def _program_claims():
     for program, words, bound in _PROGRAMS:
+        yield Claim(f"Preloaded library, {words}: its share of the CPU time, by samples", "preload_program_bench",
+                    lambda rows, row=f"{program}/counted": rows[row].counters["library_percent"], " %",
+                    at_most=bound, cause=_wrapped_calls(program, "cpu_over_bare"))
         for over_bare, figure in (("cpu_over_bare", "CPU time each"), ("time_over_bare", "throughput, as time each")):
             yield Claim(f"Preloaded library, {words}: {figure}, over the same bare", "preload_program_bench",
                         _percent_more(program, over_bare), " %", at_most=bound,

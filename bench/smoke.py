@@ -95,7 +95,7 @@ class Smoke(unittest.TestCase):
         self.judge_causes({"preload_call_bench": rows})
 
     def test_preload_programs(self):
-        missing = [name for name in ("redis-benchmark", "nginx", "wrk", "sqlite3") if shutil.which(name) is None]
+        missing = [name for name in ("redis-benchmark", "nginx", "wrk", "sqlite3", "perf") if shutil.which(name) is None]
         if missing:
             self.skipTest(f"not installed: {' '.join(missing)}")
         rows = self.rows_of(os.path.join(HERE, "preload_program_bench"), f"--programs={PROGRAMS}",
