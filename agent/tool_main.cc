@@ -1,12 +1,14 @@
 // notch: the table of its commands. Called by: a person, a script.
 #include <array>
 
+#include "agent/ready_command.h"
 #include "agent/run_command.h"
 #include "agent/tool.h"
 
 int main(int argc, char** argv) {
   using notch::agent::ToolCommand;
   constexpr std::array kCommands = {
+      ToolCommand{"ready", "ask an agent whether it is ready", notch::agent::ready_command},
       ToolCommand{"run", "run a program with its metrics", notch::agent::run_command},
   };
   return notch::agent::run_tool(kCommands, argc, argv);

@@ -1,5 +1,5 @@
-# Bash completion of notch(1). Called by: bash-completion. Commands and options are those of notch --help and
-# notch run --help; a test says so.
+# Bash completion of notch(1). Called by: bash-completion. Commands and options are those of notch --help and of each
+# command's --help; a test says so.
 # shellcheck shell=bash
 
 _notch_run() {
@@ -20,13 +20,19 @@ _notch_run() {
     --help --service --dir --modules --tls --library --' -- "$cur")
 }
 
+_notch_ready() {
+  case $prev in --address | --timeout-s) return ;; esac
+  mapfile -t COMPREPLY < <(compgen -W '--help --address --timeout-s' -- "$cur")
+}
+
 _notch() {
   local cur prev words cword at
   _init_completion || return
   if ((cword == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W 'run --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'ready run --help --version' -- "$cur")
     return
   fi
+  [[ ${words[1]} != ready ]] || { _notch_ready; return; }
   [[ ${words[1]} == run ]] || return
   for ((at = 2; at < cword; ++at)); do
     # What stands behind -- is a command line of its own.

@@ -1,5 +1,5 @@
 #compdef notch
-# Zsh completion of notch(1). Commands and options are those of notch --help and notch run --help; a test says so.
+# Zsh completion of notch(1). Commands and options are those of notch --help and of each command's --help; a test says so.
 
 _notch_run() {
   _arguments -A '-*' \
@@ -13,14 +13,25 @@ _notch_run() {
     '*::arguments: _normal'
 }
 
+_notch_ready() {
+  _arguments \
+    '(- *)'{-h,--help}'[print the options and exit]' \
+    '--address[address the agent serves on]:ADDRESS\:PORT:' \
+    '--timeout-s[seconds to wait for its answer]:seconds:'
+}
+
 _notch() {
   local curcontext="$curcontext" state line
   _arguments -C \
     '(- *)--help[print the commands and exit]' \
     '(- *)--version[print the version and exit]' \
-    '1:command:((run\:"run a program with its metrics"))' \
+    '1:command:((ready\:"ask an agent whether it is ready" run\:"run a program with its metrics"))' \
     '*::arguments:->arguments'
-  [[ $state == arguments && $line[1] == run ]] && _notch_run
+  [[ $state == arguments ]] || return
+  case $line[1] in
+    ready) _notch_ready ;;
+    run) _notch_run ;;
+  esac
 }
 
 _notch "$@"

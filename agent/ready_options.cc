@@ -1,0 +1,62 @@
+#include "agent/ready_options.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <vector>
+
+#include "agent/tool.h"
+
+namespace notch::agent {
+namespace {
+
+bool split_address(const std::string& address, ReadyOptions& options) {
+  const std::size_t colon = address.rfind(':');
+  if (colon == std::string::npos || colon == 0 || colon + 1 == address.size()) return false;
+  options.host = address.substr(0, colon);
+  options.port = address.substr(colon + 1);
+  if (options.host.front() == '[' && options.host.back() == ']') {
+    options.host = options.host.substr(1, options.host.size() - 2);
+  } else if (options.host.find_first_of(":[]") != std::string::npos) {
+    return false;
+  }
+  return !options.host.empty() && options.port.size() <= 5 &&
+         options.port.find_first_not_of("0123456789") == std::string::npos;
+}
+
+ParsedReadyOptions usage_error(const std::string& what) {
+  ParsedReadyOptions parsed;
+  parsed.exit_code = kToolUsage;
+  parsed.text = "notch ready: " + what + "\nnotch ready --help tells the options.\n";
+  return parsed;
+}
+
+}  // namespace
+
+ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
+  ParsedReadyOptions parsed;
+  std::string address = "127.0.0.1:9464";
+  CLI::App app("Asks an agent whether it is ready, over HTTP without TLS.", "notch ready");
+  app.add_option("--address", address, "ADDRESS:PORT or [IPV6]:PORT the agent serves on")
+      ->capture_default_str();
+  app.add_option("--timeout-s", parsed.options.timeout_s, "Seconds to wait for its answer")
+      ->check(CLI::Range(1U, 60U))
+      ->capture_default_str();
+  app.footer("Exit codes: 0 it is ready, 1 it is not, or does not answer, 2 wrong command line.");
+  // CLI11 takes them from the last to the first.
+  std::vector<std::string> flags(arguments.rbegin(), arguments.rend());
+  try {
+    app.parse(std::move(flags));
+  } catch (const CLI::CallForHelp&) {
+    parsed.text = app.help();
+    return parsed;
+  } catch (const CLI::ParseError& error) {
+    return usage_error(error.what());
+  }
+  if (!split_address(address, parsed.options)) {
+    return usage_error("--address: \"" + address + "\" is not ADDRESS:PORT or [IPV6]:PORT");
+  }
+  parsed.run = true;
+  return parsed;
+}
+
+}  // namespace notch::agent

@@ -1,0 +1,102 @@
+#!/usr/bin/python3
+"""The Compose file by docker-compose's own judgement, and by the rules of its README: nothing starts without its
+secrets, everything restarts and says how it is, and what it mounts is there. Called by: ctest.
+"""
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+
+import yaml
+
+DEPLOY = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "deploy"))
+COMPOSE = os.path.join(DEPLOY, "compose")
+FILE = os.path.join(COMPOSE, "docker-compose.yml")
+
+
+def config(**environment):
+    done = subprocess.run(["docker-compose", "--no-ansi", "-f", FILE, "config"], capture_output=True, text=True, check=False,
+                          timeout=60, env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **environment})
+    return done.returncode, done.stdout, done.stderr
+
+
+class Compose(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        code, output, errors = config(GRAFANA_USER="somebody")
+        assert code == 0, errors
+        cls.services = yaml.safe_load(output)["services"]
+        with open(FILE, encoding="utf-8") as file:
+            cls.written = yaml.safe_load(file)
+
+    def test_without_a_name_for_grafana_nothing_starts(self):
+        code, output, errors = config()
+        self.assertEqual((code, output), (1, ""))
+        self.assertIn("set GRAFANA_USER", errors)
+
+    def test_no_secret_is_in_the_repository(self):
+        for name, secret in self.written["secrets"].items():
+            self.assertEqual(list(secret), ["file"], name)
+            path = os.path.relpath(os.path.join(COMPOSE, secret["file"]), os.path.join(DEPLOY, ".."))
+            tracked = subprocess.run(["git", "-C", DEPLOY, "ls-files", ":/" + path], capture_output=True, text=True,
+                                     check=True, timeout=60).stdout
+            self.assertEqual(tracked, "", name)
+        for name, service in self.services.items():
+            for variable, value in service.get("environment", {}).items():
+                if "PASSWORD" in variable or "SECRET" in variable or "TOKEN" in variable:
+                    self.assertTrue(variable.endswith("__FILE") and value.startswith("/run/secrets/"), f"{name} {variable}")
+
+    def test_everything_restarts_and_says_how_it_is(self):
+        for name, service in self.services.items():
+            with self.subTest(name=name):
+                self.assertEqual(service["restart"], "unless-stopped")
+                self.assertEqual(list(service["networks"]), ["notch"])
+                # The demonstration serves nothing; what it counts is the agent's to show.
+                self.assertEqual("healthcheck" in service, name != "demonstration")
+
+    def test_nothing_has_more_rights_than_it_needs(self):
+        for name, service in self.services.items():
+            with self.subTest(name=name):
+                self.assertEqual(service["cap_drop"], ["ALL"])
+                self.assertNotIn("cap_add", service)
+                self.assertNotIn("privileged", service)
+                self.assertTrue(service["read_only"])
+                self.assertIn("no-new-privileges:true", service["security_opt"])
+                for port in service.get("ports", []):
+                    self.assertTrue(str(port).startswith("127.0.0.1:"), port)
+
+    def test_what_is_mounted_is_there_and_read_only(self):
+        for name, service in self.services.items():
+            for mount in service.get("volumes", []):
+                source, _, rest = mount.partition(":")
+                if source.startswith("/") and source != "/":
+                    self.assertTrue(os.path.exists(source), f"{name}: {source}")
+                if source.startswith("/"):
+                    self.assertIn("ro", rest.split(":")[1].split(","), f"{name}: {mount}")
+                else:
+                    self.assertIn(source, self.written["volumes"], name)
+
+    def test_images_are_of_one_version(self):
+        for name, service in self.services.items():
+            self.assertRegex(service["image"], r"\A[\w./-]+:v?\d+\.\d+\.\d+\Z", name)
+
+    def test_prometheus_is_told_of_services_that_are_there(self):
+        for name in sorted(os.listdir(os.path.join(COMPOSE, "targets"))):
+            with open(os.path.join(COMPOSE, "targets", name), encoding="utf-8") as file:
+                hosts = {target.split(":")[0] for entry in yaml.safe_load(file) for target in entry["targets"]}
+            self.assertLessEqual(hosts, {"localhost", *self.services})
+
+    def test_the_default_yaml_is_sound(self):
+        done = subprocess.run(
+            ["yamllint", "-s", "-d", "{extends: default, rules: {line-length: {max: 140}, document-start: disable, "
+             "braces: {max-spaces-inside: 1}, comments: {min-spaces-from-content: 1}}}", COMPOSE,
+             os.path.join(DEPLOY, "kubernetes")], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(done.stdout, "")
+
+
+if __name__ == "__main__":
+    if shutil.which("docker-compose") is None:
+        print("skipped: compose_test: docker-compose is not installed")
+        sys.exit(77)
+    unittest.main()
