@@ -90,8 +90,8 @@ class Image(unittest.TestCase):
 
     def serves(self, arguments):
         agent = self.start_agent(arguments)
-        status = dict(line.split(":\t", 1) for line in open(f"/proc/{agent.process.pid}/status", encoding="utf-8")
-                      if ":\t" in line)
+        with open(f"/proc/{agent.process.pid}/status", encoding="utf-8") as file:
+            status = dict(line.split(":\t", 1) for line in file if ":\t" in line)
         self.assertEqual(status["Uid"].split()[0], str(USER))
         self.assertEqual(int(status["CapEff"], 16), 0)
         self.assertIn("is ready", run(*entering(self.root), "/usr/bin/notch", "ready", "--address", agent.address))

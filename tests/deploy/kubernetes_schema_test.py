@@ -24,8 +24,10 @@ def install():
     """The packages, if they are not there; what went wrong, or an empty string."""
     manifest = json.dumps({"private": True, "type": "module", "dependencies": PACKAGES})
     stamp = os.path.join(WORK, "installed")
-    if os.path.exists(stamp) and open(stamp, encoding="utf-8").read() == manifest:
-        return ""
+    if os.path.exists(stamp):
+        with open(stamp, encoding="utf-8") as file:
+            if file.read() == manifest:
+                return ""
     os.makedirs(WORK, exist_ok=True)
     with open(os.path.join(WORK, "package.json"), "w", encoding="utf-8") as file:
         file.write(manifest)
