@@ -95,6 +95,13 @@ std::string service_for(const std::vector<std::string>& variables, const RunOpti
   return program.substr(program.rfind('/') + 1);
 }
 
+// What to set NOTCH_PRELOAD to, empty for what it is. Without it, the library for TLS has that too.
+std::string modules_for(const std::vector<std::string>& variables, const RunOptions& options) {
+  const std::string current = value_in(variables, "NOTCH_PRELOAD");
+  if (!options.modules.empty() || !options.tls || current.empty()) return options.modules;
+  return current + ",tls";
+}
+
 // Returns the errno of the exec that failed.
 int become(const std::string& path, const std::vector<std::string>& arguments,
            const std::vector<std::string>& environment, bool needs_shell) {
@@ -125,7 +132,8 @@ std::vector<std::string> program_environment(std::span<const std::string> curren
   const std::string service = service_for(variables, options, !library.empty());
   if (!service.empty()) put(variables, "NOTCH_SERVICE", service);
   if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
-  if (!options.modules.empty()) put(variables, "NOTCH_PRELOAD", options.modules);
+  const std::string modules = modules_for(variables, options);
+  if (!modules.empty()) put(variables, "NOTCH_PRELOAD", modules);
   return variables;
 }
 

@@ -67,7 +67,11 @@ void add_options(CLI::App& app, RunOptions& options) {
                  "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
                  "and tls, with commas between; all: all but tls; none. Default: all")
       ->check(CLI::Validator(check_modules, "LIST"));
-  app.add_flag("--tls", options.tls, "Measure inside TLS too, of programs that share OpenSSL");
+  app.add_flag(
+      "--tls", options.tls,
+      "Measure handshakes and the HTTP inside TLS too, of programs whose OpenSSL is a shared\n"
+      "library: preloads libnotch_preload_tls.so. Not seen: a static OpenSSL, node's own,\n"
+      "Go, Java, GnuTLS, NSS, and HTTP/2");
   app.add_option("--library", options.library,
                  "The library to preload, instead of the installed one (NOTCH_PRELOAD_LIBRARY)")
       ->check(not_empty);

@@ -1,11 +1,6 @@
 // The connections this process accepted or made, by descriptor: what is followed of each, from one
 // call to the next. Called by: the wrappers that make, feed and close them (io, net, descriptors).
 //
-// A byte for each descriptor says whether there is anything to do behind a call that moved bytes:
-// not for files, not for what is not HTTP. It is also the lock of the descriptor's record. A thread
-// that finds another in there tries again for about as long as one reading takes; if that is not
-// enough, the connection is given up and counted as that.
-//
 // Bounds, and why
 //   kMostDescriptors records of 192 bytes, the same numbers as have a kind, in one mapping made by
 //   the constructor. All are zero pages until used: a process has as many of them in memory as it
@@ -13,14 +8,9 @@
 //   limited (RLIMIT_AS), there are as many as the program may have descriptors at its start, and
 //   at most what a small share of the limit holds. The descriptors above are not followed.
 //
-// Invariants
-//   N1  Whoever holds the byte has the record alone. [tag: connection]
-//   N2  A record belongs to the process that accepted or connected it. A forked child goes on with
-//       a connection it inherited once no exchange is under way on it, and never counts its
-//       parent's exchanges, nor its open connections.
-//   N3  A copy of a descriptor is not followed; the number that accept or connect gave is, until it
+// Invariants, besides those of connection_record.h
+//   C1  A copy of a descriptor is not followed; the number that accept or connect gave is, until it
 //       is closed.
-//   N4  No system call, no allocation, and errno is not touched.
 #pragma once
 
 #include <sys/types.h>
@@ -29,26 +19,14 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "client/preload/connection_record.h"
 #include "client/preload/descriptors.h"
 #include "client/preload/http_exchange.h"
-#include "client/preload/http_machine.h"
 #include "shm/memory_order.h"
 
 struct msghdr;
 
 namespace notch::preload {
-
-struct Connection {
-  HttpConnection http;
-  std::uint8_t endpoint;    // of a client: EndpointId
-  std::uint8_t generation;  // of the process it belongs to (N2)
-  std::uint8_t missed;      // bytes went by while another thread was in here
-  std::uint8_t spare;
-  std::uint32_t connecting_since_us;  // 0: connect has answered, or it is not timed
-};
-static_assert(sizeof(Connection) == 192);
-
-enum class Watch : std::uint8_t { kNone = 0, kFree = 1, kTaken = 2 };
 
 extern std::uint8_t watches[kMostDescriptors];
 
@@ -58,10 +36,8 @@ inline bool is_watched(int fd) noexcept {
   return index < kMostDescriptors && shm::read_alone(watches[index]) != 0;
 }
 
-// For the constructor, before anything is counted. `patterns`: the routes that the user names, such
-// as
-// `/user/{id}`, joined by commas; may be null. Returns the first that cannot be one, or null.
-const char* begin_connections(const char* patterns) noexcept;
+// For the constructor, before anything is counted.
+void begin_connections() noexcept;
 
 struct ConnectionStart {
   HttpRole role = HttpRole::kUnknown;
@@ -77,7 +53,9 @@ void end_connections(unsigned first, unsigned last) noexcept;
 // The program will write nothing more, or do neither.
 void end_writing(int fd) noexcept;
 
-enum class Way : std::uint8_t { kIn, kOut };
+// The endpoint of the client's connection that bytes last passed on in this thread, of those that
+// were still followed: as the first bytes of each are. 0 if there was none since it was set to 0.
+extern __thread std::uint8_t last_endpoint __attribute__((tls_model("initial-exec")));
 
 namespace connection_slow {
 void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count) noexcept;

@@ -152,8 +152,8 @@ void end_of_postponable() noexcept {
   state.postponable_end = cells < client::kPostponedCells ? cells : client::kPostponedCells;
 }
 
-void reserve_label_sets(std::size_t cells, std::size_t label_sets) noexcept {
-  state.calls.reserve(cells, label_sets, 0);
+void reserve_label_sets(const LabelRoom& room) noexcept {
+  state.calls.reserve(room.cells, room.label_sets, 0);
 }
 
 notch_series make_series_now(std::uint32_t family, const notch_text* values,

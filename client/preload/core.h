@@ -26,8 +26,13 @@ bool begin_core() noexcept;
 // What was defined so far may be postponed (C2); what comes is not.
 void end_of_postponable() noexcept;
 
-// Memory for label sets that are made while the program runs. Before close_definitions().
-void reserve_label_sets(std::size_t cells, std::size_t label_sets) noexcept;
+// Memory for label sets that are made while the program runs, of all modules. Before
+// close_definitions().
+struct LabelRoom {
+  std::size_t cells = 0;
+  std::size_t label_sets = 0;
+};
+void reserve_label_sets(const LabelRoom& room) noexcept;
 
 // A label set, and a family's overflow series, while the program runs: no system call, no waiting.
 // The null handle if it cannot be made now. With the program's own libnotch.so, making one waits

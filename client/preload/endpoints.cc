@@ -113,12 +113,7 @@ bool is_same(const Text& one, const Text& other) noexcept {
          std::memcmp(one.bytes, other.bytes, std::size_t{one.address_size} + one.port_size) == 0;
 }
 
-}  // namespace
-
-EndpointId endpoint_of(const sockaddr* address, socklen_t size) noexcept {
-  Text text;
-  if (address == nullptr || size < sizeof address->sa_family || !write_text(text, address, size))
-    return kEndpointUnknown;
+EndpointId keep(const Text& text) noexcept {
   for (std::size_t i = 0; i < kMostEndpoints; ++i) {
     Entry& entry = entries[i];
     const std::uint32_t whole = shm::observe(entry.whole);  // [tag: endpoint]
@@ -131,6 +126,22 @@ EndpointId endpoint_of(const sockaddr* address, socklen_t size) noexcept {
     return static_cast<EndpointId>(i + 1);
   }
   return kEndpointUnknown;
+}
+
+}  // namespace
+
+EndpointId endpoint_of(const sockaddr* address, socklen_t size) noexcept {
+  Text text;
+  if (address == nullptr || size < sizeof address->sa_family || !write_text(text, address, size))
+    return kEndpointUnknown;
+  return keep(text);
+}
+
+EndpointId endpoint_of_name(const char* name) noexcept {
+  Text text;
+  for (; *name != '\0'; ++name) text.put(*name);
+  text.end_address();
+  return keep(text);
 }
 
 EndpointText endpoint_text(EndpointId endpoint) noexcept {

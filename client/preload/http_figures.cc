@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <string_view>
 
-#include "client/preload/core.h"
 #include "client/preload/definitions.h"
 #include "client/preload/endpoints.h"
 #include "client/preload/label_sets.h"
@@ -44,7 +43,7 @@ struct Side {
 
 Side server;
 Side client_side;
-UpDownCounter active_requests[kMethods];
+UpDownCounter active_requests[2][kMethods];  // of http, of https
 Counter unobserved[kUnobservedReasons];
 LabelSets<256, 1> durations;
 LabelSets<64, 2> sizes;
@@ -130,8 +129,8 @@ notch_series make_server_duration(const HttpExchange& exchange, const HttpRoutes
 }
 
 notch_series make_client_duration(const HttpExchange& exchange, std::uint8_t endpoint) {
+  if (endpoint == kEndpointUnknown) return {};
   const EndpointText text = endpoint_text(endpoint);
-  if (text.address.empty()) return {};
   const StatusText status(exchange.status);
   return client_side.duration.with_now(
       {name_of(exchange.method), status.view(), scheme_of(exchange.secure),
@@ -199,14 +198,15 @@ void observe_sizes(const HttpExchange& exchange) {
 
 }  // namespace
 
-void define_http_figures() noexcept {
+LabelRoom define_http_figures(bool secure) noexcept {
   define_sides();
   const Family active =
       define_up_down_counter("http_server_active_requests", "HTTP requests being answered.", "",
                              {"http_request_method", "url_scheme"});
   for (std::size_t i = 0; i < kMethods; ++i) {
     const char* const method = name_of(static_cast<HttpMethod>(i));
-    active_requests[i] = UpDownCounter(active.with({method, "http"}));
+    active_requests[0][i] = UpDownCounter(active.with({method, scheme_of(false)}));
+    if (secure) active_requests[1][i] = UpDownCounter(active.with({method, scheme_of(true)}));
   }
   const Family rest = define_counter("libc_http_unobserved_total",
                                      "What of HTTP was not followed or not timed.", "", {"reason"});
@@ -215,18 +215,18 @@ void define_http_figures() noexcept {
   }
   constexpr std::size_t kDurations = kServerDurations + kClientDurations;
   constexpr std::size_t kAllSizes = std::size_t{4} * kSizes;
-  reserve_label_sets(kDurations * kDurationCells + kAllSizes * kSizeCells, kDurations + kAllSizes);
+  return {kDurations * kDurationCells + kAllSizes * kSizeCells, kDurations + kAllSizes};
 }
 
 void count_started(const HttpRequestStart& start) noexcept {
   if (start.role != HttpRole::kServer) return;
-  active_requests[static_cast<std::size_t>(start.method)].add();
+  active_requests[start.secure ? 1 : 0][static_cast<std::size_t>(start.method)].add();
 }
 
 void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
                     const HttpRoutes& routes) noexcept {
   if (exchange.role == HttpRole::kServer)
-    active_requests[static_cast<std::size_t>(exchange.method)].subtract();
+    active_requests[exchange.secure ? 1 : 0][static_cast<std::size_t>(exchange.method)].subtract();
   observe_sizes(exchange);
   if (exchange.error == HttpError::kGaveUp) return count_unobserved(Unobserved::kUnended);
   if (!exchange.timed) return count_unobserved(Unobserved::kUntimed);

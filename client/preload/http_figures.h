@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "client/preload/core.h"
 #include "client/preload/http_exchange.h"
 #include "client/preload/http_route.h"
 
@@ -26,7 +27,8 @@ enum class Unobserved : std::uint8_t {
 };
 inline constexpr int kUnobservedReasons = 5;
 
-void define_http_figures() noexcept;
+// `secure`: of https as well as of http. Returns what its label sets take.
+LabelRoom define_http_figures(bool secure) noexcept;
 
 void count_started(const HttpRequestStart& start) noexcept;
 void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,

@@ -21,6 +21,7 @@
 #include "client/preload/next_symbol.h"
 #include "client/preload/real_functions.h"
 #include "client/preload/thread_figures.h"
+#include "client/preload/tls_part.h"
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "shm/memory_order.h"
@@ -46,11 +47,28 @@ bool is_second_copy() noexcept {
   return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
-// The modules to run, 0 for none; `unknown` as modules_of().
-std::uint32_t wanted_modules(const char** unknown) noexcept {
-  if (is_on("NOTCH_DISABLED") || getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
-  const std::uint32_t modules = modules_of(getenv("NOTCH_PRELOAD"), unknown);
-  // http sees what passes through the wrappers of the other two.
+// The modules to run, 0 for none.
+std::uint32_t wanted_modules() noexcept {
+  if (getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
+  // What follows may be all there is to say. There is no lock yet, and nobody else to hold it.
+  if (is_on("NOTCH_DEBUG")) client::read_settings_locked();
+  if (is_on("NOTCH_DISABLED")) {
+    client::debug_line("notch: nothing is measured: NOTCH_DISABLED is set");
+    return 0;
+  }
+  const char* const words = getenv("NOTCH_PRELOAD");
+  const char* unknown = nullptr;
+  std::uint32_t modules = modules_of(words, &unknown);
+  if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
+  // Whoever chose this library without a word means its part too.
+  if (has_tls_part() && (words == nullptr || words[0] == '\0')) modules |= kTls;
+  if (!has_tls_part() && (modules & kTls) != 0) {
+    client::debug_line("notch: NOTCH_PRELOAD: tls is in libnotch_preload_tls.so, and not in this");
+    modules &= ~kTls;
+  }
+  if (modules == 0) client::debug_line("notch: nothing is measured: NOTCH_PRELOAD: ", words);
+  // What is inside TLS is HTTP, and http sees what passes through the wrappers of io and net.
+  if ((modules & kTls) != 0) modules |= kHttp;
   return (modules & kHttp) != 0 ? modules | kIo | kNet : modules;
 }
 
@@ -64,25 +82,32 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
   if ((modules & kIo) != 0) define_io_figures();
   if ((modules & kNet) != 0) define_net_figures();
   if ((modules & kDns) != 0) define_dns_figures();
-  if ((modules & kHttp) != 0) define_http_figures();
+  LabelRoom room;
+  if ((modules & kHttp) != 0) room = define_http_figures((modules & kTls) != 0);
+  if ((modules & kTls) != 0) {
+    const LabelRoom more = define_tls_part();
+    room = {room.cells + more.cells, room.label_sets + more.label_sets};
+  }
+  if (room.label_sets != 0) reserve_label_sets(room);
   return modules;
 }
 
 // Nothing of these is there for a program whose connections nobody follows.
 void begin_routes_and_connections(std::uint32_t modules) noexcept {
   if ((modules & (kNet | kHttp)) == 0) return;
-  const char* const refused = begin_connections(getenv("NOTCH_ROUTES"));
+  begin_connections();
+  if ((modules & kTls) != 0) begin_tls_part();
+  const char* const patterns = getenv("NOTCH_ROUTES");
+  const char* const refused = patterns != nullptr ? add_route_patterns(patterns) : nullptr;
   if (refused != nullptr) client::debug_line("notch: NOTCH_ROUTES: no route: ", refused);
 }
 
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
-  const char* unknown = nullptr;
-  std::uint32_t modules = wanted_modules(&unknown);
+  std::uint32_t modules = wanted_modules();
   if (modules != 0 && begin_core()) {
     modules = define_figures(modules);
-    if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();

@@ -119,6 +119,14 @@ TEST(ProgramEnvironment, HoldsWhatWasAskedForAndAllElse) {
                                    "NOTCH_PRELOAD=io", "LD_PRELOAD=/n.so:/u.so"));
 }
 
+TEST(ProgramEnvironment, TlsIsAddedToTheModulesOfTheEnvironment) {
+  RunOptions options;
+  options.tls = true;
+  EXPECT_THAT(program_environment(std::vector<std::string>{"NOTCH_PRELOAD=io"}, options, ""),
+              ElementsAre("NOTCH_PRELOAD=io,tls"));
+  EXPECT_THAT(program_environment(std::vector<std::string>{}, options, ""), ElementsAre());
+}
+
 TEST(ProgramEnvironment, AProgramAndAllThatItStartsAreOneService) {
   RunOptions options;
   options.program = {"/opt/shop/start.sh", "/x/y"};

@@ -168,9 +168,19 @@ class Io(preload_test_case.PreloadTestCase):
         nowhere = os.path.join(self.folder, "nowhere")
         run = self.run_program(["/bin/true"], {"NOTCH_DIR": nowhere, "NOTCH_DEBUG": "1"})
         self.assertIn(f"notch: no segment in {nowhere}".encode(), run.stderr)
-        for debug, said in (("1", b"notch: NOTCH_PRELOAD: no module: nett\n"), ("0", b"")):
-            run = self.run_program(["/bin/true"], {"NOTCH_PRELOAD": "io,nett", "NOTCH_DEBUG": debug})
-            self.assertEqual(run.stderr.split(b".notch\n")[-1], said)
+        refused, nothing = b"notch: NOTCH_PRELOAD: no module: ", b"notch: nothing is measured: "
+        for changes, said in (
+                ({"NOTCH_PRELOAD": "io,nett"}, refused + b"nett\n"),
+                ({"NOTCH_PRELOAD": "bogus"}, refused + b"bogus\n" + nothing + b"NOTCH_PRELOAD: bogus\n"),
+                ({"NOTCH_PRELOAD": "none"}, nothing + b"NOTCH_PRELOAD: none\n"),
+                ({"NOTCH_PRELOAD": "io,tls"},
+                 b"notch: NOTCH_PRELOAD: tls is in libnotch_preload_tls.so, and not in this\n"),
+                ({"NOTCH_DISABLED": "1"}, nothing + b"NOTCH_DISABLED is set\n")):
+            with self.subTest(changes=changes):
+                run = self.run_program(["/bin/true"], {**changes, "NOTCH_DEBUG": "1"})
+                self.assertEqual(b"".join(line for line in run.stderr.splitlines(keepends=True)
+                                          if b"notch: segment " not in line and b"tmpfs" not in line), said)
+                self.assertEqual(self.run_program(["/bin/true"], {**changes, "NOTCH_DEBUG": "0"}).stderr, b"")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What libnotch_preload.so is as a file: what it exports, needs and weighs.
-Called by: ctest, as library_test.py LIBRARY COMPILER.
+"""What libnotch_preload.so and libnotch_preload_tls.so are as files: what each exports, needs and weighs.
+Called by: ctest, as library_test.py LIBRARY COMPILER [tls].
 """
 import os
 import re
@@ -10,7 +10,12 @@ import tempfile
 import unittest
 
 LIBRARY, COMPILER = sys.argv.pop(1), sys.argv.pop(1)
-TABLE = os.path.join(os.path.dirname(__file__), "../../client/preload/wrappers.def")
+FOLDER = os.path.join(os.path.dirname(__file__), "../../client/preload")
+# The macros that make a row an export, by table.
+TABLES = {"wrappers.def": ("NOTCH_WRAPPER(module, result, name, ...)",)}
+if sys.argv[1:2] == ["tls"]:
+    TABLES["tls_wrappers.def"] = tuple(f"NOTCH_{macro}(result, name, ...)" for macro in ("TLS", "TLS_NEW", "TLS_LIBC"))
+    del sys.argv[1]
 FLOOR = (2, 17)
 MOST_BYTES = 300 * 1024
 MOST_TLS_BYTES = 512
@@ -31,10 +36,10 @@ def symbols():
 
 
 def table_names():
-    """The names of the table's rows, as the preprocessor reads them."""
-    source = ('#define NOTCH_WRAPPER(module, result, name, parameters, arguments, body) @name@\n'
-              f'#include "{TABLE}"\n')
-    text = subprocess.run([COMPILER, "-E", "-P", "-x", "c++", "-"], input=source.replace("@name@", "<<name>>"),
+    """The names of the tables' rows, as the preprocessor reads them."""
+    source = "".join("".join(f"#define {macro} <<name>>\n" for macro in macros) +
+                     f'#include "{os.path.join(FOLDER, table)}"\n' for table, macros in TABLES.items())
+    text = subprocess.run([COMPILER, "-E", "-P", "-x", "c++", "-"], input=source,
                           capture_output=True, text=True, check=True).stdout
     return re.findall(r"<<\s*(\w+)\s*>>", text)
 

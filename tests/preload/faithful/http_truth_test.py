@@ -35,7 +35,7 @@ end
 DURATION = "http_%s_request_duration_seconds_count"
 
 
-class HttpTruth(nginx_test.WebCase):
+class Truth(nginx_test.WebCase):
     def setUp(self):
         super().setUp()
         self.agent = live_agent.Agent(faithful_case.NOTCHD, os.path.join(self.folder, "watched"))
@@ -45,11 +45,11 @@ class HttpTruth(nginx_test.WebCase):
         self.addCleanup(self.run_under_test.close)
         self.run_under_test.segments = self.agent.directory
 
-    def output_of_wrk(self, nginx):
+    def output_of_wrk(self, url):
         run = self.run_under_test
         with open(run.path("asked.lua"), "w", encoding="utf-8") as file:
             file.write(SCRIPT % (", ".join(f'"{path}"' for path, _, _ in ASKED), ROUNDS))
-        wrk = run.start("wrk", "-t", str(THREADS), "-c", str(THREADS), "-d", "10m", "-s", "asked.lua", nginx.url("/"),
+        wrk = run.start("wrk", "-t", str(THREADS), "-c", str(THREADS), "-d", "10m", "-s", "asked.lua", url,
                         stdout=subprocess.PIPE)
         stage.until(120, "every thread of wrk's done", lambda: os.path.exists(run.path("done")) and
                     os.path.getsize(run.path("done")) == THREADS)
@@ -58,37 +58,61 @@ class HttpTruth(nginx_test.WebCase):
         self.assertEqual(wrk.wait(), 0)
         return output
 
-    def by_status(self, side):
+    def by_status(self, side, scheme):
         found = collections.Counter()
         for (_, labels), value in self.agent.samples(DURATION % side).items():
+            if f'url_scheme="{scheme}"' not in labels:
+                continue
             status = re.search(r'http_response_status_code="(\d*)"', labels)
             found[int(status.group(1)) if status else labels] += int(value)
         return +found
 
-    def test_wrk_and_nginx(self):
+    def compare(self, asked, url):
+        """asked as ASKED; url(nginx) is what wrk is given. Returns nginx' counts by status of what wrk asked it, and of
+        what it asked itself by plain HTTP."""
         nginx = nginx_test.Nginx(self.run_under_test, self.folder, workers=2)
-        output = self.output_of_wrk(nginx)
+        output = self.output_of_wrk(url(nginx))
         self.assertEqual(nginx.finish()[0]["status"], 0)
         with open(self.run_under_test.path("access.log"), encoding="utf-8") as file:
             logged = [(int(status), int(size)) for status, size in re.findall(r'" (\d+) (\d+) "', file.read())]
         live_agent.until(30, "all segments folded", self.agent.all_folded)
-        server, client = self.by_status("server"), self.by_status("client")
-        print(f"{self.id()}: by the library, server {dict(server)}, client {dict(client)}; nginx logged {len(logged)}\n{output}",
-              flush=True)
+        print(f"{self.id()}: nginx logged {len(logged)}\n{output}", flush=True)
 
-        of_wrk, of_nginx = collections.Counter(), collections.Counter()
-        for _, status, times in ASKED:
+        of_wrk, inner = collections.Counter(), collections.Counter()
+        for _, status, times in asked:
             of_wrk[status] += THREADS * ROUNDS
-            of_nginx[status] += THREADS * ROUNDS * times
+            inner[status] += THREADS * ROUNDS * (times - 1)
         self.assertEqual(int(re.search(r"(\d+) requests in", output).group(1)), of_wrk.total())
         self.assertEqual(int(re.search(r"Non-2xx or 3xx responses: (\d+)", output).group(1)), of_wrk[403] + of_wrk[404])
-        self.assertEqual(collections.Counter(status for status, _ in logged), of_nginx)
-        self.assertEqual(server, of_nginx)
-        self.assertEqual(client, of_nginx)  # nginx is its own client where it is asked twice: wrk's and its own
+        self.assertEqual(collections.Counter(status for status, _ in logged), of_wrk + inner)
         self.assertEqual(sum(self.agent.samples("http_server_response_body_size_bytes_sum").values()),
                          sum(size for _, size in logged))
-        self.assertEqual(set(self.agent.samples("libc_http_unobserved_total").values()) | {0}, {0})
-        self.assertEqual(set(self.agent.samples("http_server_active_requests").values()) | {0}, {0})
+        for name in ("libc_http_unobserved_total", "libc_tls_unobserved_total", "http_server_active_requests"):
+            self.assertEqual(set(self.agent.samples(name).values()) | {0}, {0})
+        return of_wrk, +inner
+
+    def handshakes(self, side):
+        return sum(self.agent.samples(f"tls_{side}_handshake_duration_seconds_count").values())
+
+
+class HttpTruth(Truth):
+    def test_wrk_and_nginx(self):
+        of_wrk, inner = self.compare(ASKED, lambda nginx: nginx.url("/"))
+        # nginx is its own client where it is asked twice: wrk's requests, and its own.
+        self.assertEqual(self.by_status("server", "http"), of_wrk + inner)
+        self.assertEqual(self.by_status("client", "http"), of_wrk + inner)
+
+
+class HttpsTruth(Truth):
+    """Both sides by OpenSSL; what nginx asks itself is plain, and stays apart."""
+
+    def test_wrk_and_nginx(self):
+        of_wrk, inner = self.compare(ASKED, lambda nginx: nginx.tls_url("/"))
+        for side in ("server", "client"):
+            self.assertEqual(self.by_status(side, "https"), of_wrk)
+            self.assertEqual(self.by_status(side, "http"), inner)
+            self.assertGreaterEqual(self.handshakes(side), THREADS)
+        self.assertEqual(self.handshakes("server"), self.handshakes("client"))
 
 
 if __name__ == "__main__":

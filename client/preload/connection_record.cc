@@ -1,0 +1,136 @@
+#include "client/preload/connection_record.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+
+#include "client/preload/clock.h"
+#include "client/preload/http_figures.h"
+#include "client/wiped.h"
+#include "shm/memory_order.h"
+
+namespace notch::preload {
+namespace {
+
+constexpr auto kNone = static_cast<std::uint8_t>(Watch::kNone);
+constexpr auto kFree = static_cast<std::uint8_t>(Watch::kFree);
+constexpr auto kTaken = static_cast<std::uint8_t>(Watch::kTaken);
+
+// Tries to get a record, with a pause of some 40 ns between two: longer than a reading takes.
+constexpr int kMostTries = 64;
+
+// Of the address space that the library may take, the records' part where it is limited.
+constexpr std::uint64_t kShareOfSpare = 4;
+
+std::uint8_t generation = 1;  // one more in each child
+HttpRoutes routes;
+
+unsigned wanted_records(unsigned most) noexcept {
+  const std::uint64_t spare = client::spare_address_space();
+  struct rlimit descriptors {};
+  if (spare == ~std::uint64_t{0} || getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return most;
+  const std::uint64_t allowed = std::min<std::uint64_t>(descriptors.rlim_cur, most);
+  return static_cast<unsigned>(std::min(allowed, spare / kShareOfSpare / sizeof(Connection)));
+}
+
+void after_fork_in_child() noexcept {
+  if (generation != 0) ++generation;
+}
+
+void note_started(void*, const HttpRequestStart& start) {
+  count_started(start);
+}
+void note_finished(void* context, const HttpExchange& exchange) {
+  count_finished(exchange, static_cast<const Connection*>(context)->endpoint, routes);
+}
+void note_dropped(void*) {
+  count_unobserved(Unobserved::kPipelined);
+}
+
+}  // namespace
+
+Records make_records(std::uint8_t* watches, unsigned most) noexcept {
+  const unsigned count = wanted_records(most);
+  const std::size_t bytes = count * sizeof(Connection);
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return {};
+  madvise(memory, bytes, MADV_NOHUGEPAGE);  // a record is to cost a page at most
+  return {static_cast<Connection*>(memory), watches, count};
+}
+
+std::uint8_t process_generation() noexcept {
+  return generation;
+}
+
+void count_generations() noexcept {
+  pthread_atfork(nullptr, nullptr, after_fork_in_child);
+}
+
+const char* add_route_patterns(const char* patterns) noexcept {
+  const char* refused = nullptr;
+  for (const char* pattern = patterns; *pattern != '\0';) {
+    const char* end = pattern;
+    while (*end != '\0' && *end != ',') ++end;
+    const auto size = static_cast<std::size_t>(end - pattern);
+    if (size != 0 && !add_pattern(routes, pattern, size) && refused == nullptr) refused = pattern;
+    pattern = *end == ',' ? end + 1 : end;
+  }
+  return refused;
+}
+
+Visit::Visit(Connection& visited) noexcept
+    : connection(visited),
+      now(now_ns()),
+      observer{&visited, note_started, note_finished, note_dropped},
+      watch{&observer, &routes} {}
+
+void release_record(const Records& records, unsigned index) noexcept {
+  const Connection& connection = records.all[index];
+  const bool wanted = is_followed(connection.http) || connection.connecting_since_us != 0;
+  shm::publish(records.watches[index], wanted ? kFree : kNone);  // [tag: connection]
+}
+
+Connection* take_record(const Records& records, unsigned index) noexcept {
+  if (index >= records.count) return nullptr;
+  Connection& connection = records.all[index];
+  // [tag: connection] what the last holder wrote is seen.
+  for (int tries = 0; !shm::exchange_if(records.watches[index], kFree, kTaken); ++tries) {
+    if (shm::read_alone(records.watches[index]) == kNone) return nullptr;
+    if (tries == kMostTries) {
+      shm::write_alone(connection.missed, std::uint8_t{1});
+      return nullptr;
+    }
+    shm::pause();
+  }
+  return &connection;
+}
+
+bool adopt(Connection& connection) noexcept {
+  if (connection.generation == generation && generation != 0) return true;
+  if (connection.http.count != 0 || connection.http.dropped != 0 || generation == 0) {
+    connection.http.verdict = HttpVerdict::kStopped;
+    connection.connecting_since_us = 0;
+    return false;
+  }
+  connection.generation = generation;
+  connection.connecting_since_us = 0;
+  return true;
+}
+
+void give_up_if_missed(Visit& visit) noexcept {
+  if (shm::read_alone(visit.connection.missed) == 0) return;
+  shm::write_alone(visit.connection.missed, std::uint8_t{0});
+  if (is_followed(visit.connection.http)) count_unobserved(Unobserved::kContended);
+  http_give_up(visit.connection.http, visit.watch, visit.now);
+}
+
+void end_record(Visit& visit) noexcept {
+  http_end(visit.connection.http, visit.watch, visit.now);
+  visit.connection.http.verdict = HttpVerdict::kStopped;
+  visit.connection.connecting_since_us = 0;
+}
+
+}  // namespace notch::preload

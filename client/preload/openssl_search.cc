@@ -1,0 +1,159 @@
+#include "client/preload/openssl_search.h"
+
+#include <string.h>
+
+#include "client/preload/symbol_table.h"
+
+namespace notch::preload {
+namespace {
+
+constexpr char kNames[] =
+#define NOTCH_TLS(result, name, ...) #name "\0"
+#define NOTCH_TLS_NEW(result, name, ...) #name "\0"
+#define NOTCH_TLS_QUERY(result, name, parameters) #name "\0"
+#include "client/preload/tls_wrappers.def"
+    ;
+constexpr std::size_t kFunctions = offsetof(OpenSsl, begin) / sizeof(void*);
+
+// What every OpenSSL has.
+constexpr const char* kMark = "SSL_read";
+
+// Objects that define kMark, at most; more than are ever kept.
+constexpr std::size_t kMostCandidates = kMostOpenSsls;
+
+struct Object {
+  SymbolTable table;
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+
+  bool has(std::uintptr_t address) const noexcept { return address >= begin && address < end; }
+};
+
+struct Search {
+  std::uintptr_t caller_address = 0;
+  Object caller;
+  Object candidates[kMostCandidates];
+  std::size_t count = 0;
+};
+
+Object object_of(const dl_phdr_info& info) noexcept {
+  Object object{.table = symbol_table(info), .begin = ~std::uintptr_t{0}};
+  for (int i = 0; i < info.dlpi_phnum; ++i) {
+    const ElfW(Phdr)& part = info.dlpi_phdr[i];
+    if (part.p_type != PT_LOAD) continue;
+    const std::uintptr_t begin = info.dlpi_addr + part.p_vaddr;
+    if (begin < object.begin) object.begin = begin;
+    if (begin + part.p_memsz > object.end) object.end = begin + part.p_memsz;
+  }
+  return object;
+}
+
+int look_at_object(dl_phdr_info* info, std::size_t /*size*/, void* data) noexcept {
+  auto& search = *static_cast<Search*>(data);
+  const Object object = object_of(*info);
+  if (holds(*info, search.caller_address)) search.caller = object;
+  const bool is_ours = holds(*info, reinterpret_cast<std::uintptr_t>(&look_at_object));
+  if (is_ours || search.count == kMostCandidates) return 0;
+  if (find_in(object.table, kMark, gnu_hash_of(kMark)) != nullptr)
+    search.candidates[search.count++] = object;
+  return 0;
+}
+
+const Object* candidate_with(const Search& search, std::uintptr_t address) noexcept {
+  for (std::size_t i = 0; i < search.count; ++i) {
+    if (search.candidates[i].has(address)) return &search.candidates[i];
+  }
+  return nullptr;
+}
+
+// --- what the loader has bound for the caller ---
+
+// Calls `visit` with each reference of an object to a symbol that it does not define, its index and
+// what it is bound to, until it says true.
+template <class Visit>
+bool visit_references(const Object& object, ElfW(Sxword) list, ElfW(Sxword) list_size,
+                      Visit visit) noexcept {
+  const SymbolTable& table = object.table;
+  const auto* const first = reinterpret_cast<const ElfW(Rela)*>(dynamic_address(table, list));
+  const std::size_t count = dynamic_value(table, list_size) / sizeof(ElfW(Rela));
+  if (first == nullptr || table.symbols == nullptr || table.strings == nullptr) return false;
+  for (const ElfW(Rela)* entry = first; entry != first + count; ++entry) {
+    const auto index = static_cast<std::uint32_t>(entry->r_info >> 32);
+    if (index == 0 || table.symbols[index].st_shndx != SHN_UNDEF) continue;
+    std::uintptr_t bound = 0;
+    memcpy(&bound, reinterpret_cast<const void*>(table.base + entry->r_offset), sizeof bound);
+    if (visit(index, bound)) return true;
+  }
+  return false;
+}
+
+template <class Visit>
+bool visit_all_references(const Object& object, Visit visit) noexcept {
+  return visit_references(object, DT_JMPREL, DT_PLTRELSZ, visit) ||
+         visit_references(object, DT_RELA, DT_RELASZ, visit);
+}
+
+const Object* bound_candidate(const Search& search) noexcept {
+  const Object* found = nullptr;
+  visit_all_references(search.caller, [&](std::uint32_t index, std::uintptr_t bound) {
+    const SymbolTable& table = search.caller.table;
+    const char* const name = table.strings + table.symbols[index].st_name;
+    if (strncmp(name, "SSL_", 4) != 0) return false;
+    found = candidate_with(search, bound);
+    return found != nullptr;
+  });
+  return found;
+}
+
+// The address of an object's method is one of its first words.
+const Object* candidate_of_object(const Search& search, const void* object) noexcept {
+  constexpr std::size_t kWords = 8;
+  std::uintptr_t words[kWords];
+  memcpy(words, object, sizeof words);
+  for (const std::uintptr_t word : words) {
+    if (const Object* const found = candidate_with(search, word)) return found;
+  }
+  return nullptr;
+}
+
+const Object* choose(const Search& search, const void* object) noexcept {
+  if (search.count == 0) return nullptr;
+  if (search.count == 1) return &search.candidates[0];
+  const Object* found = object != nullptr ? candidate_of_object(search, object) : nullptr;
+  if (found == nullptr) found = candidate_with(search, search.caller_address);
+  if (found == nullptr) found = bound_candidate(search);
+  return found != nullptr ? found : &search.candidates[0];
+}
+
+int look_at_state(dl_phdr_info* info, std::size_t /*size*/, void* data) noexcept {
+  *static_cast<std::uint64_t*>(data) = info->dlpi_adds << 32 | (info->dlpi_subs & 0xffffffff);
+  return 1;
+}
+
+}  // namespace
+
+std::uint64_t loader_state() noexcept {
+  std::uint64_t state = 0;
+  dl_iterate_phdr(look_at_state, &state);
+  return state;
+}
+
+FoundOpenSsl search_openssl(const void* object, const void* caller) noexcept {
+  Search search;
+  search.caller_address = reinterpret_cast<std::uintptr_t>(caller);
+  dl_iterate_phdr(look_at_object, &search);
+  FoundOpenSsl found{};
+  found.count = search.count;
+  const Object* const chosen = choose(search, object);
+  if (chosen == nullptr) return found;
+  auto* const functions = reinterpret_cast<void**>(&found.functions);
+  const char* name = kNames;
+  for (std::size_t i = 0; i < kFunctions; ++i, name += strlen(name) + 1) {
+    functions[i] = find_in(chosen->table, name, gnu_hash_of(name));
+  }
+  found.functions.begin = chosen->begin;
+  found.functions.end = chosen->end;
+  return found;
+}
+
+}  // namespace notch::preload

@@ -1,0 +1,40 @@
+// What an object in memory says of its own dynamic symbols: read from its dynamic section, without
+// the loader. Called by: next_symbol.cc, openssl_search.cc.
+//
+// Invariants
+//   S1  Allocates nothing, takes no lock, calls nothing of the program's but the resolver of a
+//       function that has one.
+//   S2  Of several versions of a symbol the default one is taken, as a new program would get it.
+#pragma once
+
+#include <elf.h>
+#include <link.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace notch::preload {
+
+struct SymbolTable {
+  ElfW(Addr) base = 0;
+  const ElfW(Dyn) * dynamic = nullptr;
+  const ElfW(Sym) * symbols = nullptr;
+  const char* strings = nullptr;
+  const std::uint16_t* versions = nullptr;
+  const std::uint32_t* gnu_hash = nullptr;
+};
+
+SymbolTable symbol_table(const dl_phdr_info& object) noexcept;
+
+// The value of an entry of the dynamic section, 0 if it has none; and as an address.
+ElfW(Addr) dynamic_value(const SymbolTable& table, ElfW(Sxword) tag) noexcept;
+ElfW(Addr) dynamic_address(const SymbolTable& table, ElfW(Sxword) tag) noexcept;
+
+// The object's definition of a name, null if it has none. gnu_hash_of(name) is asked for apart, so
+// that a search of many objects makes it once.
+std::uint32_t gnu_hash_of(const char* name) noexcept;
+void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) noexcept;
+
+bool holds(const dl_phdr_info& object, std::uintptr_t address) noexcept;
+
+}  // namespace notch::preload
