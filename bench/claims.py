@@ -97,9 +97,13 @@ def _preload_claims():
                               ("a free mutex locked and unlocked, two threads",
                                "lock_unlock_with_a_thread", 4),
                               ("read of 1 byte of /dev/zero", "read", 12),
-                              ("write of 1 byte to /dev/null", "write", 12)):
+                              ("write of 1 byte to /dev/null", "write", 12),
+                              ("SSL_write and SSL_read of 16 bytes that are no HTTP", "tls_message", 24)):
         yield Claim(f"Preloaded library, {text}, over the same bare", "preload_call_bench",
                     _added_ns(call), " ns", at_most=bound, cause=_way_through(call))
+    yield Claim("Preloaded library, a request and its answer inside TLS, over the same bare", "preload_call_bench",
+                lambda rows: 100 * (rows["tls_http/counted"].cpu_ns / rows["tls_http/bare"].cpu_ns - 1), " %",
+                at_most=10, cause=_way_through("tls_http"))
     yield Claim("Preloaded library, start and end of /bin/true, over the same bare, median",
                 "preload_call_bench",
                 lambda rows: (rows["start/counted"].real_ns - rows["start/bare"].real_ns) / 1e3,

@@ -73,7 +73,8 @@ class Packages(unittest.TestCase):
                                  "/usr/lib/sysusers.d/notch.conf", "/usr/share/man/man8/notchd.8.gz")),
                 ("notch-tools", ("/usr/bin/notch", "/usr/share/man/man1/notch.1.gz",
                                  "/usr/share/bash-completion/completions/notch")),
-                ("notch-preload", (f"/usr/lib/{triplet}/notch/libnotch_preload.so",)),
+                ("notch-preload", (f"/usr/lib/{triplet}/notch/libnotch_preload.so",
+                                   f"/usr/lib/{triplet}/notch/libnotch_preload_tls.so")),
                 ("libnotch1", (f"/usr/lib/{triplet}/libnotch.so.1",)),
                 ("libnotch-dev", ("/usr/include/notch.h", f"/usr/lib/{triplet}/libnotch.a",
                                   f"/usr/lib/{triplet}/pkgconfig/notch.pc"))):
