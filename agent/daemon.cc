@@ -17,6 +17,7 @@
 
 #include "agent/agent_metrics.h"
 #include "agent/directory_space.h"
+#include "agent/host/cgroup_figures.h"
 #include "agent/host/host_collectors.h"
 #include "agent/http_server.h"
 #include "agent/kernel_figures.h"
@@ -90,6 +91,8 @@ class Daemon {
                  {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
                  {"ebpf", [this] { return kernel_.snapshot(); }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
+                 {"cgroups",
+                  [this] { return cgroup_figures(collect_.attached(), options_.host.paths); }},
                  {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
                     return host_.gather(wanted);
                   }}}) {

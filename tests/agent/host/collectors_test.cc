@@ -1,0 +1,240 @@
+// The host's collectors: texts of real kernels, odd ones, and every text cut off and changed at
+// random. What they say of this host is held against node_exporter in tests/system.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "agent/host/arp.h"
+#include "agent/host/cgroup_text.h"
+#include "agent/host/conntrack.h"
+#include "agent/host/cpu.h"
+#include "agent/host/diskstats.h"
+#include "agent/host/filefd.h"
+#include "agent/host/hwmon.h"
+#include "agent/host/loadavg.h"
+#include "agent/host/meminfo.h"
+#include "agent/host/mount_statistics.h"
+#include "agent/host/mount_table.h"
+#include "agent/host/netdev.h"
+#include "agent/host/netstat.h"
+#include "agent/host/os.h"
+#include "agent/host/pressure.h"
+#include "agent/host/schedstat.h"
+#include "agent/host/sockstat.h"
+#include "agent/host/softnet.h"
+#include "agent/host/stat.h"
+#include "agent/host/udp_queues.h"
+#include "agent/host/vmstat.h"
+
+namespace notch::agent {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr const char* kStat =
+    "cpu  300 0 100 4000 20 0 2 1 0 0\n"
+    "cpu0 200 0 60 2000 20 0 1 1 5 6\n"
+    "cpu1 100 0 40 2000 0 0 1 0 0 0\n"
+    "intr 558639 0 0 1\nctxt 868663\nbtime 1795776073\nprocesses 27897\n"
+    "procs_running 8\nprocs_blocked 1\n";
+
+TEST(Cpu, LinesOfProcessorsWithoutTheirSum) {
+  const auto cpus = parse_cpu_times(kStat);
+  ASSERT_EQ(cpus.size(), 2U);
+  EXPECT_EQ(cpus.at(0)[static_cast<std::size_t>(CpuMode::kIowait)], 20U);
+  EXPECT_EQ(cpus.at(0)[static_cast<std::size_t>(CpuMode::kGuestNice)], 6U);
+  EXPECT_TRUE(parse_cpu_times("cpu0 1 2\ncpux 1 2 3 4\ncpu1 1 2 3 -4\n").empty());
+}
+
+TEST(Cpu, IdleThatStepsBackIsHeldAndAProcessorThatWasAwayBeginsAnew) {
+  constexpr auto kIdle = static_cast<std::size_t>(CpuMode::kIdle);
+  constexpr auto kUser = static_cast<std::size_t>(CpuMode::kUser);
+  CpuCollector collector;
+  CpuTimes times{};
+  times[kIdle] = 10'000;
+  times[kUser] = 70;
+  collector.follow({{0, times}});
+  times[kIdle] = 9'990;
+  times[kUser] = 71;
+  EXPECT_EQ(collector.follow({{0, times}}).at(0)[kIdle], 10'000U);
+  EXPECT_EQ(collector.follow({{0, times}}).at(0)[kUser], 71U);
+  times[kIdle] = 5;
+  times[kUser] = 1;
+  EXPECT_EQ(collector.follow({{0, times}}).at(0)[kIdle], 5U);
+  EXPECT_EQ(collector.follow({{0, times}}).at(0)[kUser], 1U);
+  EXPECT_TRUE(collector.follow({}).empty());
+}
+
+TEST(Stat, WhatIsNotToldIsLeftOut) {
+  const KernelCounts counts = parse_kernel_counts(kStat);
+  EXPECT_EQ(counts.interrupts, 558639U);
+  EXPECT_EQ(counts.boot_time_unix_s, 1795776073U);
+  EXPECT_FALSE(parse_kernel_counts("ctxt\nintr x\n").context_switches);
+}
+
+TEST(Meminfo, UnitsAndBrackets) {
+  const auto fields = parse_meminfo(
+      "MemTotal: 100 kB\nActive(anon): 5 kB\nHugePages_Total: 3\nBad 4 kB\nOdd: -1 kB\n");
+  ASSERT_EQ(fields.size(), 3U);
+  EXPECT_EQ(fields[0].value, 102400);
+  EXPECT_EQ(fields[1].name, "Active_anon_bytes");
+  EXPECT_EQ(fields[2].name, "HugePages_Total");
+}
+
+TEST(Diskstats, PartitionsAndMemoryDisksAreHidden) {
+  for (const char* hidden : {"ram0", "loop12", "fd0", "sda1", "vda12", "xvda1", "nvme0n1p2"}) {
+    EXPECT_FALSE(is_shown_disk(hidden)) << hidden;
+  }
+  for (const char* shown : {"sda", "vda", "nvme0n1", "dm-0", "zram0", "md127", "mmcblk0", "fd"}) {
+    EXPECT_TRUE(is_shown_disk(shown)) << shown;
+  }
+  EXPECT_EQ(parse_diskstats("8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n8 1 sdb 1 2\n").size(), 1U);
+}
+
+TEST(Netdev, ANameMayHaveAColon) {
+  const auto devices = parse_net_dev(
+      "Inter-|   Receive\n face |bytes\n  eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n"
+      "eth0:1:9 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nbad: 1 2\n");
+  ASSERT_EQ(devices.size(), 2U);
+  EXPECT_EQ(devices[0].device, "eth0");
+  EXPECT_EQ(devices[1].device, "eth0:1");
+  EXPECT_EQ(devices[1].numbers[0], 9U);
+}
+
+TEST(Netstat, PairsOfLinesSignsAndTheFilter) {
+  const auto counts =
+      parse_protocol_counts("Tcp: MaxConn ActiveOpens\nTcp: -1 17\nUdp: InDatagrams\nIcmp: 3\n");
+  ASSERT_EQ(counts.size(), 2U);
+  EXPECT_EQ(counts[0].value, -1);
+  EXPECT_TRUE(is_shown_protocol_count("TcpExt", "ListenDrops"));
+  EXPECT_FALSE(is_shown_protocol_count("TcpExt", "DelayedACKs"));
+  const auto six = parse_protocol_counts_6("Ip6InOctets 128\n6 4\nUdpLite6InErrors 2\n");
+  ASSERT_EQ(six.size(), 2U);
+  EXPECT_EQ(six[1].protocol, "UdpLite6");
+}
+
+TEST(Mounts, EscapesAndWhatIsShown) {
+  const auto mounts = parse_mounts(
+      "/dev/sda1 /a\\040b ext4 ro,relatime 0 0\n/dev/sda1 /a\\040b ext4 ro,relatime 0 0\nbad\n"
+      "tmpfs /run/x tmpfs rw 0 0\ntmpfs /runner tmpfs rw,errors=remount-ro 0 0\n");
+  ASSERT_EQ(mounts.size(), 3U);
+  EXPECT_EQ(mounts[0].mount_point, "/a b");
+  EXPECT_TRUE(mounts[0].read_only);
+  EXPECT_TRUE(is_shown_mount(mounts[0]));
+  EXPECT_FALSE(is_shown_mount(mounts[1]));
+  EXPECT_TRUE(is_shown_mount(mounts[2]));
+  EXPECT_FALSE(mounts[2].read_only);
+}
+
+TEST(MountStatistics, AHungFileSystemCostsItsPatienceOnceAndHoldsUpNoOther) {
+  // Held until the test ends, and then let go.
+  const auto hung = std::make_shared<std::timed_mutex>();
+  std::unique_lock hold(*hung);
+  MountStatistics statistics([hung](const std::string& path, struct statfs& answer) {
+    if (path == "/hung") const std::unique_lock wait(*hung);
+    answer.f_bsize = 1;
+    return path != "/broken";
+  });
+  const auto start = std::chrono::steady_clock::now();
+  statistics.ask({"/hung"}, milliseconds(20));
+  const auto found = statistics.ask({"/hung", "/good", "/broken"}, milliseconds(20'000));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(10'000));
+  EXPECT_FALSE(found[0]);
+  EXPECT_TRUE(found[1]);
+  EXPECT_FALSE(found[2]);
+  hold.unlock();
+  // It has answered: it is asked again.
+  for (int i = 0; i < 1000 && !statistics.ask({"/hung"}, milliseconds(10))[0]; ++i) {
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  EXPECT_TRUE(statistics.ask({"/hung"}, milliseconds(10'000))[0]);
+}
+
+TEST(Cgroups, OfBothVersionsAndOfHybridHosts) {
+  const CgroupPaths second = parse_cgroup_paths("0::/system.slice/x.service\n");
+  EXPECT_EQ(second.unified, "/system.slice/x.service");
+  EXPECT_EQ(second.cpu, "");
+  const CgroupPaths hybrid =
+      parse_cgroup_paths("9:name=systemd:/\n4:memory:/m\n3:cpu,cpuacct:/c\n0::/u\n");
+  EXPECT_EQ(hybrid.unified, "/u");
+  EXPECT_EQ(hybrid.cpu, "/c");
+  EXPECT_EQ(hybrid.cpuacct, "/c");
+  EXPECT_EQ(hybrid.memory, "/m");
+  EXPECT_EQ(parse_cgroup_paths("0::/../escape\n0:memory\nx\n"), CgroupPaths());
+  EXPECT_EQ(keyed_number("usage_usec 5\nuser_usec 3\n", "user_usec"), 3U);
+  EXPECT_FALSE(keyed_number("user_usec x\n", "user_usec"));
+}
+
+TEST(SmallTexts, AsTheKernelWritesThem) {
+  EXPECT_EQ(parse_pressure("some avg10=0.00 total=5\nfull avg10=0.00 total=3\n").full_us, 3U);
+  EXPECT_EQ(parse_open_files("1346\t0\t2466177\n")->maximum, 2466177U);
+  EXPECT_EQ(parse_schedstat("version 15\ncpu0 0 0 0 0 0 0 10 20 30\n").at(0).waiting_ns, 20U);
+  EXPECT_EQ(parse_softnet("0000000a 00000001 00000002\n").at(0).processed, 10U);
+  EXPECT_EQ(parse_arp("head\n10.0.0.1 0x1 0x2 aa:bb * eth0\n").at("eth0"), 1U);
+  EXPECT_EQ(parse_sockstat("TCP: inuse 4 orphan 0\n").at(1).state, "orphan");
+  EXPECT_EQ(parse_conntrack_stat("found drop\n0a 01\n01 01\n").at("found"), 11U);
+  EXPECT_EQ(parse_udp_queues("sl\n 1: 0:0 0:0 07 00000010:00000020 0\n").sending_bytes, 16U);
+  EXPECT_EQ(leading_version("22.04"), 22.04);
+  EXPECT_FALSE(leading_version("sid"));
+  EXPECT_EQ(parse_os_release("NAME=\"A \\\"B\\\"\"\nID=x\n").at("NAME"), "A \"B\"");
+  EXPECT_EQ(parse_sensor_file("temp1_input")->property, "input");
+  EXPECT_FALSE(parse_sensor_file("name"));
+  EXPECT_TRUE(is_shown_vmstat("pgmajfault"));
+  EXPECT_FALSE(is_shown_vmstat("nr_free_pages"));
+}
+
+void parse_all(std::string_view text) {
+  parse_cpu_times(text);
+  parse_kernel_counts(text);
+  parse_loadavg(text);
+  parse_meminfo(text);
+  parse_diskstats(text);
+  parse_net_dev(text);
+  parse_protocol_counts(text);
+  parse_protocol_counts_6(text);
+  parse_mounts(text);
+  parse_cgroup_paths(text);
+  keyed_number(text, "cpu");
+  parse_pressure(text);
+  parse_open_files(text);
+  parse_schedstat(text);
+  parse_softnet(text);
+  parse_arp(text);
+  parse_sockstat(text);
+  parse_conntrack_stat(text);
+  parse_udp_queues(text);
+  parse_os_release(text);
+  leading_version(text);
+  parse_sensor_file(text);
+}
+
+// Under the sanitizers no read strays; nothing throws, and nothing hangs.
+TEST(OddTexts, OfEveryLengthAndWithChangedBytesArePassedByEveryParser) {
+  const char* const given = std::getenv("NOTCH_SEED");
+  const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : 20261127U;
+  std::printf("NOTCH_SEED=%u\n", seed);
+  std::mt19937 random(seed);
+  const std::string whole = std::string(kStat) +
+                            "MemTotal: 99999999999999999999 kB\n8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
+                            "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nTcp: a b\nTcp: 1 -2\n"
+                            "/d /m\\040\\0 t o 0 0\n0::/x\n3:cpu,cpuacct:/\nsome total=1\n0a 0b\n";
+  for (std::size_t size = 0; size <= whole.size(); ++size) parse_all(whole.substr(0, size));
+  for (int round = 0; round < 2000; ++round) {
+    std::string text = whole;
+    for (int change = 0; change < 8; ++change) {
+      text[random() % text.size()] = static_cast<char>(random());
+    }
+    parse_all(text);
+  }
+}
+
+}  // namespace
+}  // namespace notch::agent
