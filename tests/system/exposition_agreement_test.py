@@ -199,7 +199,7 @@ class Requests(Live):
         self.assertEqual(self.names("name[]=nobody"), set())
         self.assertEqual({name.split("_")[0] for name in self.names("collect[]=segments")}, {"agree"})
         self.assertEqual({name.split("_")[0] for name in self.names("collect[]=agent")}, {"notch", "process"})
-        without = {name.split("_")[0] for name in self.names("exclude[]=segments&exclude[]=host&exclude[]=ebpf")}
+        without = {name.split("_")[0] for name in self.names("exclude[]=segments&exclude[]=host&exclude[]=ebpf&exclude[]=cgroups")}
         self.assertEqual(without, {"notch", "process"})
 
     def test_an_unknown_collector_is_refused_by_name(self):
