@@ -46,7 +46,9 @@ bool KernelFigures::start(EbpfMode mode) {
     return true;
   }
   probes_.start();
-  if (!ebpf::drop_bpf_capabilities(false))
+  const bool keep_bpf = probes_.needs_bpf_capability();
+  if (keep_bpf) spdlog::info("CAP_BPF is kept: this kernel wants it to start an iterator");
+  if (!ebpf::drop_bpf_capabilities(keep_bpf))
     spdlog::warn("the capabilities for probes cannot be dropped");
   say_refused(probes_.states(), mode);
   return mode == EbpfMode::kAuto || std::ranges::all_of(probes_.states(), [](const auto& state) {

@@ -219,5 +219,16 @@ def _agent_claims():
                     _attach_us(probe), " us", at_most=200)
 
 
+def _slower_by_percent(way):
+    return lambda rows: 100 * (rows[f"{way}/probed"].real_ns / rows[f"{way}/bare"].real_ns - 1)
+
+
+def _ebpf_claims():
+    for text, way, bound in (("TCP request and response on loopback, one processor", "tcp_round_trip", 2),
+                             ("A byte through a pipe and back, one processor", "pipe_round_trip", 10)):
+        yield Claim(f"{text}, with all probes of the kernel, slower than without", "ebpf_bench",
+                    _slower_by_percent(way), " %", at_most=bound)
+
+
 def all_claims(cpus):
-    return [*_client_claims(cpus), *_agent_claims(), *_preload_claims(), *_program_claims()]
+    return [*_client_claims(cpus), *_agent_claims(), *_ebpf_claims(), *_preload_claims(), *_program_claims()]

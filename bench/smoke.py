@@ -83,6 +83,14 @@ class Smoke(unittest.TestCase):
         path = os.path.join(PROGRAMS, "bench", "attach_bench")
         self.judge("attach_bench", self.rows_of(path, *BRIEFLY))
 
+    def test_ebpf(self):
+        path = os.path.join(PROGRAMS, "bench", "ebpf_bench")
+        if not os.path.exists(path) or os.geteuid() != 0:
+            self.skipTest("no libbpf, or not root")
+        rows = self.rows_of(path, *BRIEFLY)
+        self.judge("ebpf_bench", rows)
+        self.assertGreater(rows["program/runqueue.sched_switch"].real_ns, 0)
+
     def test_agent_cost(self):
         self.judge("agent_cost", self.rows_of(
             os.path.join(HERE, "agent_cost"), f"--programs={PROGRAMS}", "--rest-s=0.5",

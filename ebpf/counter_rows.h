@@ -7,6 +7,8 @@
 //        row may be of different moments, and no figure here is made of two.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,21 +19,19 @@
 
 namespace notch::ebpf {
 
-// Adds the words of rows first, first + stride, ... of `rows`. Cost: a load and an add for each
-// word.
+// Adds the words of rows first, first + stride, ... of `rows`. REQUIRES: a row's fields are all
+// __u64. Cost: a load and an add for each word.
 template <class Row>
 Row sum_rows(std::span<const Row> rows, std::size_t first, std::size_t stride) {
-  static_assert(sizeof(Row) % sizeof(std::uint64_t) == 0);
-  Row total{};
-  auto* sums = reinterpret_cast<std::uint64_t*>(&total);
+  static_assert(sizeof(Row) % sizeof(__u64) == 0);
+  std::array<__u64, sizeof(Row) / sizeof(__u64)> sums{};
   for (std::size_t i = first; i < rows.size(); i += stride) {
-    // The kernel writes while this reads: a volatile load is one load of the whole word.
-    const auto* words = reinterpret_cast<const volatile std::uint64_t*>(&rows[i]);
-    for (std::size_t word = 0; word < sizeof(Row) / sizeof(std::uint64_t); ++word) {
-      sums[word] += words[word];
-    }
+    // The kernel writes while this reads: a volatile load is one load of the whole word. It is of
+    // the fields' own type, which uint64_t is not.
+    const auto* words = reinterpret_cast<const volatile __u64*>(&rows[i]);
+    for (std::size_t word = 0; word < sums.size(); ++word) sums[word] += words[word];
   }
-  return total;
+  return std::bit_cast<Row>(sums);
 }
 
 // Of a map with a row for each processor and service.

@@ -25,11 +25,9 @@ class CpuProbe final : public Probe {
   const char* name() const override { return "cpu"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  bool can_read() override { return look().ok(); }
   void moved(std::uint32_t pid, ServiceTable::Change change) override;
   const KernelObject& object() const override { return object_; }
-
-  // Whether the kernel still lets the iterator run: not each does once CAP_BPF is given up.
-  Outcome look();
 
  private:
   struct Sum {
@@ -37,6 +35,7 @@ class CpuProbe final : public Probe {
     cpu_row shown{};
   };
 
+  Outcome look();
   void name_cgroups();
 
   KernelObject object_;

@@ -198,14 +198,26 @@ bool KernelObject::has_program(const char* program_name) const {
   return program != nullptr && bpf_program__autoload(program);
 }
 
-std::vector<int> KernelObject::program_descriptors() const {
-  std::vector<int> descriptors;
-  if (parts_ == nullptr) return descriptors;
+std::vector<KernelObject::Program> KernelObject::programs() const {
+  std::vector<Program> loaded;
+  if (parts_ == nullptr) return loaded;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, parts_->object) {
-    if (bpf_program__fd(program) >= 0) descriptors.push_back(bpf_program__fd(program));
+    const int descriptor = bpf_program__fd(program);
+    if (descriptor >= 0) loaded.push_back({bpf_program__name(program), descriptor});
   }
-  return descriptors;
+  return loaded;
+}
+
+std::uint64_t KernelObject::missed_events() const {
+  std::uint64_t missed = 0;
+  for (const Program& program : programs()) {
+    bpf_prog_info info{};
+    __u32 length = sizeof info;
+    if (bpf_obj_get_info_by_fd(program.descriptor, &info, &length) == 0)
+      missed += info.recursion_misses;
+  }
+  return missed;
 }
 
 unsigned possible_processors() {

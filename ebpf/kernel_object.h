@@ -69,7 +69,15 @@ class KernelObject {
   Outcome iterate(const char* program, std::vector<std::byte>& output) const;
 
   bool has_program(const char* program) const;  // it was not left out
-  std::vector<int> program_descriptors() const;
+  struct Program {
+    std::string name;
+    int descriptor;
+  };
+  std::vector<Program> programs() const;  // that are loaded
+
+  // Events that a program did not see, as it was running on that processor already; since
+  // Linux 5.12. Cost: a system call for each program.
+  std::uint64_t missed_events() const;
 
  private:
   struct Parts;

@@ -26,8 +26,11 @@ Outcome KernelObject::iterate(const char*, std::vector<std::byte>&) const {
 bool KernelObject::has_program(const char*) const {
   return false;
 }
-std::vector<int> KernelObject::program_descriptors() const {
+std::vector<KernelObject::Program> KernelObject::programs() const {
   return {};
+}
+std::uint64_t KernelObject::missed_events() const {
+  return 0;
 }
 std::span<std::byte> KernelObject::mapped(const char*, int) const {
   return {};

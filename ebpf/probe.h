@@ -23,6 +23,9 @@ class Probe {
   // Reads the maps. REQUIRES: start() went well.
   virtual void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) = 0;
 
+  // Whether families can be had with the capabilities that are in force now.
+  virtual bool can_read() { return true; }
+
   // A process that was there before the probe counts in another service's slot from now on.
   virtual void moved(std::uint32_t, ServiceTable::Change) {}
 

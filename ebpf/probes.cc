@@ -1,6 +1,7 @@
 #include "ebpf/probes.h"
 
 #include "ebpf/block_probe.h"
+#include "ebpf/capabilities.h"
 #include "ebpf/cpu_probe.h"
 #include "ebpf/interrupts_probe.h"
 #include "ebpf/memory_probe.h"
@@ -41,6 +42,16 @@ void Probes::start() {
   for (const auto& probe : probes_) states_.push_back({probe->name(), probe->start(services_)});
 }
 
+bool Probes::needs_bpf_capability() {
+  if (!set_bpf_capability_in_force(false)) return false;
+  bool needed = false;
+  for (std::size_t i = 1; i < states_.size(); ++i) {
+    if (states_[i].outcome.ok() && !probes_[i - 1]->can_read()) needed = true;
+  }
+  if (needed) set_bpf_capability_in_force(true);
+  return needed;
+}
+
 void Probes::assign(std::uint32_t pid, std::string_view service, bool is_older) {
   const ServiceTable::Change change = services_.assign(pid, service);
   if (change.from == change.to || !is_older) return;
@@ -60,6 +71,18 @@ void Probes::add_health(std::vector<KernelFamily>& families) const {
                        "",
                        FamilyType::kGauge,
                        {}};
+  KernelFamily missed{
+      "notch_ebpf_missed_events_total",
+      "Events a probe did not see, as the same program was running on that processor.",
+      "",
+      FamilyType::kCounter,
+      {}};
+  for (std::size_t i = 1; i < states_.size(); ++i) {
+    if (!states_[i].outcome.ok()) continue;
+    const auto events = static_cast<double>(probes_[i - 1]->object().missed_events());
+    missed.rows.push_back({{{"probe", states_[i].name}}, events, {}});
+  }
+  families.push_back(std::move(missed));
   for (const ProbeState& state : states_) {
     up.rows.push_back({{{"probe", state.name}}, state.outcome.ok() ? 1.0 : 0.0, {}});
     if (state.outcome.ok()) continue;

@@ -31,6 +31,10 @@ class Probes {
 
   const std::vector<ProbeState>& states() const { return states_; }
 
+  // Whether what runs still wants CAP_BPF: a kernel before 5.19 wants it to start an iterator,
+  // if kernel.unprivileged_bpf_disabled is set. Takes it from the effective set for the trial.
+  bool needs_bpf_capability();
+
   // From now on the process counts for this service. `is_older`: it was there before the probes,
   // and what it did until now is nobody's.
   void assign(std::uint32_t pid, std::string_view service, bool is_older);

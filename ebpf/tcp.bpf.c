@@ -15,7 +15,7 @@
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
 
 enum { kTcp = 6, kEstablished = 1, kSynSent = 2, kSynReceived = 3, kClosed = 7 };
-enum { kUnix = 1, kInet = 2, kInet6 = 10 };
+enum { kUnix = 1, kInet = 2, kInet6 = 10, kPeek = 2 /* MSG_PEEK */ };
 
 struct connection {
   __u64 since_ns; /* the SYN's time, then the establishment's */
@@ -163,7 +163,8 @@ int BPF_PROG(sock_send_length, struct sock* sk, int bytes) {
 }
 
 SEC("tp_btf/sock_recv_length")
-int BPF_PROG(sock_recv_length, struct sock* sk, int bytes) {
+int BPF_PROG(sock_recv_length, struct sock* sk, int bytes, int flags) {
+  if (flags & kPeek) return 0; /* it will be received again */
   struct socket_row* row = row_of_caller();
   if (!row || bytes < 0) return 0;
   __u32 family = family_of(sk);

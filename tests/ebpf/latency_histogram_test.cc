@@ -67,8 +67,8 @@ TEST(LatencyHistogram, IsReadAsNativeBuckets) {
 
 TEST(CounterRows, AreAddedUpByServiceOverTheProcessors) {
   struct Row {
-    std::uint64_t one;
-    std::uint64_t two;
+    __u64 one;
+    __u64 two;
   };
   std::vector<Row> rows(3 * NOTCH_SERVICE_SLOTS);
   for (std::size_t cpu = 0; cpu < 3; ++cpu) rows[cpu * NOTCH_SERVICE_SLOTS + 5] = {cpu + 1, 10};
