@@ -21,6 +21,7 @@ class Claim:
     at_most: float | None = None
     at_least: float | None = None
     cause: Callable = lambda programs: ""
+    needs: str = ""  # what the program's rows take that not every machine has
 
     @property
     def bound(self):
@@ -227,7 +228,7 @@ def _ebpf_claims():
     for text, way, bound in (("TCP request and response on loopback, one processor", "tcp_round_trip", 2),
                              ("A byte through a pipe and back, one processor", "pipe_round_trip", 10)):
         yield Claim(f"{text}, with all probes of the kernel, slower than without", "ebpf_bench",
-                    _slower_by_percent(way), " %", at_most=bound)
+                    _slower_by_percent(way), " %", at_most=bound, needs="root and libbpf")
 
 
 def all_claims(cpus):

@@ -140,6 +140,9 @@ def claim_lines(programs, cpus):
     lines = []
     causes = []
     for claim in claims.all_claims(cpus):
+        if claim.program not in programs and claim.needs:
+            lines.append((claim.text, claim.bound, "", f"not judged: it takes {claim.needs}"))
+            continue
         if claim.program not in programs:
             raise SystemExit(f"no rows of {claim.program}")
         rows = AskedRows(programs[claim.program])

@@ -34,11 +34,12 @@ int BPF_PROG(softirq_entry) {
 SEC("tp_btf/softirq_exit")
 int BPF_PROG(softirq_exit, unsigned int vector) {
   struct interrupts_row* row = own_row();
-  if (!row || row->softirq_since_ns == 0 || vector >= NOTCH_SOFTIRQS) return 0;
+  if (!row || vector >= NOTCH_SOFTIRQS) return 0;
+  row->softirqs[vector] += 1;
+  if (row->softirq_since_ns == 0) return 0;
   __u64 all_ns = bpf_ktime_get_ns() - row->softirq_since_ns;
   __u64 hard_ns = row->all_hardirq_ns - row->softirq_hardirq_ns;
   row->softirq_ns[vector] += all_ns > hard_ns ? all_ns - hard_ns : 0;
-  row->softirqs[vector] += 1;
   row->softirq_since_ns = 0;
   return 0;
 }
@@ -51,10 +52,11 @@ static __always_inline int hardirq_begins(void) {
 
 static __always_inline int hardirq_ends(__u32 kind) {
   struct interrupts_row* row = own_row();
-  if (!row || row->hardirq_since_ns == 0) return 0;
+  if (!row) return 0;
+  row->hardirqs[kind] += 1;
+  if (row->hardirq_since_ns == 0) return 0;
   __u64 time_ns = bpf_ktime_get_ns() - row->hardirq_since_ns;
   row->hardirq_ns[kind] += time_ns;
-  row->hardirqs[kind] += 1;
   row->all_hardirq_ns += time_ns;
   row->hardirq_since_ns = 0;
   return 0;

@@ -86,15 +86,13 @@ KernelObject::KernelObject() = default;
 KernelObject::~KernelObject() = default;
 
 Outcome KernelObject::open(const char* name, std::span<const unsigned char> bytes,
-                           std::initializer_list<const char*> required,
-                           const std::string& types_path) {
+                           std::initializer_list<const char*> required) {
   libbpf_set_print(take_complaint);
   last_complaint().clear();
   if (kernel_types() == nullptr) {
     return {Refusal::kNoBtf, "the kernel does not tell its types (/sys/kernel/btf/vmlinux)"};
   }
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name,
-              .btf_custom_path = types_path.empty() ? nullptr : types_path.c_str());
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
   auto parts = std::make_unique<Parts>();
   parts->name = name;
   parts->object = bpf_object__open_mem(bytes.data(), bytes.size(), &options);

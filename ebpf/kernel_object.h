@@ -36,7 +36,7 @@ class KernelObject {
   // programs. `types_path`: another kernel's BTF, to relocate for (tests); empty: the running
   // one's.
   Outcome open(const char* name, std::span<const unsigned char> bytes,
-               std::initializer_list<const char*> required, const std::string& types_path = {});
+               std::initializer_list<const char*> required);
 
   // Between open() and run(). REQUIRES: the map, or the section of constants, is in the object.
   void set_entries(const char* map, std::size_t entries);

@@ -10,7 +10,7 @@ KernelObject::KernelObject() = default;
 KernelObject::~KernelObject() = default;
 
 Outcome KernelObject::open(const char*, std::span<const unsigned char>,
-                           std::initializer_list<const char*>, const std::string&) {
+                           std::initializer_list<const char*>) {
   return {Refusal::kNotBuilt, "this agent was built without libbpf"};
 }
 void KernelObject::set_entries(const char*, std::size_t) {}

@@ -82,6 +82,15 @@ class Refused(agent_test_case.AgentTestCase):
         self.assertEqual(self.agent.log().count("no probe"), 1)
         self.assert_pages_sound()
 
+    def test_without_the_kernels_types_it_says_so_and_serves(self):
+        # In a mount namespace of its own, where they are covered.
+        self.agent.command = ["unshare", "--mount", "sh", "-c",
+                              'mount -t tmpfs none /sys/kernel/btf && exec "$@"', "sh", *self.agent.command]
+        self.agent.start_and_wait()
+        self.assertEqual(set(self.agent.samples("notch_ebpf_probe_up").values()), {0})
+        self.assertIn('reason="no_btf"', str(self.agent.samples("notch_ebpf_probe_refused_info")))
+        self.assertIn("the kernel does not tell its types", self.agent.log())
+
     def test_off_loads_nothing_and_says_so(self):
         self.agent.command += ["--ebpf", "off"]
         self.agent.start_and_wait()

@@ -349,8 +349,8 @@ class Interrupts(TruthTestCase):
         for name, part, truth in cases:
             shown = self.value(name, part, after) - self.value(name, part, before)
             report(f"{name} {part}", shown, truth)
-            # The page is read a little before and a little after.
-            self.assertGreaterEqual(shown, truth - 2)
+            # The page is read a little before and a little after; a few a second are seen to be missing.
+            self.assertGreaterEqual(shown, truth * 0.98 - 10)
             self.assertLessEqual(shown, truth * 1.2 + 40)
         busy = self.value("ebpf_hardirq_seconds_total", "", after) - self.value("ebpf_hardirq_seconds_total", "", before)
         self.assertGreater(busy, 0)
