@@ -142,6 +142,18 @@ class Prometheus(unittest.TestCase):
         self.assertEqual(set(re.findall(r"\]\(#([^)]*)\)", text)) - anchors, set())
 
 
+class Readme(unittest.TestCase):
+    def test_prometheus_takes_every_recipe(self):
+        recipes = re.findall(r"```yaml\n(.*?)```", read(os.path.join(DEPLOY, "README.md")), re.DOTALL)
+        self.assertGreaterEqual(len(recipes), 5)
+        path = os.path.join(scratch.folder_of(self), "recipe.yml")
+        for recipe in recipes:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(recipe)
+            check = run("promtool", "check", "config", "--syntax-only", path)
+            self.assertEqual(check.returncode, 0, recipe + check.stdout + check.stderr)
+
+
 class Alertmanager(unittest.TestCase):
     def test_amtool_takes_the_configuration(self):
         check = run("amtool", "check-config", ALERTMANAGER)
