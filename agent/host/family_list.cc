@@ -65,17 +65,20 @@ Snapshot FamilyList::finish() {
   for (std::size_t i = 0; i < stretches_.size(); ++i) {
     if (stretches_[i].rows == 0 || !is_metric_name(storage->families[i].name)) continue;
     const std::span<Row> rows(storage->rows.data() + stretches_[i].first_row, stretches_[i].rows);
-    std::ranges::stable_sort(rows, {}, &Row::labels);
-    const auto repeated = std::ranges::unique(rows, {}, &Row::labels);
+    const auto before = [](const Row& a, const Row& b) { return a.labels < b.labels; };
+    const auto same = [](const Row& a, const Row& b) { return a.labels == b.labels; };
+    std::stable_sort(rows.begin(), rows.end(), before);
+    const auto kept = std::unique(rows.begin(), rows.end(), same) - rows.begin();
     FamilySnapshot view;
     view.family = &storage->families[i];
-    view.rows = rows.first(rows.size() - repeated.size());
+    view.rows = rows.first(static_cast<std::size_t>(kept));
     view.slots = storage->slots.data();
     snapshot.families.push_back(view);
   }
-  std::ranges::stable_sort(
-      snapshot.families, {},
-      [](const FamilySnapshot& view) -> const std::string& { return view.family->name; });
+  std::stable_sort(snapshot.families.begin(), snapshot.families.end(),
+                   [](const FamilySnapshot& a, const FamilySnapshot& b) {
+                     return a.family->name < b.family->name;
+                   });
   snapshot.owners.push_back(storage);
   stretches_.clear();
   label_texts_.clear();
