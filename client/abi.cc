@@ -105,6 +105,9 @@ uint32_t notch_v1_define(const notch_definition* definition, notch_error* error)
 }
 
 notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count) {
+  notch_series known;
+  if (client::find_series(family, {values, count}, known)) [[likely]]
+    return known;
   const KeepErrno keep;
   return client::find_or_make_series(family, {values, count});
 }

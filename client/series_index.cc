@@ -5,10 +5,10 @@
 
 #include "client/bucket_tables.h"
 #include "client/catalogue.h"
+#include "client/label_key.h"
 #include "client/private_memory.h"
 #include "client/process.h"
 #include "client/registry.h"
-#include "client/text_hash.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
@@ -21,16 +21,22 @@ constexpr std::uint64_t kFirstSlots = 256;
 constexpr std::uint64_t kMostSlots = std::uint64_t{2} * kMostSeries;
 constexpr std::uint64_t kSeriesBytes = 200;  // of catalogue, a fair guess for reserve()
 
+constexpr std::uint64_t kKeyBytes = 128;  // of key, likewise
+
 // A slot: where the entry is, and above its 48 bits the tag, of the entry's hash. 0: free.
 constexpr unsigned kTagShift = 48;
 constexpr std::uint64_t kAddressMask = (std::uint64_t{1} << kTagShift) - 1;
 
+// Followed by the words of its key.
 struct SeriesEntry {
-  std::uint32_t family;
-  std::uint32_t record;
+  std::uint64_t hash;
   std::uint32_t first_cell;
-  std::uint32_t hash;
+  std::uint32_t word_count;
   const void* detail;
+  std::uint64_t* words() noexcept { return reinterpret_cast<std::uint64_t*>(this + 1); }
+  const std::uint64_t* words() const noexcept {
+    return reinterpret_cast<const std::uint64_t*>(this + 1);
+  }
 };
 
 // Followed by its slots, of which less than half are in use.
@@ -47,38 +53,31 @@ struct Index {
 
 constinit Index index;
 
-std::uint32_t hash_of(std::uint32_t family, std::span<const notch_text> values) noexcept {
-  std::uint64_t hash = family;
-  for (const notch_text& value : values) hash = hash_text(view(value), hash);
-  return static_cast<std::uint32_t>(hash ^ hash >> 32);
+// Of the upper bits, as the lower ones choose the slot.
+std::uint64_t tag_of(std::uint64_t hash) noexcept {
+  return hash >> kTagShift;
 }
 
-// The upper half, as the lower bits choose the slot.
-std::uint64_t tag_of(std::uint32_t hash) noexcept {
-  return hash >> 16;
-}
-
-bool same_values(const SeriesEntry& entry, std::span<const notch_text> values) noexcept {
-  const std::byte* offsets = catalogue().record(entry.record) + sizeof(shm::SeriesRecord);
-  for (const notch_text& value : values) {
-    std::uint32_t offset = 0;
-    std::memcpy(&offset, offsets, sizeof offset);
-    offsets += sizeof offset;
-    if (catalogue().string(offset) != view(value)) return false;
-  }
-  return true;
+// Whether they can be in the table at all; the bytes of what cannot are not looked at.
+bool are_storable(std::span<const notch_text> values) noexcept {
+  std::size_t longest = 0;
+  for (const notch_text& value : values) longest = value.size > longest ? value.size : longest;
+  return longest <= shm::kMaxLabelValueBytes;
 }
 
 const SeriesEntry* find(std::uint32_t family, std::span<const notch_text> values,
-                        std::uint32_t hash) noexcept {
+                        const LabelKey& key) noexcept {
   SlotTable& table = *shm::observe(index.table);  // [tag: slot-table]
   const std::uint64_t last = table.slot_count - 1;
-  for (std::uint64_t probe = hash & last;; probe = (probe + 1) & last) {
+  for (std::uint64_t probe = key.hash() & last;; probe = (probe + 1) & last) {
     const std::uint64_t slot = shm::observe(table.slots()[probe]);  // [tag: series-slot]
     if (slot == 0) return nullptr;
-    if (slot >> kTagShift != tag_of(hash)) continue;
+    if (slot >> kTagShift != tag_of(key.hash())) continue;
     const auto& entry = *reinterpret_cast<const SeriesEntry*>(slot & kAddressMask);
-    if (entry.family == family && same_values(entry, values)) return &entry;
+    if (entry.hash == key.hash() && entry.word_count == key.word_count() &&
+        key.matches(entry.words(), family, values)) {
+      return &entry;
+    }
   }
 }
 
@@ -124,7 +123,7 @@ std::uint64_t record_bytes(std::span<const notch_text> values) noexcept {
 
 // Null if there is no room anywhere. REQUIRES: the lock is held.
 SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch_text> values,
-                 std::uint32_t hash, std::uint32_t flags) noexcept {
+                 const LabelKey& key, std::uint32_t flags) noexcept {
   if (index.count >= kMostSeries || !make_slots(index.count + 1)) return nullptr;
   const void* detail = shape.buckets;
   NativeTable* native = nullptr;
@@ -135,7 +134,8 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
   }
   const std::uint32_t first_cell = catalogue().take_cells(shape.cell_count);
   if (first_cell == 0 || !catalogue().begin(record_bytes(values))) return nullptr;
-  auto* const entry = static_cast<SeriesEntry*>(private_memory().take(sizeof(SeriesEntry)));
+  auto* const entry = static_cast<SeriesEntry*>(
+      private_memory().take(sizeof(SeriesEntry) + key.word_count() * sizeof(std::uint64_t)));
   if (entry == nullptr) return nullptr;
   std::uint32_t strings[shm::kMaxLabels];
   for (std::size_t i = 0; i < values.size(); ++i)
@@ -145,21 +145,23 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
   record.first_cell = first_cell;
   record.cell_count = shape.cell_count;
   record.flags = flags;
-  const std::uint32_t offset = catalogue().pending_offset();
   const std::uint32_t series = catalogue().add_series(record, {strings, values.size()});
   catalogue().commit();
   if (native != nullptr) {
     native->offset = first_cell * shm::kCellBytes;
     native->series = series;
   }
-  *entry = {family, offset, first_cell, hash, detail};
+  *entry = {key.hash(), first_cell, static_cast<std::uint32_t>(key.word_count()), detail};
+  std::uint64_t* word = entry->words();
+  for_each_key_word(family, values, [&](std::uint64_t next) { *word++ = next; });
   ++index.count;
   return entry;
 }
 
 notch_series find_overflow(std::uint32_t family, FamilyShape& shape) noexcept {
   if (shape.overflow.offset == 0) {
-    const SeriesEntry* const entry = add(family, shape, {}, 0, shm::kSeriesOverflow);
+    const SeriesEntry* const entry =
+        add(family, shape, {}, LabelKey(family, {}), shm::kSeriesOverflow);
     if (entry == nullptr) {
       drop(shm::DropReason::kNoCells);
       return {0, nullptr};
@@ -176,10 +178,10 @@ notch_series overflow(std::uint32_t family, FamilyShape& shape, shm::DropReason 
 
 // REQUIRES: the lock is held; the values are valid and not known yet.
 notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notch_text> values,
-                  std::uint32_t hash) noexcept {
+                  const LabelKey& key) noexcept {
   if (shape.series_count >= shape.series_limit)
     return overflow(family, shape, shm::DropReason::kCardinality);
-  const SeriesEntry* const entry = add(family, shape, values, hash, 0);
+  const SeriesEntry* const entry = add(family, shape, values, key, 0);
   if (entry == nullptr) return overflow(family, shape, shm::DropReason::kNoCells);
   ++shape.series_count;
   enter(*index.table, *entry);
@@ -218,6 +220,27 @@ void refuse_label_count(FamilyShape& shape, std::size_t given) noexcept {
   debug_line("notch: ", name, ": counts nothing for with(): ", counts);
 }
 
+// As find_or_make_series(), of a label set that was not found, of as many values as labels.
+notch_series make_series(std::uint32_t family, FamilyShape& shape,
+                         std::span<const notch_text> values, RegistryLock::Wait wait) noexcept {
+  attach(Attach::kAgain);
+  const RegistryLock lock(wait);
+  if (!lock && wait == RegistryLock::Wait::kNot) return {0, nullptr};
+  if (!lock || attach_locked() == nullptr) {
+    drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
+    return {0, nullptr};
+  }
+  notch_text storable[shm::kMaxLabels];
+  std::memcpy(storable, values.data(), values.size_bytes());
+  const std::span<notch_text> stored(storable, values.size());
+  if (!make_storable(stored)) return overflow(family, shape, shm::DropReason::kLabelTooLong);
+  const LabelKey key(family, stored);
+  // Another thread may have made it, or it is known by its valid form.
+  if (const SeriesEntry* const entry = find(family, stored, key); entry != nullptr)
+    return handle(*entry);
+  return make(family, shape, stored, key);
+}
+
 }  // namespace
 
 bool prepare_series_index() noexcept {
@@ -236,34 +259,28 @@ notch_series find_or_make_overflow(std::uint32_t family) noexcept {
   return find_overflow(family, *shape);
 }
 
+bool find_series(std::uint32_t family, std::span<const notch_text> values,
+                 notch_series& series) noexcept {
+  const FamilyShape* const shape = find_family(family);
+  if (shape == nullptr || values.size() != shape->label_count || !are_storable(values))
+    return false;
+  const SeriesEntry* const entry = find(family, values, LabelKey(family, values));
+  if (entry == nullptr) return false;
+  series = handle(*entry);
+  return true;
+}
+
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
                                  RegistryLock::Wait wait) noexcept {
+  notch_series series{0, nullptr};
+  if (find_series(family, values, series)) return series;
   FamilyShape* const shape = find_family(family);
-  if (shape == nullptr) return {0, nullptr};
+  if (shape == nullptr) return series;
   if (values.size() != shape->label_count) {
     refuse_label_count(*shape, values.size());
-    return {0, nullptr};
+    return series;
   }
-  std::uint32_t hash = hash_of(family, values);
-  if (const SeriesEntry* const entry = find(family, values, hash); entry != nullptr)
-    return handle(*entry);
-
-  attach(Attach::kAgain);
-  const RegistryLock lock(wait);
-  if (!lock && wait == RegistryLock::Wait::kNot) return {0, nullptr};
-  if (!lock || attach_locked() == nullptr) {
-    drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
-    return {0, nullptr};
-  }
-  notch_text storable[shm::kMaxLabels];
-  std::memcpy(storable, values.data(), values.size_bytes());
-  const std::span<notch_text> stored(storable, values.size());
-  if (!make_storable(stored)) return overflow(family, *shape, shm::DropReason::kLabelTooLong);
-  hash = hash_of(family, stored);
-  // Another thread may have made it, or it is known by its valid form.
-  if (const SeriesEntry* const entry = find(family, stored, hash); entry != nullptr)
-    return handle(*entry);
-  return make(family, *shape, stored, hash);
+  return make_series(family, *shape, values, wait);
 }
 
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
@@ -303,7 +320,7 @@ std::uint64_t make_bucket_locked(const NativeTable& table, std::int32_t bucket,
 bool reserve_series(std::uint64_t cells, std::uint64_t label_sets) noexcept {
   return label_sets <= kMostSeries && catalogue().reserve(cells, label_sets * kSeriesBytes) &&
          make_slots(index.count + label_sets) &&
-         private_memory().ready(label_sets * sizeof(SeriesEntry));
+         private_memory().ready(label_sets * (sizeof(SeriesEntry) + kKeyBytes));
 }
 
 }  // namespace notch::client

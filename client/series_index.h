@@ -17,6 +17,10 @@ namespace notch::client {
 
 bool prepare_series_index() noexcept;
 
+// The series of a label set that is known. Errno is as it was.
+bool find_series(std::uint32_t family, std::span<const notch_text> values,
+                 notch_series& series) noexcept;
+
 // The series, made if it is new; the overflow series or the null handle by the rules of family.h.
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
                                  RegistryLock::Wait wait = RegistryLock::Wait::kForIt) noexcept;

@@ -1,5 +1,5 @@
 // A fast 64-bit hash of short texts, for tables of this process alone: fold of 128-bit products.
-// Called by: catalogue, series_index.
+// Called by: catalogue; label_key, for the folding alone.
 #pragma once
 
 #include <cstdint>

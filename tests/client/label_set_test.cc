@@ -108,6 +108,38 @@ TEST_F(LabelSet, OfSixteenLabelsIsWhole) {
   EXPECT_EQ(count("test_wide_total", names), 9U);
 }
 
+// Each size of value and each of its bytes is told apart, and what is next to a value is not read:
+// the values stand in blocks of just their size.
+TEST_F(LabelSet, ThatDiffersInOneByteOrOneSizeIsAnother) {
+  constexpr std::size_t kSizes = 300;  // past what a look-up keeps at hand
+  const auto value_of = [](std::size_t size, char last) {
+    std::vector<char> value(size, 'v');
+    if (size > 0) value.back() = last;
+    return value;
+  };
+  expect_quiet_success([&] {
+    auto family =
+        counter_family({.name = "test_pairs_total", .help = "Pairs.", .labels = {"a", "b"}});
+    for (int round = 0; round < 2; ++round) {
+      for (std::size_t size = 0; size < kSizes; ++size) {
+        for (const char last : {'x', 'y'}) {
+          const std::vector<char> value = value_of(size, last);
+          const std::string_view text(value.data(), size);
+          family.with(text, "z").add(size * 2 + (last == 'x' ? 0 : 1));
+          family.with("z", text).add(1);
+        }
+      }
+    }
+  });
+  for (std::size_t size = 1; size < kSizes; ++size) {
+    const std::vector<char> x = value_of(size, 'x');
+    const std::string text(x.begin(), x.end());
+    EXPECT_EQ(count("test_pairs_total", {text, "z"}), size * 4) << size;
+    EXPECT_EQ(count("test_pairs_total", {"z", text}), 2U) << size;
+  }
+  EXPECT_EQ(segments().at(0).series.size(), 4 * kSizes - 2);
+}
+
 TEST_F(LabelSet, OfAHistogramOf256Bounds) {
   expect_quiet_success([] {
     auto wide = histogram({.name = "test_wide", .help = "Wide."}, Buckets::linear(1, 1, 256));
