@@ -150,12 +150,12 @@ bool prepare_tables_locked() noexcept {
   return state.tables_ready;
 }
 
-shm::SegmentPlan plan() noexcept {
+shm::SegmentPlan plan(std::uint32_t least_columns = 1) noexcept {
   shm::SegmentPlan plan;
   plan.directory = state.settings.directory;
   plan.service = state.settings.service;
   plan.mode = counting_mode;
-  plan.columns = wanted_columns();
+  plan.columns = std::max(least_columns, wanted_columns());
   plan.cells = kCells;
   plan.committed_cells =
       std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
@@ -176,8 +176,8 @@ shm::SegmentPlan plan() noexcept {
 }
 
 // A segment that the agent can read. False, and said why, if there can be none.
-bool make_segment(shm::Segment& segment) noexcept {
-  if (shm::create_segment(plan(), segment)) {
+bool make_segment(shm::Segment& segment, std::uint32_t least_columns = 1) noexcept {
+  if (shm::create_segment(plan(least_columns), segment)) {
     debug_line("notch: segment ", segment.path);
     if (segment.on_disk) {
       debug_line("notch: warning: ", state.settings.directory,
@@ -266,7 +266,8 @@ void take_columns(const shm::Segment& old) noexcept {
 void attach_late(shm::Segment& old) noexcept {
   shm::Segment& segment = state.segments[&old == state.segments ? 1 : 0];
   choose_directory(state.settings);
-  if (!make_segment(segment)) {
+  // It may be allowed fewer processors by now than it has columns.
+  if (!make_segment(segment, old.column_capacity)) {
     old.system_errno = segment.system_errno;
     return state.retries.failed();
   }
