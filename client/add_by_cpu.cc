@@ -13,9 +13,10 @@ namespace notch::client {
   "movq (%[columns],%%rax,8), %%rax\n\t"
 
 bool add_by_cpu(std::uint64_t offset, std::uint64_t amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
       NOTCH_RSEQ_SECTION(NOTCH_CPU_COLUMN, "addq %[amount], (%%rax,%[offset])")
-      :
+      : [restarts] "+r"(restarts)
       : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns + kColumnsByCpu),
         [processors] "i"(kProcessors), [offset] "r"(offset), [amount] "er"(amount)
       : "rax", "cc", "memory"
@@ -26,12 +27,13 @@ slow:
 }
 
 bool add_by_cpu(std::uint64_t offset, double amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
       NOTCH_RSEQ_SECTION(NOTCH_CPU_COLUMN,
                          "movsd (%%rax,%[offset]), %%xmm15\n\t"
                          "addsd %[amount], %%xmm15\n\t"
                          "movsd %%xmm15, (%%rax,%[offset])")
-      :
+      : [restarts] "+r"(restarts)
       : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns + kColumnsByCpu),
         [processors] "i"(kProcessors), [offset] "r"(offset), [amount] "x"(amount)
       : "rax", "xmm15", "cc", "memory"

@@ -95,8 +95,8 @@ class SingleStep : public SegmentDirectory {
   }
 };
 
-// The kernel gives up a section that a signal interrupts: one that began again would never end.
-TEST_F(SingleStep, AnAddThatIsAlwaysInterruptedEnds) {
+// The kernel restarts a section that a signal interrupts, so stepping would never leave it.
+TEST_F(SingleStep, AnAddThatIsAlwaysRestartedEnds) {
   const Shared<StepCounts> of;
   expect_quiet_success([&] {
     auto total = counter({.name = "test_steps_total", .help = "Steps."});

@@ -2,22 +2,18 @@
 // Called by: the inline operations of counter.h, histogram.h and their neighbours. Not for users.
 //
 //   add(offset, amount):
-//     restartable section:                  (if the thread is preempted, migrated or signalled
-//       id     = this thread's mm_cid        inside, the kernel sends it to the library's way)
+//     restartable section:                  (the kernel restarts it if the thread is preempted,
+//       id     = this thread's mm_cid        migrated or signalled inside)
 //       column = columns[id]                 null: not attached, forked, no column for this id yet
-//       if column is null: the library's way
+//       if column is null: call the library, which adds to column 0 (before Linux 6.3: always
+//                          null; the library has a section by processor)
 //       *(column + offset) += amount         the one store, and the last instruction
-//     the library's way: add to column 0, attaching first if need be (before Linux 6.3 columns[id]
-//                        is always null; the library has a section by processor)
-//
-// It does not begin again: who is interrupted in every section (a debugger that steps, a timer that
-// is never quiet) adds all the same, and in a bounded number of instructions.
 //
 // Invariants
 //   C1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add
 //       is alone.
-//   C2  The column is loaded inside the section: a fork in a signal handler takes the child's add
-//       to the library, which finds the wiped page, and never uses its parent's address.
+//   C2  The column is loaded inside the section: a fork in a signal handler restarts the child's
+//       add, which then reads null from the wiped page, not its parent's address.
 //   C3  One section commits one store. Two would add twice when restarted between them.
 //   C4  A thread's rseq_cs never points to a section that was unloaded: the kernel reads what it
 //       points to at the thread's next interruption, and kills a thread for which nothing is there.
@@ -74,6 +70,9 @@ inline bool is_observable(double value) noexcept {
 }
 
 #ifdef NOTCH_RSEQ
+// Restarts after which an add goes to column 0: a debugger that steps through restarts it for ever.
+#define NOTCH_RSEQ_RESTARTS 64
+
 #if NOTCH_STAYS_LOADED
 #define NOTCH_RSEQ_CLEAR
 #else
@@ -86,12 +85,12 @@ inline bool is_observable(double value) noexcept {
 // linker drops them together with a duplicate of an inline function.
 #define NOTCH_RSEQ_SECTION(load, commit)                                                 \
   ".pushsection __rseq_cs, \"aw?\"\n\t.balign 32\n"                                      \
-  "3:\n\t.long 0, 0\n\t.quad 1f, 2f-1f, 4f\n\t.popsection\n\t"                           \
-  "leaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[rseq])\n"                               \
+  "3:\n\t.long 0, 0\n\t.quad 1f, 2f-1f, 4f\n\t.popsection\n"                             \
+  "0:\n\tleaq 3b(%%rip), %%rax\n\tmovq %%rax, %%fs:8(%[rseq])\n"                         \
   "1:\n\tcmpl $0, %%fs:4(%[rseq])\n\tjs %l[slow]\n\t" load                               \
   "testq %%rax, %%rax\n\tjz %l[slow]\n\t" commit "\n2:\n\t" NOTCH_RSEQ_CLEAR             \
   ".pushsection __rseq_failure, \"ax?\"\n\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" \
-  "4:\n\tjmp %l[slow]\n\t.popsection\n\t"
+  "4:\n\tdecl %[restarts]\n\tjz %l[slow]\n\tjmp 0b\n\t.popsection\n\t"
 
 // Acquire: the address of the add depends on the pointer loaded, so that it finds the memory that
 // was there before the pointer was stored. [tag: column-pointer]
@@ -100,8 +99,9 @@ inline bool is_observable(double value) noexcept {
 static_assert(NOTCH_SHARED_COLUMN * sizeof(void*) == 65536);
 
 [[gnu::always_inline]] inline void add(std::uint64_t offset, std::uint64_t amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_OWN_COLUMN, "addq %[amount], (%%rax,%[offset])")
-                    :
+                    : [restarts] "+r"(restarts)
                     : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
                       [offset] "r"(offset), [amount] "er"(amount)
                     : "rax", "cc"
@@ -112,11 +112,12 @@ slow:
 }
 
 [[gnu::always_inline]] inline void add(std::uint64_t offset, double amount) noexcept {
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
       NOTCH_RSEQ_SECTION(NOTCH_RSEQ_OWN_COLUMN,
                          "movsd (%%rax,%[offset]), %%xmm15\n\taddsd %[amount], %%xmm15\n\t"
                          "movsd %%xmm15, (%%rax,%[offset])")
-      :
+      : [restarts] "+r"(restarts)
       : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
         [offset] "r"(offset), [amount] "x"(amount)
       : "rax", "xmm15", "cc"
@@ -129,8 +130,9 @@ slow:
 // section for the address's sake alone (C2); any thread may store, the last one wins.
 [[gnu::always_inline]] inline void set(std::uint64_t offset, double value) noexcept {
   if (!is_finite(value)) return notch_v1_set_gauge(offset, value, 0);
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(NOTCH_RSEQ_SECTION(NOTCH_RSEQ_COLUMN_0, "movq %[bits], (%%rax,%[offset])")
-                    :
+                    : [restarts] "+r"(restarts)
                     : [rseq] "r"(notch_v1_hot.rseq_offset), [columns] "r"(notch_v1_hot.columns),
                       [offset] "r"(offset), [bits] "r"(~std::bit_cast<std::uint64_t>(value))
                     : "rax", "cc", "memory"
