@@ -1,9 +1,9 @@
 // An attached process that does, line by line on its standard input, what the kernel's probes
-// count, and answers with what it knows of it. Called by: truth_test.py.
+// count, and answers with what it knows of it. Called by: kernel_load.py, which speaks to it.
 //
-// Lines: burn THREADS MS, write PATH REQUESTS, send inet|unix BYTES TIMES, connect PORT TIMES,
-// fork TIMES, live MS, exec TIMES, threads TIMES, die SIGNAL TIMES, fill CGROUP_PROCS MIB,
-// run PROGRAM ARGUMENT...
+// Lines: clock, burn THREADS MS, hold MIB, write PATH REQUESTS, send inet|unix BYTES TIMES,
+// connect PORT TIMES, fork TIMES, live MS, exec TIMES, threads TIMES, die SIGNAL TIMES,
+// fill CGROUP_PROCS MIB, run PROGRAM ARGUMENT...
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -142,13 +142,19 @@ void send_to_self(const std::string& family, std::size_t bytes, unsigned times) 
   close(ends[1]);
 }
 
-// Past its cgroup's limit, unless the limit is not there.
-void fill(const std::string& procs, std::size_t mib) {
-  std::ofstream(procs) << getpid() << std::flush;
+// Touched, and kept until the end.
+void hold(std::size_t mib) {
   const std::size_t bytes = mib << 20;
   auto* memory = static_cast<char*>(
       mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  if (memory == MAP_FAILED) give_up("mmap");
   for (std::size_t i = 0; i < bytes; i += 4096) memory[i] = 1;
+}
+
+// Past its cgroup's limit, unless the limit is not there.
+void fill(const std::string& procs, std::size_t mib) {
+  std::ofstream(procs) << getpid() << std::flush;
+  hold(mib);
 }
 
 void die(int signal_number) {
@@ -179,6 +185,7 @@ std::string obey(const std::string& line) {
   if (word == "burn" && words >> times >> number) return std::to_string(burn(times, number));
   if (word == "clock") return std::to_string(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
   if (word == "write" && words >> text >> times) return write_direct(text, times), "ok";
+  if (word == "hold" && words >> number) return hold(number), "ok";
   if (word == "send" && words >> text >> number >> times)
     return send_to_self(text, number, times), "ok";
   if (word == "run") return run(words);

@@ -1,5 +1,5 @@
 """A cgroup of the test's own, in whichever hierarchy this host has: one with a limit of memory, one that accounts
-processor time. Called by: truth_test.
+processor time. Called by: truth_test, and host_truth_test of tests/system.
 """
 import os
 import time

@@ -7,7 +7,6 @@ import glob
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -20,6 +19,7 @@ KERNEL_LOAD = sys.argv.pop(3)
 
 import agent_test_case  # noqa: E402  (found through the line above)
 import ebpf_page  # noqa: E402
+import kernel_load  # noqa: E402
 import live_agent  # noqa: E402
 import memory_group  # noqa: E402
 import network_pair  # noqa: E402
@@ -27,36 +27,6 @@ import text_page  # noqa: E402
 
 BUILD = os.path.dirname(os.path.abspath(KERNEL_LOAD))
 SERVICE = 'service="load"'
-
-
-def report(figure, shown, truth, unit=""):
-    print(f"error: {figure}: {shown:.9g}{unit} shown, {truth:.9g}{unit} true, {shown - truth:+.3g}{unit}", flush=True)
-
-
-class Load:
-    """An attached process that does what it is told."""
-
-    def __init__(self, directory):
-        self.process = subprocess.Popen([KERNEL_LOAD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                        env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE="load"))
-
-    def do(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().strip()
-        if not answer or answer.startswith("not understood"):
-            raise AssertionError(f"{words}: {answer or 'kernel_load is gone'}")
-        return answer
-
-    def end(self):
-        """Gives the seconds of processor time it used, as the kernel tells who waits for it."""
-        if self.process.poll() is not None:
-            return 0
-        self.process.stdin.close()
-        _, _, used = os.wait4(self.process.pid, 0)
-        self.process.returncode = 0
-        self.process.stdout.close()
-        return used.ru_utime + used.ru_stime
 
 
 class TruthTestCase(agent_test_case.AgentTestCase):
@@ -68,7 +38,7 @@ class TruthTestCase(agent_test_case.AgentTestCase):
         self.load = self.attached_load()
 
     def attached_load(self):
-        load = Load(self.agent.directory)
+        load = kernel_load.Load(KERNEL_LOAD, self.agent.directory)
         self.addCleanup(load.end)
         self.await_slot(load)
         return load
@@ -93,7 +63,7 @@ class TruthTestCase(agent_test_case.AgentTestCase):
 
 class Cpu(TruthTestCase):
     def assert_close(self, figure, shown, truth, within):
-        report(figure, shown, truth, " s")
+        kernel_load.report(figure, shown, truth, " s")
         self.assertLess(abs(shown - truth), within)
 
     def test_a_services_time_is_its_processes_clock_through_threads_and_death(self):
@@ -146,8 +116,8 @@ class Runqueue(TruthTestCase):
         time.sleep(0.1)
         histogram = self.value(name) - before
         total = self.value("ebpf_cpu_wait_seconds_total") - wait
-        report("run-queue wait, total", total, truth, " s")
-        report("run-queue wait, histogram's sum", histogram, truth, " s")
+        kernel_load.report("run-queue wait, total", total, truth, " s")
+        kernel_load.report("run-queue wait, histogram's sum", histogram, truth, " s")
         self.assertGreater(truth, 0.2)
         self.assertLess(abs(total - truth), 0.02 * truth + 0.005)
         self.assertLess(abs(histogram - truth), 0.05 * truth + 0.005)
@@ -175,7 +145,7 @@ class Block(TruthTestCase):
         name = "ebpf_block_io_duration_seconds_count"
         moved = sum(grown.get(key, 0) for key in grown if key[1] == "write")
         shown = self.value(name, 'operation="write"', after) - self.value(name, 'operation="write"', before)
-        report("block writes", shown, moved)
+        kernel_load.report("block writes", shown, moved)
         if moved < 1000:
             self.skipTest(f"{BUILD} is on no disk that counts")
         # Others write meanwhile; the two counts are read a moment apart.
@@ -223,7 +193,7 @@ class Tcp(TruthTestCase):
                            ("ebpf_tcp_connection_duration_seconds_count", 'direction="outbound"'),
                            ("ebpf_tcp_round_trip_seconds_count", 'direction="outbound"')):
             shown = self.value(name, part, after) - self.value(name, part, before)
-            report(f"{name} {part}", shown, truth)
+            kernel_load.report(f"{name} {part}", shown, truth)
             # The scrapes, and what others connect meanwhile, are in both, but not at one moment.
             self.assertGreaterEqual(shown, 495)
             self.assertLessEqual(abs(shown - truth), 10 + 0.02 * truth)
@@ -233,7 +203,7 @@ class Tcp(TruthTestCase):
             for direction in ("transmit", "receive"):
                 part = f'direction="{direction}",family="{family}",{SERVICE}'
                 grown = self.grown("ebpf_socket_io_bytes_total", part, lambda: self.load.do("send", family, 1000, 50))
-                report(f"socket bytes {family} {direction}", grown, 50_000)
+                kernel_load.report(f"socket bytes {family} {direction}", grown, 50_000)
                 self.assertEqual(grown, 50_000)
 
     def test_a_static_programs_bytes_are_its_parents_services(self):
@@ -255,7 +225,7 @@ class Tcp(TruthTestCase):
         for name, part in (("ebpf_tcp_connect_failures_total", ""),
                            ("ebpf_tcp_resets_total", 'direction="sent"')):
             shown = self.value(name, part, after) - self.value(name, part, before)
-            report(f"{name} {part}", shown, 20)
+            kernel_load.report(f"{name} {part}", shown, 20)
             self.assertGreaterEqual(shown, 20)
 
     def test_retransmits_between_two_namespaces(self):
@@ -267,7 +237,7 @@ class Tcp(TruthTestCase):
         truth = pair.retransmits() - truth
         name = "ebpf_tcp_retransmits_total"
         shown = self.value(name, 'direction="outbound"', after) - self.value(name, 'direction="outbound"', before)
-        report(name, shown, truth)
+        kernel_load.report(name, shown, truth)
         self.assertGreaterEqual(truth, 2)
         self.assertGreaterEqual(shown, truth)
         self.assertLessEqual(shown, truth + 3)
@@ -278,7 +248,7 @@ class Memory(TruthTestCase):
         for number in (signal.SIGSEGV, signal.SIGTERM, signal.SIGKILL):
             part = f'{SERVICE},signal="{number.name}"'
             grown = self.grown("ebpf_fatal_signals_total", part, lambda: self.load.do("die", int(number), 7))
-            report(f"fatal {number.name}", grown, 7)
+            kernel_load.report(f"fatal {number.name}", grown, 7)
             self.assertEqual(grown, 7)
 
     def test_a_process_past_its_cgroups_limit_is_a_victim_of_its_service(self):
@@ -293,7 +263,7 @@ class Memory(TruthTestCase):
         for name, part, truth in (("ebpf_oom_kills_total", SERVICE, group.oom_kills() - kills),
                                   ("ebpf_fatal_signals_total", f'{SERVICE},signal="SIGKILL"', 1)):
             shown = self.value(name, part, after) - self.value(name, part, before)
-            report(name, shown, truth)
+            kernel_load.report(name, shown, truth)
             self.assertEqual((shown, truth), (1, 1))
         name, part = "ebpf_memory_stall_duration_seconds_count", 'kind="cgroup_reclaim"'
         self.assertGreater(self.value(name, part, after), self.value(name, part, before))
@@ -312,12 +282,12 @@ class Processes(TruthTestCase):
                                    ("ebpf_programs_executed_total", "exec", 30),
                                    ("ebpf_process_lifetime_seconds_count", "fork", 20)):
             grown = self.grown(name, SERVICE, lambda w=words, t=times: self.load.do(w, t))
-            report(name, grown, times)
+            kernel_load.report(name, grown, times)
             self.assertEqual(grown, times)
 
     def test_a_lifetime_is_how_long_it_lived(self):
         grown = self.grown("ebpf_process_lifetime_seconds_sum", SERVICE, lambda: self.load.do("live", 300))
-        report("lifetime", grown, 0.3, " s")
+        kernel_load.report("lifetime", grown, 0.3, " s")
         self.assertGreaterEqual(grown, 0.3)
         self.assertLess(grown, 0.4)
 
@@ -348,7 +318,7 @@ class Interrupts(TruthTestCase):
             cases.append(("ebpf_hardirqs_total", 'kind="local_timer"', hard_after["LOC:"] - hard["LOC:"]))
         for name, part, truth in cases:
             shown = self.value(name, part, after) - self.value(name, part, before)
-            report(f"{name} {part}", shown, truth)
+            kernel_load.report(f"{name} {part}", shown, truth)
             # The page is read a little before and a little after; a few a second are seen to be missing.
             self.assertGreaterEqual(shown, truth * 0.98 - 10)
             self.assertLessEqual(shown, truth * 1.2 + 40)
