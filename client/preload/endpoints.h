@@ -8,7 +8,7 @@
 // Invariants
 //   E1  An entry is whole once its length is there, and never changes. [tag: endpoint]
 //   E2  Nobody waits; an entry being filled is passed over, and at worst one address is there
-//   twice.
+//       twice.
 #pragma once
 
 #include <sys/socket.h>

@@ -3,7 +3,8 @@
 //
 // Invariants
 //   X1  Each started() is answered by exactly one finished(), with the same role, method and
-//   scheme. X2  No pointer into the application's bytes is ever handed on.
+//       scheme.
+//   X2  No pointer into the application's bytes is ever handed on.
 #pragma once
 
 #include <cstdint>

@@ -25,6 +25,15 @@ bool is_definition(const SymbolTable& table, std::uint32_t index, const char* na
   return strcmp(table.strings + symbol.st_name, name) == 0;
 }
 
+// Of an object without DT_GNU_HASH, of which there are few: the second word of DT_HASH is the
+// number of symbols, and each is looked at.
+void* find_in_all(const SymbolTable& table, const char* name) noexcept {
+  for (std::uint32_t index = 1; index < table.hash[1]; ++index) {
+    if (is_definition(table, index, name)) return address_of(table, table.symbols[index]);
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 SymbolTable symbol_table(const dl_phdr_info& object) noexcept {
@@ -42,6 +51,7 @@ SymbolTable symbol_table(const dl_phdr_info& object) noexcept {
     if (entry->d_tag == DT_VERSYM) table.versions = reinterpret_cast<const std::uint16_t*>(address);
     if (entry->d_tag == DT_GNU_HASH)
       table.gnu_hash = reinterpret_cast<const std::uint32_t*>(address);
+    if (entry->d_tag == DT_HASH) table.hash = reinterpret_cast<const std::uint32_t*>(address);
   }
   return table;
 }
@@ -68,8 +78,8 @@ std::uint32_t gnu_hash_of(const char* name) noexcept {
 // By DT_GNU_HASH: header (buckets, first hashed symbol, bloom words, shift), bloom filter, buckets,
 // and one hash for each symbol, the last of a bucket with its lowest bit set.
 void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) noexcept {
-  if (table.gnu_hash == nullptr || table.symbols == nullptr || table.strings == nullptr)
-    return nullptr;
+  if (table.symbols == nullptr || table.strings == nullptr) return nullptr;
+  if (table.gnu_hash == nullptr) return table.hash == nullptr ? nullptr : find_in_all(table, name);
   constexpr std::uint32_t kWordBits = sizeof(ElfW(Addr)) * 8;
   const std::uint32_t buckets = table.gnu_hash[0];
   const std::uint32_t first = table.gnu_hash[1];

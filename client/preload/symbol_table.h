@@ -22,6 +22,7 @@ struct SymbolTable {
   const char* strings = nullptr;
   const std::uint16_t* versions = nullptr;
   const std::uint32_t* gnu_hash = nullptr;
+  const std::uint32_t* hash = nullptr;  // the older table, looked at where there is no other
 };
 
 SymbolTable symbol_table(const dl_phdr_info& object) noexcept;
