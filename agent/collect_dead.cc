@@ -59,16 +59,18 @@ void Collect::find_dead(const Moment& now) {
   if (found.empty()) return;
   // A program a process executed may have ended as well by now: its segment says that it was there.
   LastPrograms last_programs;
-  for (const auto& segment : segments_) last_programs.add(segment->reader.info());
+  for (const auto& segment : segments_) {
+    last_programs.add(segment->file.owner_uid(), segment->reader.info());
+  }
   for (const LiveSegment* segment : found) count_end(*segment, last_programs);
 }
 
 void Collect::count_end(const LiveSegment& segment, const LastPrograms& last_programs) {
-  EndCounts& ends =
-      stats_.ends[end_services_.shown(segment.file.owner_uid(), segment.binding->service)];
+  const std::uint32_t uid = segment.file.owner_uid();
+  EndCounts& ends = stats_.ends[end_services_.shown(uid, segment.binding->service)];
   const shm::SegmentInfo& info = segment.reader.info();
   ProcessEnd end = process_end(segment.reader.state(), info, pid_namespace_);
-  if (end == ProcessEnd::kKilled && last_programs.went_on(info)) end = ProcessEnd::kExec;
+  if (end == ProcessEnd::kKilled && last_programs.went_on(uid, info)) end = ProcessEnd::kExec;
   switch (end) {
     case ProcessEnd::kClosed:
       ++ends.closed;

@@ -12,6 +12,7 @@
 #include "agent/process_text.h"
 
 namespace notch::agent {
+
 const char* process_end_name(ProcessEnd end) noexcept {
   switch (end) {
     case ProcessEnd::kClosed:
@@ -43,15 +44,13 @@ bool process_runs(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept {
   return stat->virtual_bytes != 0 && stat->start_time_ticks == start_time_ticks;
 }
 
-void LastPrograms::add(const shm::SegmentInfo& info) {
-  std::uint64_t& latest =
-      created_unix_ns_[Process{info.pid_namespace, info.pid, info.start_time_ticks}];
+void LastPrograms::add(std::uint32_t owner_uid, const shm::SegmentInfo& info) {
+  std::uint64_t& latest = created_unix_ns_[process_of(owner_uid, info)];
   latest = std::max(latest, info.created_unix_ns);
 }
 
-bool LastPrograms::went_on(const shm::SegmentInfo& info) const {
-  const auto found =
-      created_unix_ns_.find(Process{info.pid_namespace, info.pid, info.start_time_ticks});
+bool LastPrograms::went_on(std::uint32_t owner_uid, const shm::SegmentInfo& info) const {
+  const auto found = created_unix_ns_.find(process_of(owner_uid, info));
   return found != created_unix_ns_.end() && found->second > info.created_unix_ns;
 }
 

@@ -28,15 +28,21 @@ std::uint64_t own_pid_namespace() noexcept;
 bool process_runs(std::uint32_t pid, std::uint64_t start_time_ticks) noexcept;
 
 // Which program each process ran last, by the segments at hand: a process keeps its number and its
-// start time when it executes another program.
+// start time when it executes another program. A user's segments, whatever they claim, say nothing
+// of another's. `owner_uid`: of the segment's file.
 class LastPrograms {
  public:
-  void add(const shm::SegmentInfo& info);
+  void add(std::uint32_t owner_uid, const shm::SegmentInfo& info);
   // True if a later segment of the same process was added.
-  bool went_on(const shm::SegmentInfo& info) const;
+  bool went_on(std::uint32_t owner_uid, const shm::SegmentInfo& info) const;
 
  private:
-  using Process = std::tuple<std::uint64_t, std::uint32_t, std::uint64_t>;
+  // User, namespace, number, start time.
+  using Process = std::tuple<std::uint32_t, std::uint64_t, std::uint32_t, std::uint64_t>;
+  static Process process_of(std::uint32_t owner_uid, const shm::SegmentInfo& info) noexcept {
+    return {owner_uid, info.pid_namespace, info.pid, info.start_time_ticks};
+  }
+
   std::map<Process, std::uint64_t> created_unix_ns_;  // of the latest
 };
 

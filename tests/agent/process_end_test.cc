@@ -67,6 +67,20 @@ TEST(ProcessEnd, AKilledChildNobodyWaitedForDoesNotRun) {
   ::waitpid(child, nullptr, 0);
 }
 
+constexpr std::uint32_t kUid = 1000;
+
+TEST(LastPrograms, AnotherUsersSegmentSaysNothing) {
+  shm::SegmentInfo info;
+  info.pid = 7;
+  info.created_unix_ns = 1000;
+  shm::SegmentInfo forged = info;
+  forged.created_unix_ns = 2000;
+  LastPrograms programs;
+  programs.add(kUid, info);
+  programs.add(kUid + 1, forged);
+  EXPECT_FALSE(programs.went_on(kUid, info));
+}
+
 TEST(LastPrograms, AProcessGoesOnInItsLaterSegmentOnly) {
   shm::SegmentInfo first;
   first.pid = 7;
@@ -76,17 +90,17 @@ TEST(LastPrograms, AProcessGoesOnInItsLaterSegmentOnly) {
   shm::SegmentInfo second = first;
   second.created_unix_ns = 2000;
   LastPrograms programs;
-  programs.add(first);
-  EXPECT_FALSE(programs.went_on(first));
-  programs.add(second);
-  EXPECT_TRUE(programs.went_on(first));
-  EXPECT_FALSE(programs.went_on(second));
+  programs.add(kUid, first);
+  EXPECT_FALSE(programs.went_on(kUid, first));
+  programs.add(kUid, second);
+  EXPECT_TRUE(programs.went_on(kUid, first));
+  EXPECT_FALSE(programs.went_on(kUid, second));
   for (const auto change : {+[](shm::SegmentInfo& other) { ++other.pid; },
                             +[](shm::SegmentInfo& other) { ++other.start_time_ticks; },
                             +[](shm::SegmentInfo& other) { ++other.pid_namespace; }}) {
     shm::SegmentInfo other = first;
     change(other);
-    EXPECT_FALSE(programs.went_on(other));
+    EXPECT_FALSE(programs.went_on(kUid, other));
   }
 }
 
