@@ -15,6 +15,7 @@ namespace notch::ebpf {
 namespace {
 
 constexpr const char* kIterator = "living_tasks";
+constexpr const char* kOthers = "(others)";  // no path is
 
 std::string text_of(const std::string& path) {
   std::ifstream file(path);
@@ -32,9 +33,11 @@ cpu_row used_by(std::uint32_t pid) {
   cpu_row sum{};
   std::error_code error;
   const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
-  for (const auto& task : std::filesystem::directory_iterator(tasks, error)) {
+  // Not by a range: its step throws when the process ends meanwhile.
+  for (std::filesystem::directory_iterator task(tasks, error);
+       task != std::filesystem::directory_iterator(); task.increment(error)) {
     cpu_row used{};
-    if (std::ifstream(task.path() / "schedstat") >> used.run_ns >> used.wait_ns) {
+    if (std::ifstream(task->path() / "schedstat") >> used.run_ns >> used.wait_ns) {
       sum.run_ns += used.run_ns;
       sum.wait_ns += used.wait_ns;
     }
@@ -87,11 +90,17 @@ void CpuProbe::moved(std::uint32_t pid, ServiceTable::Change change) {
   sums_[change.to].before.wait_ns += used.wait_ns;
 }
 
-// A cgroup is named once, by a process that the iterator met in it.
+// A cgroup is named once, by a process that the iterator has just met in it. One that nobody is in
+// any more has no name to be found: its member's number may be another process's by now.
 void CpuProbe::name_cgroups() {
   const auto slots = object_.values<cgroup_slot>("cgroups");
+  const auto living = object_.values<cpu_row>("living");
   for (std::size_t i = 1; i < slots.size(); ++i) {
     if (slots[i].id == 0 || !cgroups_[i].empty()) continue;
+    if (living[NOTCH_SERVICE_SLOTS + i].run_ns == 0) {
+      cgroups_[i] = kOthers;
+      continue;
+    }
     cgroups_[i] =
         cpu_cgroup_path(text_of("/proc/" + std::to_string(slots[i].member_tgid) + "/cgroup"));
   }
@@ -130,8 +139,9 @@ void CpuProbe::add_families(const ServiceTable& services, std::vector<KernelFami
   std::map<std::string, cpu_row> by_path;
   for (std::size_t i = 0; i < NOTCH_CGROUP_SLOTS; ++i) {
     const cpu_row& sum = sums_[NOTCH_SERVICE_SLOTS + i].shown;
-    if (sum.run_ns == 0 && cgroups_[i].empty()) continue;
-    cpu_row& row = by_path[cgroups_[i].empty() ? "(others)" : cgroups_[i]];
+    // One without a name waits for it: among the others its sum would be missing there afterwards.
+    if (i == 0 ? sum.run_ns == 0 : cgroups_[i].empty()) continue;
+    cpu_row& row = by_path[i == 0 ? kOthers : cgroups_[i]];
     row.run_ns += sum.run_ns;
     row.wait_ns += sum.wait_ns;
   }

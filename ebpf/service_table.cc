@@ -9,6 +9,8 @@ NOTCH_EMBED_OBJECT(services);
 namespace notch::ebpf {
 namespace {
 
+constexpr const char* kOthers = "(others)";
+
 // The kernel's own limit is 2^22.
 std::size_t process_ids() {
   std::size_t most = 0;
@@ -32,11 +34,13 @@ Outcome ServiceTable::start() {
   return {};
 }
 
+// A program may take one of our own names: it counts there, as no name has two slots.
 std::uint8_t ServiceTable::slot_for(std::string_view service) {
+  if (service == names_[NOTCH_SLOT_UNATTACHED]) return NOTCH_SLOT_UNATTACHED;
   if (const auto found = slots_.find(service); found != slots_.end()) return found->second;
   const std::size_t slot = slots_.size() + 1;
-  if (slot >= NOTCH_SLOT_OTHERS) {
-    names_[NOTCH_SLOT_OTHERS] = "(others)";
+  if (slot >= NOTCH_SLOT_OTHERS || service == kOthers) {
+    names_[NOTCH_SLOT_OTHERS] = kOthers;
     return NOTCH_SLOT_OTHERS;
   }
   names_[slot] = service;
