@@ -3,8 +3,8 @@
 //
 // Invariants
 //   KF1  Once the probes run (or are refused) the agent holds neither CAP_PERFMON nor
-//   CAP_SYS_ADMIN, and
-//        CAP_BPF only where the kernel wants it to start an iterator (before Linux 5.19).
+//        CAP_SYS_ADMIN, and CAP_BPF only where the kernel wants it to start an iterator (before
+//        Linux 5.19).
 //   KF2  Only a process that proved to be what its segment claims counts for its service.
 #pragma once
 

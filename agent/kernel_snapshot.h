@@ -3,8 +3,7 @@
 //
 // Invariants
 //   KS1  What comes out obeys F1, S1 to S3 as long as the probes obey FA1. Histograms are native;
-//   the text
-//        formats derive classic ones, with powers of two as bounds.
+//        the text formats derive classic ones, with powers of two as bounds.
 #pragma once
 
 #include <vector>

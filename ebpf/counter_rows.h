@@ -3,8 +3,7 @@
 //
 // Invariants
 //   CR1  A row is nothing but u64s; each is read once, whole. Words are sums of their own: two of
-//   one
-//        row may be of different moments, and no figure here is made of two.
+//        one row may be of different moments, and no figure here is made of two.
 #pragma once
 
 #include <array>

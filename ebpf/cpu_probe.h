@@ -3,11 +3,10 @@
 //
 // Invariants
 //   CP1  A sum is what the gone and the living used, less what they had used when the probe began.
-//   The gone
-//        are read first: who goes in between is missing once, and never counted twice.
+//        The gone are read first: who goes in between is missing once, and never counted twice.
 //   CP2  What a process used before the probe began is in no sum, whichever service it comes to.
 //   CP3  A sum that would fall (by such a gap, or as a process changed its service) stays as it
-//   was.
+//        was.
 #pragma once
 
 #include <array>

@@ -4,8 +4,7 @@
 //
 // Invariants
 //   KO1  A program whose tracepoint the kernel lacks is left out. If it is one the caller requires,
-//   nothing
-//        is loaded.
+//        nothing is loaded.
 //   KO2  After run() maps are read in memory, without a system call. Nothing is left in the kernel
 //        when the object goes.
 #pragma once

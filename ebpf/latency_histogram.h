@@ -1,6 +1,6 @@
 /* A histogram of times: where a time is counted, and how the row lies in a map. Read by: the x.h of
- * every probe that times something, from both sides; latency_histogram.bpf.h counts, counters.cc
- * reads.
+ * every probe that times something, from both sides; latency_histogram.bpf.h counts,
+ * counter_rows.cc reads.
  *
  * The buckets are Prometheus's native ones of schema 2: bucket i holds the times in
  * (2^((i-1)/4), 2^(i/4)] seconds, so that an upper bound is inclusive and every fourth is a power
@@ -8,8 +8,8 @@
  *
  * Invariants
  *   LH1  Bounded: all of it lies between 2^-22 s (238 ns) and 2^6 s. What is shorter counts as
- * zero, what is longer in the last bucket; the sum has each in full. LH2  There is no count: it is
- * the sum of the buckets, whenever they are read.
+ *        zero, what is longer in the last bucket; the sum has each in full.
+ *   LH2  There is no count: it is the sum of the buckets, whenever they are read.
  */
 #pragma once
 

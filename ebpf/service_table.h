@@ -3,8 +3,7 @@
 //
 // Invariants
 //   ST1  A service keeps its slot as long as the agent runs: what it counted stays its own. When
-//   the
-//        slots are used up, further services share the last one.
+//        the slots are used up, further services share the last one.
 #pragma once
 
 #include <array>

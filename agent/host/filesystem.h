@@ -2,8 +2,7 @@
 //
 // Invariants
 //   FS1  A file system that does not answer in time, or gives an error, has its device_error 1 and
-//   no
-//        sizes, and holds up nothing else for longer than the scrape's patience.
+//        no sizes, and holds up nothing else for longer than the scrape's patience.
 #pragma once
 
 #include <chrono>

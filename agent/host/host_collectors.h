@@ -3,8 +3,8 @@
 //
 // Invariants
 //   HR1  Whatever a collector does but hang, the others' families and its own two figures are
-//   there. HR2  An error is told by on_error once, and again only when its words have changed or it
-//   had
+//        there.
+//   HR2  An error is told by on_error once, and again only when its words have changed or it had
 //        gone meanwhile; it is counted each time.
 #pragma once
 
