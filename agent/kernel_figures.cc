@@ -7,12 +7,16 @@
 #include "agent/kernel_snapshot.h"
 #include "agent/process_end.h"
 #include "ebpf/capabilities.h"
+#include "ebpf/service_slots.h"
 
 namespace notch::agent {
 namespace {
 
 // The inode of the first PID namespace, the same on every kernel (PROC_PID_INIT_INO).
 constexpr std::uint64_t kFirstPidNamespace = 0xEFFFFFFC;
+
+constexpr std::size_t kMostServices = NOTCH_SLOT_OTHERS - 1;  // the probes' slots for them
+constexpr std::size_t kMostServicesOfUser = 48;               // leaves some to other users
 
 // Probes refused for one cause are named in one line.
 void say_refused(const std::vector<ebpf::ProbeState>& states, EbpfMode mode) {
@@ -38,7 +42,9 @@ void say_refused(const std::vector<ebpf::ProbeState>& states, EbpfMode mode) {
 
 }  // namespace
 
-KernelFigures::KernelFigures() : knows_kernel_pids_(own_pid_namespace() == kFirstPidNamespace) {}
+KernelFigures::KernelFigures()
+    : names_(kMostServicesOfUser, kMostServices),
+      knows_kernel_pids_(own_pid_namespace() == kFirstPidNamespace) {}
 
 bool KernelFigures::start(EbpfMode mode) {
   if (mode == EbpfMode::kOff) {
@@ -59,7 +65,8 @@ bool KernelFigures::start(EbpfMode mode) {
 void KernelFigures::take(std::span<const ProvenProcess> processes) {
   if (!knows_kernel_pids_) return;
   for (const ProvenProcess& process : processes) {
-    probes_.assign(process.pid, process.service, process.older_than_agent);
+    probes_.assign(process.pid, names_.shown(process.owner_uid, process.service),
+                   process.older_than_agent);
   }
 }
 

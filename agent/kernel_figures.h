@@ -12,6 +12,7 @@
 
 #include "agent/options.h"
 #include "agent/process_figures.h"
+#include "agent/service_names.h"
 #include "agent/snapshot.h"
 #include "ebpf/probes.h"
 
@@ -31,6 +32,7 @@ class KernelFigures {
 
  private:
   ebpf::Probes probes_;
+  ServiceNames names_;            // which services have slots of the probes'
   const bool knows_kernel_pids_;  // the agent's PIDs are the ones the kernel uses itself
 };
 

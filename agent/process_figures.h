@@ -37,7 +37,8 @@ namespace notch::agent {
 // A process that is what its segment says it is.
 struct ProvenProcess {
   std::uint32_t pid = 0;
-  std::string_view service;  // valid until the next sample()
+  std::uint32_t owner_uid = 0;  // of the segment's file
+  std::string_view service;     // valid until the next sample()
   bool older_than_agent = false;
 };
 

@@ -2,11 +2,11 @@
 
 namespace notch::agent {
 
-const std::string& ServiceNames::shown(std::uint32_t uid, const std::string& service) {
+const std::string& ServiceNames::shown(std::uint32_t uid, std::string_view service) {
   const auto known = user_of_.find(service);
   if (known != user_of_.end()) return known->first;
   const auto of_user = of_user_.find(uid);
-  if (user_of_.size() >= kMost || (of_user != of_user_.end() && of_user->second >= kMostOfUser)) {
+  if (user_of_.size() >= most_ || (of_user != of_user_.end() && of_user->second >= most_of_user_)) {
     return kOthers;
   }
   ++of_user_[uid];

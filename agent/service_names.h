@@ -1,17 +1,19 @@
 // Which services have rows of their own among figures that are kept by service. The names are the
 // programs' choice: what a user invents must not take the rows of the others'.
-// Called by: collect (how processes ended), process_figures.
+// Called by: collect (how processes ended), process_figures, kernel_figures.
 //
 // Invariants
-//   SN1  A user brings in at most kMostOfUser names, all users kMost. Past either a service counts
-//        under kOthers.
+//   SN1  A user brings in at most `most_of_user` names, all users `most`. Past either a service
+//        counts under kOthers.
 //   SN2  A name that is in stays so until forget(), whoever uses it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 namespace notch::agent {
 
@@ -21,13 +23,18 @@ class ServiceNames {
   static constexpr std::size_t kMost = 10'000;
   static inline const std::string kOthers = "(others)";
 
+  explicit ServiceNames(std::size_t most_of_user = kMostOfUser, std::size_t most = kMost)
+      : most_of_user_(most_of_user), most_(most) {}
+
   // The name under which a process of that user and service counts. Valid until forget() of it.
-  const std::string& shown(std::uint32_t uid, const std::string& service);
+  const std::string& shown(std::uint32_t uid, std::string_view service);
 
   void forget(const std::string& service);
 
  private:
-  std::map<std::string, std::uint32_t> user_of_;  // who brought it in
+  const std::size_t most_of_user_;
+  const std::size_t most_;
+  std::map<std::string, std::uint32_t, std::less<>> user_of_;  // who brought it in
   std::map<std::uint32_t, std::size_t> of_user_;
 };
 

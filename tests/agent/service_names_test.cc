@@ -37,6 +37,15 @@ TEST(ServiceNames, AllUsersTogetherHaveALimit) {
   EXPECT_EQ(names.shown(1000, "one-more"), "one-more");
 }
 
+TEST(ServiceNames, TheLimitsCanBeSet) {
+  ServiceNames names(2, 3);
+  EXPECT_EQ(names.shown(1, "a"), "a");
+  EXPECT_EQ(names.shown(1, "b"), "b");
+  EXPECT_EQ(names.shown(1, "c"), ServiceNames::kOthers);
+  EXPECT_EQ(names.shown(2, "c"), "c");
+  EXPECT_EQ(names.shown(2, "d"), ServiceNames::kOthers);
+}
+
 TEST(ServiceNames, AForgottenNameMakesRoomForItsUser) {
   ServiceNames names;
   fill(names, 1);

@@ -54,6 +54,18 @@ class Capabilities(agent_test_case.AgentTestCase):
         self.assertEqual(held & {BPF, PERFMON, SYS_ADMIN}, set())
 
 
+class Names(agent_test_case.AgentTestCase):
+    flags = ("--ebpf", "require")
+
+    def test_a_service_called_as_one_of_our_own_rows_has_no_second_one(self):
+        self.agent.start_and_wait()
+        for service in ("(unattached)", "(others)", "shop"):
+            self.worker(service).say("counter", "attached_total")
+        live_agent.until(20, "the services", lambda: ("ebpf_cpu_seconds_total", 'service="shop"')
+                         in self.agent.samples("ebpf_cpu_seconds_total"))
+        self.assert_pages_sound(lint=False)
+
+
 class Refused(agent_test_case.AgentTestCase):
     def run_refused(self, *flags):
         os.chmod(self.folder, 0o777)
