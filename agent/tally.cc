@@ -108,8 +108,11 @@ std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, con
     // Not of a known row: it has been shown, and stays.
     rows_[row].group = made.group;
     rows_[row].created_unix_s = made.zero_unix_s;
-  } else if (rows_[row].living == 0) {
-    --dead_rows_;
+  } else {
+    // Not yet shown, it may have amounts older than the process it was made for.
+    std::uint32_t& created_unix_s = rows_[row].created_unix_s;
+    if (row >= shown_rows_) created_unix_s = std::min(created_unix_s, made.zero_unix_s);
+    if (rows_[row].living == 0) --dead_rows_;
   }
   ++rows_[row].living;
   return row;
@@ -226,6 +229,9 @@ void Tally::compact_if_worth() {
     std::fill_n(kept.begin() + first, slots, true);
   };
   const std::vector<std::uint32_t> new_rows = rows_.compact();
+  shown_rows_ =
+      static_cast<std::uint32_t>(std::count_if(new_rows.begin(), new_rows.begin() + shown_rows_,
+                                               [](std::uint32_t row) { return row != kNoRow; }));
   std::vector<NativeRow> natives;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     RowRecord& record = rows_[row];

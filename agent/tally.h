@@ -15,8 +15,9 @@
 //   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was
 //       the last process is folded into its family's row `overflow="true"`, so the family's total
 //       is kept. A row others still have a part in keeps its own fold, up to twice the limit.
-//   A6  A row's created time is when it was last known to be zero: never later than its first
-//       amount. What the ledger gives back has none, as others may have been told an earlier one.
+//   A6  A row's created time is when it was last known to be zero: never later than the first
+//       amount of those it has when it is first shown. What the ledger gives back has none, as
+//       others may have been told an earlier one.
 #pragma once
 
 #include <cstdint>
@@ -220,7 +221,8 @@ class Tally {
 
   std::shared_ptr<const Layout> layout_;  // null: rows came or went since it was made
   std::uint32_t ledger_rows_ = 0;
-  std::uint32_t dead_rows_ = 0;  // rows without a living part
+  std::uint32_t dead_rows_ = 0;   // rows without a living part
+  std::uint32_t shown_rows_ = 0;  // those below it were there at the last finish_gather()
   std::uint64_t overflowed_rows_ = 0;
   bool ledger_is_stale_ = false;
   bool yielded_ = false;  // a contested definition left

@@ -119,6 +119,7 @@ Snapshot Tally::finish_gather() {
   const auto slots = slots_.finish_round();
   find_back_steps();
   if (layout_ == nullptr) layout_ = make_layout();
+  shown_rows_ = rows_.size();
   const Layout& layout = *layout_;
 
   auto natives = std::make_shared<std::vector<NativeValue>>();

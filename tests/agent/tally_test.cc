@@ -33,6 +33,18 @@ TEST_F(TallyTest, AddsCountersOfOneService) {
   EXPECT_EQ(slot(gather_both(), "a_total"), 7U);
 }
 
+TEST_F(TallyTest, ARowOfSeveralWasCreatedWithTheOldestUntilItIsShown) {
+  FakeSegment third(tally_, conflicts_, 3);
+  first_.binding().zero_unix_s = 300;
+  second_.binding().zero_unix_s = 200;
+  third.binding().zero_unix_s = 100;
+  first_.add(counter_entry("a_total"));
+  second_.add(counter_entry("a_total"));
+  EXPECT_EQ(find_row(gather_both(), "a_total", "service=\"shop\"")->created_unix_s, 200U);
+  third.add(counter_entry("a_total"));
+  EXPECT_EQ(find_row(gather_both(), "a_total", "service=\"shop\"")->created_unix_s, 200U);
+}
+
 TEST_F(TallyTest, AddsFloatCounters) {
   shm::FamilyEntry entry = counter_entry("a_total");
   entry.number = shm::NumberKind::kFloat;
