@@ -78,6 +78,12 @@ def _memory_share(rows):
     return row["anonymous_bytes"] / (20 * 2**20 + 250 * row["series"])
 
 
+def _host_page(programs):
+    ours, theirs = (programs["host_cost"][name] for name in ("notch_host_page", "node_exporter_page"))
+    return (f"{ours.cpu_ns / 1e6:.3g} ms for {ours.counters['rows']:.0f} rows, against {theirs.cpu_ns / 1e6:.3g} ms for "
+            f"{theirs.counters['rows']:.0f}")
+
+
 def _added_ns(call):
     return lambda rows: rows[f"{call}/counted"].cpu_ns - rows[f"{call}/bare"].cpu_ns
 
@@ -214,6 +220,11 @@ def _agent_claims():
                 lambda rows: rows["agent_at_rest"].counters["cpu_percent"], " %", at_most=0.1)
     yield Claim("Agent memory after a scrape, over 20 MiB and 250 bytes a series", "agent_cost",
                 _memory_share, "x", at_most=1)
+    yield Claim("A page of the host's figures, CPU time over node_exporter's", "host_cost",
+                cost_over("notch_host_page", "node_exporter_page"), "x", at_most=0.2, cause=_host_page)
+    yield Claim("Memory for it (RSS), over node_exporter's", "host_cost",
+                lambda rows: (rows["notch_host_page"].counters["resident_bytes"] /
+                              rows["node_exporter_page"].counters["resident_bytes"]), "x", at_most=1)
     for linked, probe in (("shared library", "attach_probe"),
                           ("static library", "attach_probe_static")):
         yield Claim(f"Attaching, over the same program without ({linked}), median", "attach_bench",

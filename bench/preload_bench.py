@@ -1,5 +1,5 @@
 """What the benchmarks of the preloaded library share: the three ways to run a program, rows, and the command line.
-Called by: preload_call_bench, preload_program_bench.
+Called by: preload_call_bench, preload_program_bench; of rows and the command line also host_cost.
 """
 
 import argparse

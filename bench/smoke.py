@@ -31,7 +31,7 @@ class Smoke(unittest.TestCase):
 
     @staticmethod
     def out_flag(command):
-        is_script = command[0].endswith(("agent_cost", "preload_call_bench", "preload_program_bench"))
+        is_script = command[0].endswith(("agent_cost", "host_cost", "preload_call_bench", "preload_program_bench"))
         return "out" if is_script else "benchmark_out"
 
     def judge(self, program, rows):
@@ -95,6 +95,12 @@ class Smoke(unittest.TestCase):
         self.judge("agent_cost", self.rows_of(
             os.path.join(HERE, "agent_cost"), f"--programs={PROGRAMS}", "--rest-s=0.5",
             "--segments=3", "--series=100"))
+
+    def test_host_cost(self):
+        rows = self.rows_of(os.path.join(HERE, "host_cost"), f"--programs={PROGRAMS}", "--batches=2", "--scrapes=3")
+        self.judge("host_cost", rows)
+        self.judge_causes({"host_cost": rows})
+        self.assertGreater(rows["notch_host_page"].counters["rows"], 100)
 
     def test_preload_calls(self):
         rows = self.rows_of(os.path.join(HERE, "preload_call_bench"), f"--programs={PROGRAMS}",
