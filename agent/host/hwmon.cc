@@ -38,19 +38,23 @@ const SensorKind* kind_of(std::string_view name) {
   return found == std::end(kKinds) ? nullptr : found;
 }
 
-// `platform_coretemp_0` of the device platform:coretemp.0; the folder's own name without a device.
-std::string chip_name(const std::string& folder, const std::string& name) {
+std::string plain(std::string text) {
+  for (char& c : text) {
+    c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (!kept && c != ':') c = '_';
+  }
+  return text;
+}
+
+// `platform_coretemp_0` of the device platform:coretemp.0; without a device what the chip calls
+// itself, and without that the folder's name.
+std::string chip_name(const std::string& folder, const std::string& name, const std::string& own) {
   std::error_code error;
   const std::filesystem::path device =
       std::filesystem::canonical(folder + "/" + name + "/device", error);
-  if (error) return name;
-  std::string chip = device.parent_path().filename().string() + "_" + device.filename().string();
-  for (char& c : chip) {
-    c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (!plain && c != ':') c = '_';
-  }
-  return chip;
+  if (error) return own.empty() ? name : plain(own);
+  return plain(device.parent_path().filename().string() + "_" + device.filename().string());
 }
 
 }  // namespace
@@ -75,8 +79,12 @@ CollectResult collect_hwmon(HostFiles& files, FamilyList& families) {
     const std::string path = folder + "/" + name;
     const FileDescriptor at(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!at.valid()) continue;
-    const std::string chip = chip_name(folder, name);
-    chips.emplace_back(chip, files.line_at(at.get(), "name").value_or(""));
+    const std::string own(files.line_at(at.get(), "name").value_or(""));
+    std::string chip = chip_name(folder, name, own);
+    // Two that call themselves the same are told apart by their folders.
+    if (std::ranges::find(chips, chip, &std::pair<std::string, std::string>::first) != chips.end())
+      chip = name;
+    chips.emplace_back(chip, own);
     for (const std::string& file : HostFiles::names_in(path)) {
       const std::optional<SensorFile> sensor = parse_sensor_file(file);
       const SensorKind* const kind = sensor ? kind_of(sensor->kind) : nullptr;
