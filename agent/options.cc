@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <map>
 #include <string>
 
 #include "agent/host/collector_table.h"
@@ -188,13 +187,12 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
                  "Milliseconds between two looks for dead processes")
       ->check(CLI::Range(10U, 60'000U))
       ->capture_default_str();
-  const std::map<std::string, EbpfMode> ebpf_modes{
-      {"auto", EbpfMode::kAuto}, {"off", EbpfMode::kOff}, {"require", EbpfMode::kRequire}};
-  app.add_option("--ebpf", options.ebpf,
+  std::string ebpf = "auto";
+  app.add_option("--ebpf", ebpf,
                  "Probes of the kernel: auto (those that it lets run), off, or require (all, or "
-                 "exit 5). They "
-                 "take CAP_BPF and CAP_PERFMON, which are dropped once they run. Default: auto")
-      ->transform(CLI::CheckedTransformer(ebpf_modes).description("auto|off|require"));
+                 "exit 5). They take CAP_BPF and CAP_PERFMON, which are dropped once they run")
+      ->check(CLI::IsMember({"auto", "off", "require"}))
+      ->capture_default_str();
   app.add_option("--log.level", options.log_level, "debug, info, warn or error")
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
@@ -209,6 +207,9 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
+  options.ebpf = ebpf == "off"       ? EbpfMode::kOff
+                 : ebpf == "require" ? EbpfMode::kRequire
+                                     : EbpfMode::kAuto;
   parse_host_collectors(host_collectors, options.host.collectors);
   parse_duration_s(retention, options.collect.retention_s);
   parse_duration_s(linger, options.collect.linger_s);

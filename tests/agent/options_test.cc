@@ -120,6 +120,7 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
       {{"--sweep-ms=9"}, "--sweep-ms"},
       {{"--sweep-ms=60001"}, "--sweep-ms"},
       {{"--log.level=loud"}, "--log.level"},
+      {{"--ebpf=maybe"}, "--ebpf: maybe not in {auto,off,require}"},
       {{"--limit.bytes=-1"}, "--limit.bytes"},
       {{"--web.max-requests=-1"}, "--web.max-requests: \"-1\" is not a whole number"},
       {{"--limit.series=99999999999999999999"}, "--limit.series"},
