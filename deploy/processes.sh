@@ -50,7 +50,7 @@ build_programs() {
     [[ -f build/release/build.ninja ]] ||
       cmake --preset release -DNOTCH_BUILD_TESTS=OFF -DNOTCH_BUILD_BENCH=OFF
   } && cmake --build --preset release --target notchd otlp_demo notch notch_static \
-      notch_preload notch_program jobs jobs_c) >"$log" 2>&1 || {
+      notch_preload notch_preload_tls notch_program jobs jobs_c) >"$log" 2>&1 || {
     tail -n 30 "$log" >&2
     fail 5 "the build failed"
   }
