@@ -52,6 +52,12 @@ class Start(unittest.TestCase):
                 self.assertEqual(run.returncode, 3, run.stderr)
                 self.assertIn(f"127.0.0.1:{first + offset} is in use", run.stderr)
 
+    def test_a_demonstration_that_does_not_start_ends_it(self):
+        run = subprocess.run([live_stack.SCRIPT, "--programs", PROGRAMS, "--ports", str(live_stack.free_ports()), "--for", "60",
+                              "--workers", "x"], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(run.returncode, 6, run.stderr)
+        self.assertIn('--workers does not take "x"', run.stderr)
+
     def test_wrong_usage_names_what_is_wrong(self):
         for flags, words in ((["--for", "soon"], 'not "soon"'), (["--faster", "0"], 'not "0"'), (["--notify", "x"], 'not "x"'),
                              (["--ports", "70000"], "not 70000"), (["--for"], "--for needs a value"), (["now"], "argument now"),
