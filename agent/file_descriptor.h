@@ -1,5 +1,6 @@
 // A file descriptor with an owner.
-// Called by: mapped_segment, segment_directory, proc_text, host/host_files, ready_command.
+// Called by: mapped_segment, segment_directory, proc_text, host/host_files, host/kept_folder,
+// ready_command.
 //
 // Invariants
 //   D1  Closed exactly once, by whoever holds it last.

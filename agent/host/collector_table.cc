@@ -69,7 +69,7 @@ constexpr HostCollectorEntry kTable[] = {
     {"hwmon", plain<collect_hwmon>},
     {"loadavg", plain<collect_loadavg>},
     {"meminfo", plain<collect_meminfo>},
-    {"netclass", plain<collect_netclass>},
+    {"netclass", stateful<NetclassCollector>},
     {"netdev", plain<collect_netdev>},
     {"netstat", plain<collect_netstat>},
     {"os", plain<collect_os>},

@@ -40,6 +40,18 @@ std::string_view trimmed(std::string_view text) {
   return last == std::string_view::npos ? std::string_view() : text.substr(0, last + 1);
 }
 
+std::optional<double> number_of(std::optional<std::string_view> line) {
+  if (!line) return std::nullopt;
+  std::int64_t value = 0;
+  const char* const end = line->data() + line->size();
+  std::string_view digits = *line;
+  const bool hexadecimal = digits.starts_with("0x");
+  if (hexadecimal) digits.remove_prefix(2);
+  const auto [stop, error] = std::from_chars(digits.data(), end, value, hexadecimal ? 16 : 10);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return static_cast<double>(value);
+}
+
 }  // namespace
 
 std::string HostFiles::below(const std::string& root, std::string_view name) {
@@ -89,26 +101,24 @@ std::optional<std::string_view> HostFiles::line_of(const std::string& path) {
 
 std::optional<std::string_view> HostFiles::line_at(int folder, const char* name) {
   const FileDescriptor file(::openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const std::optional<std::string_view> line = line_in(file.get());
+  if (!line) fail(name, errno);
+  return line;
+}
+
+std::optional<std::string_view> HostFiles::line_in(int file) {
   line_.resize(kFirstBytes);
-  const ssize_t got = file.valid() ? ::read(file.get(), line_.data(), line_.size()) : -1;
-  if (got < 0) {
-    fail(name, errno);
-    return std::nullopt;
-  }
+  const ssize_t got = file >= 0 ? ::pread(file, line_.data(), line_.size(), 0) : -1;
+  if (got < 0) return std::nullopt;
   return trimmed(std::string_view(line_.data(), static_cast<std::size_t>(got)));
 }
 
 std::optional<double> HostFiles::number_at(int folder, const char* name) {
-  const std::optional<std::string_view> line = line_at(folder, name);
-  if (!line) return std::nullopt;
-  std::int64_t value = 0;
-  const char* const end = line->data() + line->size();
-  std::string_view digits = *line;
-  const bool hexadecimal = digits.starts_with("0x");
-  if (hexadecimal) digits.remove_prefix(2);
-  const auto [stop, error] = std::from_chars(digits.data(), end, value, hexadecimal ? 16 : 10);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return static_cast<double>(value);
+  return number_of(line_at(folder, name));
+}
+
+std::optional<double> HostFiles::number_in(int file) {
+  return number_of(line_in(file));
 }
 
 std::vector<std::string> HostFiles::names_in(const std::string& path) {

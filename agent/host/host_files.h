@@ -38,8 +38,11 @@ class HostFiles {
   std::optional<std::string_view> line_of(const std::string& path);
   // The same below an open folder.
   std::optional<std::string_view> line_at(int folder, const char* name);
+  // The same of an open file, from its start; nothing of -1.
+  std::optional<std::string_view> line_in(int file);
   // A number that stands alone in such a file, whole or with a minus.
   std::optional<double> number_at(int folder, const char* name);
+  std::optional<double> number_in(int file);
 
   // Names in a folder, sorted, without . and ..; none if it cannot be read.
   static std::vector<std::string> names_in(const std::string& path);

@@ -1,8 +1,7 @@
 #include "agent/host/netclass.h"
 
-#include <fcntl.h>
-
 #include <array>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -36,6 +35,7 @@ constexpr Property kProperties[] = {
     {"type", MetricType::kGauge, "protocol_type", 1},
 };
 constexpr std::size_t kMostDevices = 1000;
+constexpr std::size_t kMostKept = 16;  // of each two dozen files stay open
 
 struct Device {
   std::string name;
@@ -43,17 +43,17 @@ struct Device {
   std::string address, broadcast, duplex, ifalias, operstate;
 };
 
-Device read_device(HostFiles& files, const std::string& folder, const std::string& name) {
+Device read_device(HostFiles& files, KeptFolder& folder, const std::string& name) {
   Device device;
   device.name = name;
-  const FileDescriptor at(::open((folder + "/" + name).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!at.valid()) return device;
+  std::size_t index = 0;
   // What a device has no answer for (the speed of one that is down) reads as an error.
-  for (std::size_t i = 0; i < std::size(kProperties); ++i) {
-    device.properties[i] = files.number_at(at.get(), kProperties[i].file);
+  for (const Property& property : kProperties) {
+    device.properties[index] = files.number_in(folder.file(index, property.file));
+    ++index;
   }
   const auto text = [&](const char* file) {
-    return std::string(files.line_at(at.get(), file).value_or(""));
+    return std::string(files.line_in(folder.file(index++, file)).value_or(""));
   };
   device.address = text("address");
   device.broadcast = text("broadcast");
@@ -65,12 +65,19 @@ Device read_device(HostFiles& files, const std::string& folder, const std::strin
 
 }  // namespace
 
-CollectResult collect_netclass(HostFiles& files, FamilyList& families) {
+CollectResult NetclassCollector::collect(HostFiles& files, FamilyList& families) {
   const std::string folder = files.sys_path("class/net");
   std::vector<Device> devices;
-  for (const std::string& name : HostFiles::names_in(folder)) {
+  const std::vector<std::string> names = HostFiles::names_in(folder);
+  std::erase_if(kept_, [there = std::set(names.begin(), names.end())](const auto& kept) {
+    return !there.contains(kept.first);
+  });
+  for (const std::string& name : names) {
     if (devices.size() == kMostDevices) break;
-    Device device = read_device(files, folder, name);
+    KeptFolder brief;
+    KeptFolder& at = kept_.contains(name) || kept_.size() < kMostKept ? kept_[name] : brief;
+    if (!at.follow(folder + "/" + name)) continue;
+    Device device = read_device(files, at, name);
     // bonding_masters stands among the devices and is none.
     if (!device.operstate.empty()) devices.push_back(std::move(device));
   }
