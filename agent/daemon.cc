@@ -82,6 +82,7 @@ class Daemon {
         collect_(with_seed(options.collect)),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
         host_(options.host),
+        kernel_(options.collect.retention_s),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
                   [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
                   [this] { return directory_space(directory_.fd()); },
@@ -226,8 +227,9 @@ class Daemon {
   void sweep() {
     const Moment now = moment_now();
     collect_.sweep(now);
-    processes_.sample(collect_.attached(), now.monotonic_ns / 1'000'000'000);
-    kernel_.take(processes_.proven());
+    const std::uint64_t now_s = now.monotonic_ns / 1'000'000'000;
+    processes_.sample(collect_.attached(), now_s);
+    kernel_.take(processes_.proven(), now_s);
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;

@@ -42,8 +42,9 @@ void say_refused(const std::vector<ebpf::ProbeState>& states, EbpfMode mode) {
 
 }  // namespace
 
-KernelFigures::KernelFigures()
+KernelFigures::KernelFigures(std::uint64_t retention_s)
     : names_(kMostServicesOfUser, kMostServices),
+      gone_(retention_s),
       knows_kernel_pids_(own_pid_namespace() == kFirstPidNamespace) {}
 
 bool KernelFigures::start(EbpfMode mode) {
@@ -62,12 +63,18 @@ bool KernelFigures::start(EbpfMode mode) {
          });
 }
 
-void KernelFigures::take(std::span<const ProvenProcess> processes) {
+void KernelFigures::take(std::span<const ProvenProcess> processes, std::uint64_t now_s) {
   if (!knows_kernel_pids_) return;
   for (const ProvenProcess& process : processes) {
-    probes_.assign(process.pid, names_.shown(process.owner_uid, process.service),
-                   process.older_than_agent);
+    const std::string& service = names_.shown(process.owner_uid, process.service);
+    gone_.remove(service);
+    probes_.assign(process.pid, service, process.older_than_agent,
+                   [&] { return process_runs(process.pid, process.start_time_ticks); });
   }
+  for (const std::string& service : probes_.take_back(now_s)) {
+    gone_.add(service, names_.forget(service), now_s);
+  }
+  for (const std::string& service : gone_.take_expired(now_s)) probes_.forget(service);
 }
 
 Snapshot KernelFigures::snapshot() {

@@ -6,10 +6,13 @@
 //        CAP_SYS_ADMIN, and CAP_BPF only where the kernel wants it to start an iterator (before
 //        Linux 5.19).
 //   KF2  Only a process that proved to be what its segment claims counts for its service.
+//   KF3  A service that is gone is shown with what it counted, until `retention_s` is over or later
+//        ones need its place; then its rows go, and start at zero if it comes again.
 #pragma once
 
 #include <span>
 
+#include "agent/gone_services.h"
 #include "agent/options.h"
 #include "agent/process_figures.h"
 #include "agent/service_names.h"
@@ -20,19 +23,22 @@ namespace notch::agent {
 
 class KernelFigures {
  public:
-  KernelFigures();
+  // `retention_s`: of services without a slot of the probes'; 0: for ever.
+  explicit KernelFigures(std::uint64_t retention_s);
 
   // Says in the log which probes do not run, and why. False if they are required.
   bool start(EbpfMode mode);
 
-  // The living processes of services. Cost: a store each.
-  void take(std::span<const ProvenProcess> processes);
+  // The living processes of services. `now_s`: of a clock that does not step. Cost: a look-up each,
+  // three system calls for one that is new or whose service is; and what take_back() costs.
+  void take(std::span<const ProvenProcess> processes, std::uint64_t now_s);
 
   Snapshot snapshot();
 
  private:
   ebpf::Probes probes_;
   ServiceNames names_;            // which services have slots of the probes'
+  GoneServices gone_;             // which had one, and are shown
   const bool knows_kernel_pids_;  // the agent's PIDs are the ones the kernel uses itself
 };
 

@@ -264,8 +264,8 @@ std::vector<ProvenProcess> ProcessFigures::proven() const {
   std::vector<ProvenProcess> proven;
   for (const auto& [key, process] : processes_) {
     if (process.shown())
-      proven.push_back(
-          {key.pid, process.owner_uid, process.service, key.start_time_ticks < own_start_ticks_});
+      proven.push_back({key.pid, process.owner_uid, process.service,
+                        key.start_time_ticks < own_start_ticks_, key.start_time_ticks});
   }
   return proven;
 }

@@ -40,6 +40,7 @@ struct ProvenProcess {
   std::uint32_t owner_uid = 0;  // of the segment's file
   std::string_view service;     // valid until the next sample()
   bool older_than_agent = false;
+  std::uint64_t start_time_ticks = 0;
 };
 
 struct ProcessFiguresOptions {

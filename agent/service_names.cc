@@ -13,12 +13,14 @@ const std::string& ServiceNames::shown(std::uint32_t uid, std::string_view servi
   return user_of_.emplace(service, uid).first->first;
 }
 
-void ServiceNames::forget(const std::string& service) {
+std::uint32_t ServiceNames::forget(const std::string& service) {
   const auto known = user_of_.find(service);
-  if (known == user_of_.end()) return;
-  const auto of_user = of_user_.find(known->second);
+  if (known == user_of_.end()) return 0;
+  const std::uint32_t uid = known->second;
+  const auto of_user = of_user_.find(uid);
   if (--of_user->second == 0) of_user_.erase(of_user);
   user_of_.erase(known);
+  return uid;
 }
 
 }  // namespace notch::agent

@@ -29,7 +29,8 @@ class ServiceNames {
   // The name under which a process of that user and service counts. Valid until forget() of it.
   const std::string& shown(std::uint32_t uid, std::string_view service);
 
-  void forget(const std::string& service);
+  // Gives the user who brought it in; 0 if nobody did.
+  std::uint32_t forget(const std::string& service);
 
  private:
   const std::size_t most_of_user_;

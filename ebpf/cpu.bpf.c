@@ -1,4 +1,5 @@
-/* Processor time and run-queue wait of every task, by service and by cgroup, to the nanosecond.
+/* Processor time and run-queue wait of every task, by service, by cgroup and by both, to the
+ * nanosecond.
  * What lives is added up by an iterator when the agent looks, at no cost to the tasks; what is gone
  * was added when its task_struct was given back, with all it ever used. Compiled by:
  * ebpf/compile_object.
@@ -36,7 +37,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, NOTCH_CGROUP_SLOTS);
+  __uint(max_entries, 2 * NOTCH_CGROUP_SLOTS);
   __type(key, __u32);
   __type(value, struct cgroup_slot);
 } cgroups SEC(".maps");
@@ -49,19 +50,29 @@ static __always_inline __u64 cgroup_id_of(struct task_struct* task) {
   return task->cgroups->dfl_cgrp->kn->id;
 }
 
-/* 0 if it has none. With `member_tgid` a free one is taken, and the member noted. */
-static __always_inline __u32 slot_of_cgroup(__u64 id, __u32 member_tgid) {
-  __u32 hashed = (id * 0x9E3779B97F4A7C15ULL) >> 32;
+/* Of `cgroups`, from `first` on. The first if it has none. With `member_tgid` a free one is taken,
+ * once it is in none of those it may be in, and the member noted. */
+static __always_inline __u32 slot_of_cgroup(__u32 first, __u64 id, __u64 service,
+                                            __u32 member_tgid) {
+  __u32 hashed = ((id + (service << 40)) * 0x9E3779B97F4A7C15ULL) >> 32;
   for (__u32 probe = 0; probe < NOTCH_CGROUP_PROBES; ++probe) {
-    __u32 slot = (hashed + probe) % NOTCH_CGROUP_SLOTS;
+    __u32 slot = first + (hashed + probe) % NOTCH_CGROUP_SLOTS;
     struct cgroup_slot* entry = bpf_map_lookup_elem(&cgroups, &slot);
-    if (!entry || slot == 0) continue;
-    if (entry->id == 0 && member_tgid) entry->id = id;
-    if (entry->id != id) continue;
+    if (!entry || slot == first || entry->id != id || entry->service != service) continue;
     if (member_tgid) entry->member_tgid = member_tgid;
     return slot;
   }
-  return 0;
+  if (!member_tgid) return first;
+  for (__u32 probe = 0; probe < NOTCH_CGROUP_PROBES; ++probe) {
+    __u32 slot = first + (hashed + probe) % NOTCH_CGROUP_SLOTS;
+    struct cgroup_slot* entry = bpf_map_lookup_elem(&cgroups, &slot);
+    if (!entry || slot == first || entry->id != 0) continue;
+    entry->service = service;
+    entry->member_tgid = member_tgid;
+    entry->id = id;
+    return slot;
+  }
+  return first;
 }
 
 static __always_inline void add_to(void* map, __u32 key, struct task_struct* task) {
@@ -69,21 +80,30 @@ static __always_inline void add_to(void* map, __u32 key, struct task_struct* tas
   if (!row) return;
   row->run_ns += task->se.sum_exec_runtime;
   row->wait_ns += task->sched_info.run_delay;
+  row->tasks += 1;
+}
+
+/* To its service's, its cgroup's and, if it is an attached service's, both's. */
+static __always_inline void add_to_all(void* map, __u32 first, struct task_struct* task,
+                                       __u32 member_tgid) {
+  __u32 service = slot_of_process(task->tgid);
+  __u64 id = cgroup_id_of(task);
+  add_to(map, first + service, task);
+  first += NOTCH_CPU_CGROUPS;
+  add_to(map, first + slot_of_cgroup(0, id, 0, member_tgid), task);
+  if (service == NOTCH_SLOT_UNATTACHED) return;
+  add_to(map, first + slot_of_cgroup(NOTCH_CGROUP_SLOTS, id, service, member_tgid), task);
 }
 
 SEC("iter/task")
 int living_tasks(struct bpf_iter__task* context) {
   struct task_struct* task = context->task;
-  if (!task) return 0;
-  add_to(&living, slot_of_process(task->tgid), task);
-  add_to(&living, NOTCH_SERVICE_SLOTS + slot_of_cgroup(cgroup_id_of(task), task->tgid), task);
+  if (task) add_to_all(&living, 0, task, task->tgid);
   return 0;
 }
 
 SEC("tp_btf/sched_process_free")
 int BPF_PROG(sched_process_free, struct task_struct* task) {
-  __u32 first = bpf_get_smp_processor_id() * NOTCH_CPU_ROWS;
-  add_to(&gone, first + slot_of_process(task->tgid), task);
-  add_to(&gone, first + NOTCH_SERVICE_SLOTS + slot_of_cgroup(cgroup_id_of(task), 0), task);
+  add_to_all(&gone, bpf_get_smp_processor_id() * NOTCH_CPU_ROWS, task, 0);
   return 0;
 }

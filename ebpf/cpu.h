@@ -4,10 +4,12 @@
 #include "ebpf/service_slots.h"
 
 enum {
-  NOTCH_CGROUP_SLOTS = 512, /* 0: all cgroups for which none was left */
-  NOTCH_CGROUP_PROBES = 8,  /* how many slots a cgroup's id is looked for in */
-  NOTCH_CPU_ROWS =
-      NOTCH_SERVICE_SLOTS + NOTCH_CGROUP_SLOTS, /* a row a service, then one a cgroup */
+  NOTCH_CGROUP_SLOTS = 512, /* 0: all for which none was left */
+  NOTCH_CGROUP_PROBES = 16, /* how many slots a cgroup is looked for in */
+  /* A row a service, then one a cgroup, then one for each service in a cgroup. */
+  NOTCH_CPU_CGROUPS = NOTCH_SERVICE_SLOTS,
+  NOTCH_CPU_PAIRS = NOTCH_CPU_CGROUPS + NOTCH_CGROUP_SLOTS,
+  NOTCH_CPU_ROWS = NOTCH_CPU_PAIRS + NOTCH_CGROUP_SLOTS,
 };
 
 /* Of tasks that are there (map `living`, filled by the iterator), or that are gone (map `gone`, a
@@ -15,11 +17,15 @@ enum {
 struct cpu_row {
   __u64 run_ns;
   __u64 wait_ns;
+  __u64 tasks;
+  __u64 padding;
 };
 
-/* A slot's cgroup: written by the iterator alone, which one reader runs at a time. */
+/* Whose a row from NOTCH_CPU_CGROUPS on is: the iterator takes a free one, and the agent, which
+ * runs no two at a time, gives it back. */
 struct cgroup_slot {
-  __u64 id;
+  __u64 id;          /* 0: nobody's */
+  __u64 service;     /* its slot; 0 in rows that are a cgroup's alone */
   __u64 member_tgid; /* a process in it when the iterator last passed, by which its path is found */
 };
 

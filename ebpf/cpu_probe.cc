@@ -1,6 +1,7 @@
 #include "ebpf/cpu_probe.h"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string_view>
@@ -45,15 +46,56 @@ cpu_row used_by(std::uint32_t pid) {
   return sum;
 }
 
-void add_rows(const std::string& label, const std::string& value, const cpu_row& sum,
-              KernelFamily& run, KernelFamily& wait) {
-  run.rows.push_back({{{label, value}}, seconds(sum.run_ns), {}});
-  wait.rows.push_back({{{label, value}}, seconds(sum.wait_ns), {}});
+void add(const cpu_row& used, cpu_row& sum) {
+  sum.run_ns += used.run_ns;
+  sum.wait_ns += used.wait_ns;
 }
+
+void take_away(const cpu_row& used, cpu_row& sum) {
+  sum.run_ns -= used.run_ns;
+  sum.wait_ns -= used.wait_ns;
+}
+
+std::string cgroup_of(std::uint64_t pid) {
+  return cpu_cgroup_path(text_of("/proc/" + std::to_string(pid) + "/cgroup"));
+}
+
+std::uint64_t now_s() {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+}
+
+// Two families of the same rows, how long they ran and how long they waited.
+struct Families {
+  KernelFamily run;
+  KernelFamily wait;
+
+  Families(const std::string& prefix, const std::string& whose)
+      : run{prefix + "cpu_seconds_total",
+            "Processor time of all threads" + whose + ", living and gone.",
+            "",
+            FamilyType::kCounter,
+            {}},
+        wait{prefix + "cpu_wait_seconds_total",
+             "Time runnable threads" + whose + " waited for a processor.",
+             "",
+             FamilyType::kCounter,
+             {}} {}
+
+  void add(const Labels& labels, const cpu_row& sum) {
+    run.rows.push_back({labels, seconds(sum.run_ns), {}});
+    wait.rows.push_back({labels, seconds(sum.wait_ns), {}});
+  }
+  void move_to(std::vector<KernelFamily>& families) {
+    families.push_back(std::move(run));
+    families.push_back(std::move(wait));
+  }
+};
 
 }  // namespace
 
 Outcome CpuProbe::start(const ServiceTable& services) {
+  services_ = &services;
   Outcome outcome = object_.open("cpu", cpu_object(), {"sched_process_free"});
   if (!outcome.ok()) return outcome;
   object_.set_entries("gone", possible_processors() * std::size_t{NOTCH_CPU_ROWS});
@@ -70,24 +112,64 @@ Outcome CpuProbe::look() {
   const auto living = object_.writable_values<cpu_row>("living");
   std::ranges::fill(living, cpu_row{});
   if (Outcome outcome = object_.iterate(kIterator, output_); !outcome.ok()) return outcome;
+  name_cgroups();
+  apply_moves();
   for (std::size_t i = 0; i < now.size(); ++i) {
     Sum& sum = sums_[i];
-    const cpu_row total{now[i].run_ns + living[i].run_ns, now[i].wait_ns + living[i].wait_ns};
-    if (!begun_) sum.before = total;
-    sum.shown = {grown(total.run_ns, sum.before.run_ns, sum.shown.run_ns),
-                 grown(total.wait_ns, sum.before.wait_ns, sum.shown.wait_ns)};
+    add(living[i], now[i]);
+    if (!begun_) sum.before = now[i];
+    sum.shown.run_ns = grown(now[i].run_ns, sum.before.run_ns, sum.shown.run_ns);
+    sum.shown.wait_ns = grown(now[i].wait_ns, sum.before.wait_ns, sum.shown.wait_ns);
   }
+  total_ = std::move(now);
   begun_ = true;
+  free_empty_cgroups();
   return {};
 }
 
 // What it used so far stays out of both sums: less was before in the one, more in the other.
 void CpuProbe::moved(std::uint32_t pid, ServiceTable::Change change) {
   const cpu_row used = used_by(pid);
-  sums_[change.from].before.run_ns -= used.run_ns;
-  sums_[change.from].before.wait_ns -= used.wait_ns;
-  sums_[change.to].before.run_ns += used.run_ns;
-  sums_[change.to].before.wait_ns += used.wait_ns;
+  take_away(used, sums_[change.from].before);
+  add(used, sums_[change.to].before);
+  moves_.push_back({cgroup_of(pid), change, used});
+}
+
+// The same for its service in its cgroup, whose slot the next look may be the first to find.
+void CpuProbe::apply_moves() {
+  const auto slots = object_.values<cgroup_slot>("cgroups");
+  for (const Move& move : moves_) {
+    for (std::size_t i = NOTCH_CGROUP_SLOTS; i < slots.size(); ++i) {
+      if (slots[i].id == 0 || paths_[i] != move.path) continue;
+      cpu_row& before = sums_[NOTCH_CPU_CGROUPS + i].before;
+      if (slots[i].service == move.change.from) take_away(move.used, before);
+      if (slots[i].service == move.change.to) add(move.used, before);
+    }
+  }
+  moves_.clear();
+}
+
+void CpuProbe::given(std::size_t slot, const std::string& service) {
+  const auto kept = kept_.find(service);
+  if (kept == kept_.end()) return;
+  add_shown(kept->second, sums_[slot]);
+  kept_.erase(kept);
+}
+
+void CpuProbe::taken_back(std::size_t slot, const std::string& service) {
+  look();
+  kept_[service] = sums_[slot].shown;
+  sums_[slot] = {total_[slot], {}};
+  const auto slots = object_.values<cgroup_slot>("cgroups");
+  for (std::size_t i = NOTCH_CGROUP_SLOTS + 1; i < slots.size(); ++i) {
+    if (slots[i].id != 0 && slots[i].service == slot) free_cgroup(i, service);
+  }
+}
+
+void CpuProbe::forget(const std::string& service) {
+  kept_.erase(service);
+  std::erase_if(kept_groups_, [&](const auto& kept) { return kept.first.first == service; });
+  std::erase_if(kept_order_, [&](const Group& group) { return group.first == service; });
 }
 
 // A cgroup is named once, by a process that the iterator has just met in it. One that nobody is in
@@ -96,58 +178,95 @@ void CpuProbe::name_cgroups() {
   const auto slots = object_.values<cgroup_slot>("cgroups");
   const auto living = object_.values<cpu_row>("living");
   for (std::size_t i = 1; i < slots.size(); ++i) {
-    if (slots[i].id == 0 || !cgroups_[i].empty()) continue;
-    if (living[NOTCH_SERVICE_SLOTS + i].run_ns == 0) {
-      cgroups_[i] = kOthers;
-      continue;
-    }
-    cgroups_[i] =
-        cpu_cgroup_path(text_of("/proc/" + std::to_string(slots[i].member_tgid) + "/cgroup"));
+    if (i == NOTCH_CGROUP_SLOTS || slots[i].id == 0 || !paths_[i].empty()) continue;
+    const bool empty = living[NOTCH_CPU_CGROUPS + i].tasks == 0;
+    paths_[i] = empty ? kOthers : cgroup_of(slots[i].member_tgid);
+    const auto kept = kept_groups_.find({service_of(i), paths_[i]});
+    if (kept == kept_groups_.end()) continue;
+    add_shown(kept->second, sums_[NOTCH_CPU_CGROUPS + i]);
+    std::erase(kept_order_, kept->first);
+    kept_groups_.erase(kept);
   }
+}
+
+void CpuProbe::add_shown(const cpu_row& used, Sum& sum) {
+  add(used, sum.shown);
+  take_away(used, sum.before);
+}
+
+void CpuProbe::free_empty_cgroups() {
+  const auto slots = object_.values<cgroup_slot>("cgroups");
+  const auto living = object_.values<cpu_row>("living");
+  const std::uint64_t seen_s = now_s();
+  for (std::size_t i = 1; i < slots.size(); ++i) {
+    if (i == NOTCH_CGROUP_SLOTS || slots[i].id == 0) continue;
+    if (quiet_.look(i, living[NOTCH_CPU_CGROUPS + i].tasks, seen_s)) free_cgroup(i, service_of(i));
+  }
+}
+
+// A task that is given back after this finds no slot, and counts with the others.
+void CpuProbe::free_cgroup(std::size_t slot, const std::string& service) {
+  const Group group{service, paths_[slot].empty() ? kOthers : paths_[slot]};
+  object_.writable_values<cgroup_slot>("cgroups")[slot] = {};
+  paths_[slot].clear();
+  quiet_.taken(slot);
+  Sum& sum = sums_[NOTCH_CPU_CGROUPS + slot];
+  keep(group, sum.shown);
+  sum = {total_[NOTCH_CPU_CGROUPS + slot], {}};
+}
+
+// With the next cgroup of that path, if it is there already.
+void CpuProbe::keep(const Group& group, const cpu_row& used) {
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    if (paths_[i] != group.second || service_of(i) != group.first) continue;
+    return add_shown(used, sums_[NOTCH_CPU_CGROUPS + i]);
+  }
+  const auto [kept, is_new] = kept_groups_.try_emplace(group);
+  add(used, kept->second);
+  if (is_new) kept_order_.push_back(group);
+  if (kept_order_.size() <= kMostKept) return;
+  kept_groups_.erase(kept_order_.front());
+  kept_order_.pop_front();
+}
+
+std::string CpuProbe::service_of(std::size_t slot) const {
+  if (slot < NOTCH_CGROUP_SLOTS) return {};
+  if (slot == NOTCH_CGROUP_SLOTS) return kOthers;
+  return services_->name_of(object_.values<cgroup_slot>("cgroups")[slot].service);
+}
+
+// Two cgroups can have had one path in turn: their sums are one row's.
+std::map<CpuProbe::Group, cpu_row> CpuProbe::groups() const {
+  std::map<Group, cpu_row> groups = kept_groups_;
+  for (std::size_t i = 0; i < paths_.size(); ++i) {
+    const cpu_row& sum = sums_[NOTCH_CPU_CGROUPS + i].shown;
+    const bool is_others = i % NOTCH_CGROUP_SLOTS == 0;
+    // One without a name waits for it: among the others its sum would be missing there afterwards.
+    if (is_others ? sum.run_ns == 0 : paths_[i].empty()) continue;
+    add(sum, groups[{service_of(i), is_others ? kOthers : paths_[i]}]);
+  }
+  return groups;
 }
 
 void CpuProbe::add_families(const ServiceTable& services, std::vector<KernelFamily>& families) {
   if (!look().ok()) return;
-  name_cgroups();
-  KernelFamily run{"ebpf_cpu_seconds_total",
-                   "Processor time of all threads, living and gone.",
-                   "",
-                   FamilyType::kCounter,
-                   {}};
-  KernelFamily wait{"ebpf_cpu_wait_seconds_total",
-                    "Time runnable threads waited for a processor.",
-                    "",
-                    FamilyType::kCounter,
-                    {}};
+  Families by_service("ebpf_", "");
+  Families by_cgroup("ebpf_cgroup_", " in a cgroup itself, not in those below it");
+  Families by_both("ebpf_service_cgroup_", " of an attached service in a cgroup itself");
   for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
-    if (services.name_of(slot).empty()) continue;
-    add_rows("service", services.name_of(slot), sums_[slot].shown, run, wait);
+    const std::string& service = services.name_of(slot);
+    if (!service.empty()) by_service.add({{"service", service}}, sums_[slot].shown);
   }
-  families.push_back(std::move(run));
-  families.push_back(std::move(wait));
-  KernelFamily group_run{"ebpf_cgroup_cpu_seconds_total",
-                         "Processor time of all threads in a cgroup itself, not in those below it.",
-                         "",
-                         FamilyType::kCounter,
-                         {}};
-  KernelFamily group_wait{"ebpf_cgroup_cpu_wait_seconds_total",
-                          "Time runnable threads in a cgroup itself waited for a processor.",
-                          "",
-                          FamilyType::kCounter,
-                          {}};
-  // Two cgroups can have had one path in turn: their sums are one row's.
-  std::map<std::string, cpu_row> by_path;
-  for (std::size_t i = 0; i < NOTCH_CGROUP_SLOTS; ++i) {
-    const cpu_row& sum = sums_[NOTCH_SERVICE_SLOTS + i].shown;
-    // One without a name waits for it: among the others its sum would be missing there afterwards.
-    if (i == 0 ? sum.run_ns == 0 : cgroups_[i].empty()) continue;
-    cpu_row& row = by_path[i == 0 ? kOthers : cgroups_[i]];
-    row.run_ns += sum.run_ns;
-    row.wait_ns += sum.wait_ns;
+  for (const auto& [service, sum] : kept_) by_service.add({{"service", service}}, sum);
+  for (const auto& [group, sum] : groups()) {
+    const auto& [service, path] = group;
+    if (service.empty()) {
+      by_cgroup.add({{"cgroup", path}}, sum);
+    } else {
+      by_both.add({{"service", service}, {"cgroup", path}}, sum);
+    }
   }
-  for (const auto& [path, sum] : by_path) add_rows("cgroup", path, sum, group_run, group_wait);
-  families.push_back(std::move(group_run));
-  families.push_back(std::move(group_wait));
+  for (Families* both : {&by_service, &by_cgroup, &by_both}) both->move_to(families);
 }
 
 }  // namespace notch::ebpf

@@ -7,41 +7,76 @@
 //   CP2  What a process used before the probe began is in no sum, whichever service it comes to.
 //   CP3  A sum that would fall (by such a gap, or as a process changed its service) stays as it
 //        was.
+//   CP4  A cgroup that has been empty for a while gives its slots back. What it used is kept with
+//        its path, of the last kMostKept that are gone.
 #pragma once
 
-#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "ebpf/cpu.h"
 #include "ebpf/probe.h"
+#include "ebpf/quiet_slots.h"
 
 namespace notch::ebpf {
 
-class CpuProbe final : public Probe {
+class CpuProbe final : public Probe, private ServiceSums {
  public:
+  static constexpr std::size_t kMostKept = 512;
+
   const char* name() const override { return "cpu"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
   bool can_read() override { return look().ok(); }
+  ServiceSums* service_sums() override { return this; }
   void moved(std::uint32_t pid, ServiceTable::Change change) override;
   const KernelObject& object() const override { return object_; }
 
  private:
   struct Sum {
-    cpu_row before{};  // when the probe began
+    cpu_row before{};  // when the probe began, or the row became its owner's
     cpu_row shown{};
   };
+  using Group = std::pair<std::string, std::string>;  // service, empty for all; path
+  struct Move {
+    std::string path;
+    ServiceTable::Change change;
+    cpu_row used;
+  };
+
+  void given(std::size_t slot, const std::string& service) override;
+  void taken_back(std::size_t slot, const std::string& service) override;
+  void forget(const std::string& service) override;
 
   Outcome look();
   void name_cgroups();
+  void apply_moves();
+  void free_empty_cgroups();
+  void free_cgroup(std::size_t slot, const std::string& service);
+  void keep(const Group& group, const cpu_row& used);
+  static void add_shown(const cpu_row& used,
+                        Sum& sum);  // what the row counted for its owner before
+  std::map<Group, cpu_row> groups() const;
+  std::string service_of(std::size_t slot) const;
 
   KernelObject object_;
-  std::vector<std::byte> output_;  // of the iterator: nothing
+  const ServiceTable* services_ = nullptr;
+  std::vector<std::byte> output_;                                      // of the iterator: nothing
+  std::vector<cpu_row> total_ = std::vector<cpu_row>(NOTCH_CPU_ROWS);  // at the last look
   std::vector<Sum> sums_ = std::vector<Sum>(NOTCH_CPU_ROWS);
-  std::vector<std::string> cgroups_ =
-      std::vector<std::string>(NOTCH_CGROUP_SLOTS);  // paths by slot
+  std::map<std::string, cpu_row> kept_;  // of services without a slot
+
+  // Of cgroups and services in cgroups, by slot: row NOTCH_CPU_CGROUPS on.
+  std::vector<std::string> paths_ = std::vector<std::string>(2 * NOTCH_CGROUP_SLOTS);
+  QuietSlots quiet_{2 * NOTCH_CGROUP_SLOTS};
+  std::map<Group, cpu_row> kept_groups_;
+  std::deque<Group> kept_order_;  // the longest gone first
+  std::vector<Move> moves_;       // since the last look
   bool begun_ = false;
 };
 

@@ -69,8 +69,8 @@ struct KernelObject::Parts {
 
   bpf_object* object = nullptr;
   std::string name;
-  std::vector<std::pair<std::string, bpf_link*>> links;  // by program
-  mutable std::map<std::string, Mapping, std::less<>> mappings;
+  std::vector<std::pair<std::string, bpf_link*>> links;             // by program
+  mutable std::map<std::pair<std::string, int>, Mapping> mappings;  // by map and protection
 
   Parts() = default;
   Parts(const Parts&) = delete;
@@ -153,7 +153,7 @@ Outcome KernelObject::run() {
 
 std::span<std::byte> KernelObject::mapped(const char* map_name, int protection) const {
   if (parts_ == nullptr) return {};
-  auto& mapping = parts_->mappings[map_name];
+  auto& mapping = parts_->mappings[{map_name, protection}];
   if (mapping.address == nullptr) {
     const bpf_map* map = bpf_object__find_map_by_name(parts_->object, map_name);
     if (map == nullptr || bpf_map__fd(map) < 0) return {};

@@ -6,7 +6,6 @@
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
-#include "ebpf/memory.h"
 
 NOTCH_EMBED_OBJECT(memory);
 
@@ -62,11 +61,7 @@ void MemoryProbe::add_families(const ServiceTable& services, std::vector<KernelF
     stalls.rows.push_back({{{"kind", kStalls[kind]}}, 0, time_histogram(stall.time[kind])});
   }
   untracked.rows.push_back({{}, static_cast<double>(stall.untracked), {}});
-  const auto rows = object_.values<memory_row>("rows");
-  for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
-    if (services.name_of(slot).empty()) continue;
-    const memory_row row = sum_of_service(rows, slot);
-    const std::string& service = services.name_of(slot);
+  rows_.for_each(services, [&](const std::string& service, const memory_row& row) {
     victims.rows.push_back({{{"service", service}}, static_cast<double>(row.oom_kills), {}});
     for (int signal = 1; signal < NOTCH_SIGNALS; ++signal) {
       if (row.fatal_signals[signal] == 0) continue;
@@ -74,7 +69,7 @@ void MemoryProbe::add_families(const ServiceTable& services, std::vector<KernelF
                               static_cast<double>(row.fatal_signals[signal]),
                               {}});
     }
-  }
+  });
   for (KernelFamily* family : {&stalls, &untracked, &victims, &signals}) {
     families.push_back(std::move(*family));
   }

@@ -2,6 +2,7 @@
 // Called by: probes.
 #pragma once
 
+#include "ebpf/memory.h"
 #include "ebpf/probe.h"
 
 namespace notch::ebpf {
@@ -11,10 +12,12 @@ class MemoryProbe final : public Probe {
   const char* name() const override { return "memory"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  ServiceSums* service_sums() override { return &rows_; }
   const KernelObject& object() const override { return object_; }
 
  private:
   KernelObject object_;
+  ServiceRows<memory_row> rows_{object_};
 };
 
 }  // namespace notch::ebpf

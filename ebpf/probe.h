@@ -7,6 +7,7 @@
 
 #include "ebpf/family.h"
 #include "ebpf/refusal.h"
+#include "ebpf/service_sums.h"
 #include "ebpf/service_table.h"
 
 namespace notch::ebpf {
@@ -26,7 +27,10 @@ class Probe {
   // Whether families can be had with the capabilities that are in force now.
   virtual bool can_read() { return true; }
 
-  // A process that was there before the probe counts in another service's slot from now on.
+  // Null if it does not count by service.
+  virtual ServiceSums* service_sums() { return nullptr; }
+  // A process that was there before the probe, or shared a slot with others, counts in another
+  // service's slot from now on.
   virtual void moved(std::uint32_t, ServiceTable::Change) {}
 
   virtual const KernelObject& object() const = 0;

@@ -44,7 +44,7 @@ void Probes::start() {
 
 bool Probes::needs_bpf_capability() {
   if (!set_bpf_capability_in_force(false)) return false;
-  bool needed = false;
+  bool needed = !services_.can_look();
   for (std::size_t i = 1; i < states_.size(); ++i) {
     if (states_[i].outcome.ok() && !probes_[i - 1]->can_read()) needed = true;
   }
@@ -52,12 +52,47 @@ bool Probes::needs_bpf_capability() {
   return needed;
 }
 
-void Probes::assign(std::uint32_t pid, std::string_view service, bool is_older) {
-  const ServiceTable::Change change = services_.assign(pid, service);
-  if (change.from == change.to || !is_older) return;
+std::vector<ServiceSums*> Probes::service_sums() const {
+  std::vector<ServiceSums*> all;
+  for (std::size_t i = 1; i < states_.size(); ++i) {
+    if (!states_[i].outcome.ok()) continue;
+    if (ServiceSums* sums = probes_[i - 1]->service_sums()) all.push_back(sums);
+  }
+  return all;
+}
+
+void Probes::assign(std::uint32_t pid, std::string_view service, bool is_older,
+                    const std::function<bool()>& is_still_it) {
+  const SlotOwners::Slot slot = services_.slot_for(service);
+  if (slot.is_new) {
+    for (ServiceSums* sums : service_sums()) sums->given(slot.number, std::string(service));
+  }
+  const ServiceTable::Change change = services_.change_of(pid, slot.number);
+  if (change.from == change.to || !is_still_it()) return;
+  services_.assign(pid, slot.number);
+  if (!is_still_it()) {
+    // Its number was given to another process, which knew its service and is nobody's now.
+    services_.assign(pid, NOTCH_SLOT_UNATTACHED);
+    return;
+  }
+  if (!is_older && change.from != NOTCH_SLOT_OTHERS) return;
   for (std::size_t i = 1; i < states_.size(); ++i) {
     if (states_[i].outcome.ok()) probes_[i - 1]->moved(pid, change);
   }
+}
+
+std::vector<std::string> Probes::take_back(std::uint64_t now_s) {
+  std::vector<std::string> gone;
+  for (const std::uint8_t slot : services_.quiet_slots(now_s)) {
+    gone.push_back(services_.name_of(slot));
+    services_.free(slot);  // first, so that nothing counts there any more
+    for (ServiceSums* sums : service_sums()) sums->taken_back(slot, gone.back());
+  }
+  return gone;
+}
+
+void Probes::forget(const std::string& service) {
+  for (ServiceSums* sums : service_sums()) sums->forget(service);
 }
 
 void Probes::add_health(std::vector<KernelFamily>& families) const {

@@ -5,6 +5,8 @@
 //   PR1  A probe that is refused takes nothing from the others.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,8 +38,16 @@ class Probes {
   bool needs_bpf_capability();
 
   // From now on the process counts for this service. `is_older`: it was there before the probes,
-  // and what it did until now is nobody's.
-  void assign(std::uint32_t pid, std::string_view service, bool is_older);
+  // and what it did until now is nobody's. `is_still_it`: whether the number is still that
+  // process's; asked only where something changes, before and after.
+  void assign(std::uint32_t pid, std::string_view service, bool is_older,
+              const std::function<bool()>& is_still_it);
+
+  // Takes slots back in which nobody has been for a while, if slots are short: names the services
+  // that had them. They are shown with what they counted until forget(). `now_s`: of a clock that
+  // does not step.
+  std::vector<std::string> take_back(std::uint64_t now_s);
+  void forget(const std::string& service);
 
   // Of the probes that run. Cost: reads all maps, no system call but the cpu probe's iterator.
   std::vector<KernelFamily> families();
@@ -45,6 +55,7 @@ class Probes {
   const std::vector<std::unique_ptr<Probe>>& all() const { return probes_; }
 
  private:
+  std::vector<ServiceSums*> service_sums() const;
   void add_health(std::vector<KernelFamily>& families) const;
 
   ServiceTable services_;

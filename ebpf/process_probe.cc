@@ -2,7 +2,6 @@
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
-#include "ebpf/process.h"
 
 NOTCH_EMBED_OBJECT(process);
 
@@ -38,16 +37,13 @@ void ProcessProbe::add_families(const ServiceTable& services, std::vector<Kernel
                         "seconds",
                         FamilyType::kHistogram,
                         {}};
-  const auto rows = object_.values<process_row>("rows");
-  for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
-    if (services.name_of(slot).empty()) continue;
-    const process_row row = sum_of_service(rows, slot);
-    const Labels labels{{"service", services.name_of(slot)}};
+  rows_.for_each(services, [&](const std::string& service, const process_row& row) {
+    const Labels labels{{"service", service}};
     created.rows.push_back({labels, static_cast<double>(row.processes_created), {}});
     threads.rows.push_back({labels, static_cast<double>(row.threads_created), {}});
     executed.rows.push_back({labels, static_cast<double>(row.programs_executed), {}});
     lifetime.rows.push_back({labels, 0, time_histogram(row.lifetime)});
-  }
+  });
   for (KernelFamily* family : {&created, &threads, &executed, &lifetime}) {
     families.push_back(std::move(*family));
   }

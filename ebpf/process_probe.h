@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ebpf/probe.h"
+#include "ebpf/process.h"
 
 namespace notch::ebpf {
 
@@ -11,10 +12,12 @@ class ProcessProbe final : public Probe {
   const char* name() const override { return "process"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  ServiceSums* service_sums() override { return &rows_; }
   const KernelObject& object() const override { return object_; }
 
  private:
   KernelObject object_;
+  ServiceRows<process_row> rows_{object_};
 };
 
 }  // namespace notch::ebpf

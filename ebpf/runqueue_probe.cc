@@ -2,7 +2,6 @@
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
-#include "ebpf/runqueue.h"
 
 NOTCH_EMBED_OBJECT(runqueue);
 
@@ -26,12 +25,9 @@ void RunqueueProbe::add_families(const ServiceTable& services,
       "seconds",
       FamilyType::kHistogram,
       {}};
-  const auto rows = object_.values<runqueue_row>("rows");
-  for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
-    if (services.name_of(slot).empty()) continue;
-    const runqueue_row row = sum_of_service(rows, slot);
-    wait.rows.push_back({{{"service", services.name_of(slot)}}, 0, time_histogram(row.wait)});
-  }
+  rows_.for_each(services, [&](const std::string& service, const runqueue_row& row) {
+    wait.rows.push_back({{{"service", service}}, 0, time_histogram(row.wait)});
+  });
   families.push_back(std::move(wait));
 }
 

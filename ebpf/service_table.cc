@@ -1,5 +1,6 @@
 #include "ebpf/service_table.h"
 
+#include <algorithm>
 #include <fstream>
 
 #include "ebpf/embedded_object.h"
@@ -9,7 +10,7 @@ NOTCH_EMBED_OBJECT(services);
 namespace notch::ebpf {
 namespace {
 
-constexpr const char* kOthers = "(others)";
+constexpr const char* kIterator = "tasks_of_slots";
 
 // The kernel's own limit is 2^22.
 std::size_t process_ids() {
@@ -26,7 +27,9 @@ Outcome ServiceTable::start() {
   object_.set_entries("service_slots", process_ids() / NOTCH_SLOTS_PER_LINE + 1);
   if (Outcome outcome = object_.run(); !outcome.ok()) return outcome;
   lines_ = object_.writable_values<service_line>("service_slots");
-  if (lines_.empty()) return {Refusal::kRefused, "the table of services cannot be mapped"};
+  tasks_ = object_.writable_values<std::uint64_t>("slot_tasks");
+  if (lines_.empty() || tasks_.empty())
+    return {Refusal::kRefused, "the table of services cannot be mapped"};
   if (!object_.has_program("sched_process_fork")) {
     return {Refusal::kNoHook,
             "the kernel has no tracepoint sched_process_fork: children have no service"};
@@ -34,27 +37,39 @@ Outcome ServiceTable::start() {
   return {};
 }
 
-// A program may take one of our own names: it counts there, as no name has two slots.
-std::uint8_t ServiceTable::slot_for(std::string_view service) {
-  if (service == names_[NOTCH_SLOT_UNATTACHED]) return NOTCH_SLOT_UNATTACHED;
-  if (const auto found = slots_.find(service); found != slots_.end()) return found->second;
-  const std::size_t slot = slots_.size() + 1;
-  if (slot >= NOTCH_SLOT_OTHERS || service == kOthers) {
-    names_[NOTCH_SLOT_OTHERS] = kOthers;
-    return NOTCH_SLOT_OTHERS;
-  }
-  names_[slot] = service;
-  slots_.emplace(service, slot);
-  return static_cast<std::uint8_t>(slot);
-}
-
-ServiceTable::Change ServiceTable::assign(std::uint32_t pid, std::string_view service) {
+ServiceTable::Change ServiceTable::change_of(std::uint32_t pid, std::uint8_t slot) const {
   const std::size_t line = pid / NOTCH_SLOTS_PER_LINE;
   if (line >= lines_.size()) return {};
-  std::uint8_t& slot = lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE];
-  const Change change{slot, slot_for(service)};
-  if (change.from != change.to) slot = change.to;
-  return change;
+  return {lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE], slot};
+}
+
+void ServiceTable::assign(std::uint32_t pid, std::uint8_t slot) {
+  const std::size_t line = pid / NOTCH_SLOTS_PER_LINE;
+  if (line < lines_.size()) lines_[line].slot[pid % NOTCH_SLOTS_PER_LINE] = slot;
+}
+
+Outcome ServiceTable::count_tasks() {
+  std::ranges::fill(tasks_, 0);
+  return object_.iterate(kIterator, output_);
+}
+
+bool ServiceTable::can_look() {
+  return !object_.has_program(kIterator) || count_tasks().ok();
+}
+
+std::vector<std::uint8_t> ServiceTable::quiet_slots(std::uint64_t now_s) {
+  // Without the hook at fork a process id keeps the slot of whoever had it before.
+  if (!owners_.scarce() || now_s < next_look_s_ || !object_.has_program("sched_process_fork")) {
+    return {};
+  }
+  next_look_s_ = now_s + kLookInterval_s;
+  if (!count_tasks().ok()) return {};
+  return owners_.quiet(tasks_, now_s);
+}
+
+void ServiceTable::free(std::uint8_t slot) {
+  for (service_line& line : lines_) std::ranges::replace(line.slot, slot, __u8{0});
+  owners_.free(slot);
 }
 
 }  // namespace notch::ebpf

@@ -4,7 +4,6 @@
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"
-#include "ebpf/tcp.h"
 
 NOTCH_EMBED_OBJECT(tcp);
 
@@ -71,28 +70,25 @@ void add_troubles(const tcp_row& row, std::vector<KernelFamily>& families) {
   }
 }
 
-void add_sockets(const ServiceTable& services, std::span<const socket_row> rows,
+void add_sockets(const ServiceTable& services, const ServiceRows<socket_row>& rows,
                  std::vector<KernelFamily>& families) {
   KernelFamily bytes =
       counter("ebpf_socket_io_bytes_total", "Bytes sent and received through sockets.");
   KernelFamily calls =
       counter("ebpf_socket_io_operations_total", "Successful sends and receives through sockets.");
-  for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
-    if (services.name_of(slot).empty()) continue;
-    const socket_row row = sum_of_service(rows, slot);
+  rows.for_each(services, [&](const std::string& service, const socket_row& row) {
     for (std::size_t family = 0; family < kFamilies.size(); ++family) {
       const auto add = [&](const char* direction, std::uint64_t moved, std::uint64_t done) {
         if (done == 0) return;
-        const Labels labels{{"service", services.name_of(slot)},
-                            {"direction", direction},
-                            {"family", kFamilies[family]}};
+        const Labels labels{
+            {"service", service}, {"direction", direction}, {"family", kFamilies[family]}};
         bytes.rows.push_back({labels, static_cast<double>(moved), {}});
         calls.rows.push_back({labels, static_cast<double>(done), {}});
       };
       add("transmit", row.sent_bytes[family], row.sent_calls[family]);
       add("receive", row.received_bytes[family], row.received_calls[family]);
     }
-  }
+  });
   families.push_back(std::move(bytes));
   families.push_back(std::move(calls));
 }
@@ -114,7 +110,7 @@ void TcpProbe::add_families(const ServiceTable& services, std::vector<KernelFami
   add_troubles(row, families);
   // Since Linux 6.3; without the hook there is no row.
   if (object_.has_program("sock_send_length")) {
-    add_sockets(services, object_.values<socket_row>("rows"), families);
+    add_sockets(services, rows_, families);
   }
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ebpf/probe.h"
+#include "ebpf/tcp.h"
 
 namespace notch::ebpf {
 
@@ -11,10 +12,12 @@ class TcpProbe final : public Probe {
   const char* name() const override { return "tcp"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
+  ServiceSums* service_sums() override { return &rows_; }
   const KernelObject& object() const override { return object_; }
 
  private:
   KernelObject object_;
+  ServiceRows<socket_row> rows_{object_};
 };
 
 }  // namespace notch::ebpf

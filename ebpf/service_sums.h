@@ -1,0 +1,101 @@
+// What a probe counted for each service, whichever slot the service had when.
+// Called by: probes (who has which slot), the probes that count by service.
+//
+// Invariants
+//   SV1  Nothing is written to what the programs count in. A slot's row less what was in it when
+//        the service came is the service's; what it had before is kept with its name.
+//   SV2  A service's sums never fall until it is forgotten, and no count is in two services'.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ebpf/counter_rows.h"
+#include "ebpf/kernel_object.h"
+#include "ebpf/service_table.h"
+
+namespace notch::ebpf {
+
+// Of rows that are nothing but u64s, word by word, modulo 2^64.
+template <class Row>
+Row row_difference(const Row& from, const Row& less) {
+  using Words = std::array<std::uint64_t, sizeof(Row) / sizeof(std::uint64_t)>;
+  auto words = std::bit_cast<Words>(from);
+  const auto taken = std::bit_cast<Words>(less);
+  for (std::size_t i = 0; i < words.size(); ++i) words[i] -= taken[i];
+  return std::bit_cast<Row>(words);
+}
+
+class ServiceSums {
+ public:
+  virtual ~ServiceSums() = default;
+
+  // The slot is the service's from now on. REQUIRES: nobody counts in it.
+  virtual void given(std::size_t slot, const std::string& service) = 0;
+  // It is no longer. REQUIRES: the same.
+  virtual void taken_back(std::size_t slot, const std::string& service) = 0;
+  // A service without a slot is shown no more.
+  virtual void forget(const std::string& service) = 0;
+};
+
+// The same with each slot's row told by the caller.
+template <class Row>
+class SlotSums {
+ public:
+  void given(std::size_t slot, const std::string& service, const Row& now) {
+    const auto kept = kept_.find(service);
+    before_[slot] = kept == kept_.end() ? now : row_difference(now, kept->second);
+    if (kept != kept_.end()) kept_.erase(kept);
+  }
+  void taken_back(std::size_t slot, const std::string& service, const Row& now) {
+    kept_[service] = of(slot, now);
+    before_[slot] = now;
+  }
+  void forget(const std::string& service) { kept_.erase(service); }
+
+  Row of(std::size_t slot, const Row& now) const { return row_difference(now, before_[slot]); }
+  const std::map<std::string, Row>& kept() const { return kept_; }  // of services without a slot
+
+ private:
+  std::vector<Row> before_ = std::vector<Row>(NOTCH_SERVICE_SLOTS);
+  std::map<std::string, Row> kept_;
+};
+
+// Of a probe's map `rows`, which has a row for each processor and service.
+template <class Row>
+class ServiceRows final : public ServiceSums {
+ public:
+  explicit ServiceRows(const KernelObject& object) : object_(object) {}
+
+  void given(std::size_t slot, const std::string& service) override {
+    sums_.given(slot, service, now(slot));
+  }
+  void taken_back(std::size_t slot, const std::string& service) override {
+    sums_.taken_back(slot, service, now(slot));
+  }
+  void forget(const std::string& service) override { sums_.forget(service); }
+
+  // Calls use(service, row) once for each service. Cost: reads the map.
+  template <class Use>
+  void for_each(const ServiceTable& services, Use use) const {
+    for (std::size_t slot = 0; slot < NOTCH_SERVICE_SLOTS; ++slot) {
+      const std::string& service = services.name_of(slot);
+      if (!service.empty()) use(service, sums_.of(slot, now(slot)));
+    }
+    for (const auto& [service, row] : sums_.kept()) use(service, row);
+  }
+
+ private:
+  Row now(std::size_t slot) const { return sum_of_service(object_.values<Row>("rows"), slot); }
+
+  const KernelObject& object_;
+  SlotSums<Row> sums_;
+};
+
+}  // namespace notch::ebpf
