@@ -1,9 +1,9 @@
 // An attached process that does, line by line on its standard input, what the kernel's probes
 // count, and answers with what it knows of it. Called by: kernel_load.py, which speaks to it.
 //
-// Lines: clock, burn THREADS MS, hold MIB, write PATH REQUESTS, send inet|unix BYTES TIMES,
-// connect PORT TIMES, fork TIMES, live MS, exec TIMES, threads TIMES, die SIGNAL TIMES,
-// fill CGROUP_PROCS MIB, run PROGRAM ARGUMENT...
+// Lines: clock, burn THREADS MS, park THREADS MS, hold MIB, write PATH REQUESTS, send inet|unix
+// BYTES TIMES, connect PORT TIMES, fork TIMES, live MS, exec TIMES, threads TIMES, die SIGNAL
+// TIMES, fill CGROUP_PROCS MIB, run PROGRAM ARGUMENT...
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -55,28 +55,25 @@ int in_child(Act act) {
   return status;
 }
 
-std::uint64_t own_wait_ns() {
-  std::uint64_t run = 0;
-  std::uint64_t wait = 0;
-  std::ifstream("/proc/thread-self/schedstat") >> run >> wait;
-  return wait;
+void burn_here(std::uint64_t ms) {
+  while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < ms * 1'000'000) {
+  }
 }
 
-// The threads' waits for a processor, as each read it itself at its end.
-std::uint64_t burn(unsigned threads, std::uint64_t ms) {
-  std::vector<std::uint64_t> waits(threads);
+void burn(unsigned threads, std::uint64_t ms) {
   std::vector<std::thread> all;
-  for (unsigned i = 0; i < threads; ++i) {
-    all.emplace_back([&waits, i, ms] {
-      while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < ms * 1'000'000) {
-      }
-      waits[i] = own_wait_ns();
-    });
-  }
+  for (unsigned i = 0; i < threads; ++i) all.emplace_back(burn_here, ms);
   for (std::thread& thread : all) thread.join();
-  std::uint64_t sum = 0;
-  for (const std::uint64_t wait : waits) sum += wait;
-  return sum;
+}
+
+// The threads burn, and sleep as long as the process lives: what each waited can be read.
+void park(unsigned threads, std::uint64_t ms) {
+  for (unsigned i = 0; i < threads; ++i) {
+    std::thread([ms] {
+      burn_here(ms);
+      for (;;) pause();
+    }).detach();
+  }
 }
 
 void write_direct(const std::string& path, unsigned requests) {
@@ -182,7 +179,8 @@ std::string obey(const std::string& line) {
   std::uint64_t number = 0;
   unsigned times = 0;
   words >> word;
-  if (word == "burn" && words >> times >> number) return std::to_string(burn(times, number));
+  if (word == "burn" && words >> times >> number) return burn(times, number), "ok";
+  if (word == "park" && words >> times >> number) return park(times, number), "ok";
   if (word == "clock") return std::to_string(clock_ns(CLOCK_PROCESS_CPUTIME_ID));
   if (word == "write" && words >> text >> times) return write_direct(text, times), "ok";
   if (word == "hold" && words >> number) return hold(number), "ok";
