@@ -87,8 +87,9 @@ class Smoke(unittest.TestCase):
         path = os.path.join(PROGRAMS, "bench", "ebpf_bench")
         if not os.path.exists(path) or os.geteuid() != 0:
             self.skipTest("no libbpf, or not root")
-        rows = self.rows_of(path, *BRIEFLY)
+        rows = self.rows_of(path, NOTCH_BENCH_TURNS="2")
         self.judge("ebpf_bench", rows)
+        self.judge_causes({"ebpf_bench": rows})
         self.assertGreater(rows["program/runqueue.sched_switch"].real_ns, 0)
 
     def test_agent_cost(self):

@@ -16,29 +16,39 @@ import scratch  # noqa: E402  (found through the line above)
 
 ROOT = sys.argv.pop(1)
 EBPF = os.path.join(ROOT, "ebpf")
+BENCH = os.path.join(ROOT, "bench")
+SOURCE, OBJECT = ".bpf.c", ".bpf.o"
 
 
-def names(folder):
-    return sorted(name[:-len(suffix)] for name in os.listdir(folder) for suffix in (".bpf.c", ".bpf.o")
-                  if name.endswith(suffix))
+def names(folder, suffix):
+    return sorted(name[:-len(suffix)] for name in os.listdir(folder) if name.endswith(suffix))
+
+
+def pairs():
+    """Each source, from the top folder, and its object."""
+    for name in names(EBPF, SOURCE):
+        yield f"ebpf/{name}{SOURCE}", os.path.join(EBPF, "objects", name + OBJECT)
+    for name in names(BENCH, SOURCE):
+        yield f"bench/{name}{SOURCE}", os.path.join(BENCH, name + OBJECT)
 
 
 class Objects(unittest.TestCase):
     def test_each_is_what_its_source_compiles_to(self):
         folder = scratch.folder_of(self)
-        self.assertEqual(names(EBPF), names(os.path.join(EBPF, "objects")))
-        for name in names(EBPF):
-            with self.subTest(name=name):
-                made = os.path.join(folder, name)
-                subprocess.run([os.path.join(EBPF, "compile_object"), name, made], check=True, timeout=60)
-                with open(made, "rb") as new, open(os.path.join(EBPF, "objects", name + ".bpf.o"), "rb") as old:
+        self.assertEqual(names(EBPF, SOURCE), names(os.path.join(EBPF, "objects"), OBJECT))
+        self.assertEqual(names(BENCH, SOURCE), names(BENCH, OBJECT))
+        for source, committed in pairs():
+            with self.subTest(source=source):
+                made = os.path.join(folder, os.path.basename(source))
+                subprocess.run([os.path.join(EBPF, "compile_object"), source, made], check=True, timeout=60)
+                with open(made, "rb") as new, open(committed, "rb") as old:
                     self.assertEqual(new.read() == old.read(), True,
-                                     f"{name}.bpf.c has changed: cmake --build ... --target ebpf_objects")
+                                     f"{source} has changed: cmake --build ... --target ebpf_objects")
 
     def test_they_say_nothing_of_where_they_were_compiled(self):
-        for name in names(EBPF):
-            with open(os.path.join(EBPF, "objects", name + ".bpf.o"), "rb") as file:
-                self.assertNotIn(ROOT.encode(), file.read(), name)
+        for _, committed in pairs():
+            with open(committed, "rb") as file:
+                self.assertNotIn(ROOT.encode(), file.read(), committed)
 
 
 if __name__ == "__main__":
