@@ -136,7 +136,9 @@ class Runqueue(TruthTestCase):
         waited, picked = self.asleep()
         before = self.page()
         hidden = hidden_events.FirstProcess(self, ["sched/sched_switch"])
-        self.load.do("park", 2 * os.cpu_count() + 1, 100)
+        # On one processor: a wait that moves to another queue would count from there.
+        os.sched_setaffinity(self.load.process.pid, {min(os.sched_getaffinity(0))})
+        self.load.do("park", 5, 100)
         waited_after, picked_after = self.asleep()
         unseen = len(hidden.lines())
         after = self.page()
@@ -151,9 +153,9 @@ class Runqueue(TruthTestCase):
         self.assertLess(abs(grown["ebpf_cpu_wait_seconds_total"] - truth), 0.002)
         self.assertLessEqual(grown[name + "_count"], picks)
         self.assertGreaterEqual(grown[name + "_count"], picks - unseen - 2)
-        missed = (picks - grown[name + "_count"]) / picks
         self.assertLess(grown[name + "_sum"], 1.01 * truth + 0.002)
-        self.assertGreater(grown[name + "_sum"], (0.95 - 2 * missed) * truth - 0.002)
+        missed = (picks - grown[name + "_count"]) / picks
+        self.assertGreater(grown[name + "_sum"], (0.99 - 2 * missed) * truth - 0.002)
 
 
 def disk_requests():
@@ -171,21 +173,23 @@ class Block(TruthTestCase):
     def test_requests_are_what_the_disks_own_counts_say(self):
         path = os.path.join(BUILD, f"direct-{os.getpid()}")
         self.addCleanup(lambda: os.path.exists(path) and os.unlink(path))
+        hidden = hidden_events.FirstProcess(self, ["block/block_rq_complete"])
         before, truth = self.page(), disk_requests()
         self.load.do("write", path, 1000)
         after, truth_after = self.page(), disk_requests()
+        unseen = len(hidden.lines())
         grown = {key: truth_after[key] - truth[key] for key in truth if truth_after[key] > truth[key]}
         name = "ebpf_block_io_duration_seconds_count"
         moved = sum(grown.get(key, 0) for key in grown if key[1] == "write")
         shown = self.value(name, 'operation="write"', after) - self.value(name, 'operation="write"', before)
-        kernel_load.report("block writes", shown, moved)
+        kernel_load.report(f"block writes ({unseen} hidden)", shown, moved)
         if moved < 1000:
             self.skipTest(f"{BUILD} is on no disk that counts")
         # Others write meanwhile; the two counts are read a moment apart.
-        self.assertLessEqual(abs(shown - moved), 5 + 0.02 * moved)
+        self.assertLessEqual(abs(shown + unseen - moved), 5 + 0.01 * moved + unseen / 10)
         bytes_name = "ebpf_block_io_bytes_total"
         self.assertGreaterEqual(self.value(bytes_name, 'operation="write"', after) -
-                                self.value(bytes_name, 'operation="write"', before), 1000 * 4096)
+                                self.value(bytes_name, 'operation="write"', before), (1000 - unseen) * 4096)
 
 
 def snmp(name):
@@ -196,6 +200,8 @@ def snmp(name):
 
 
 class Tcp(TruthTestCase):
+    drained = 0  # connections that the listener's thread closed after the peer
+
     def listener(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.addCleanup(listener.close)
@@ -207,6 +213,7 @@ class Tcp(TruthTestCase):
                     while connection.recv(1 << 16):
                         pass
                     connection.close()
+                    self.drained += 1
             except OSError:
                 return
         threading.Thread(target=drain, daemon=True).start()
@@ -214,22 +221,24 @@ class Tcp(TruthTestCase):
 
     def test_connections_are_counted_by_direction(self):
         port = self.listener()
-        truth = snmp("ActiveOpens")
+        hidden = hidden_events.FirstProcess(self, ["sock/inet_sock_set_state"])
+        truth, established = snmp("ActiveOpens"), snmp("CurrEstab")
         before = self.page()
         self.load.do("connect", port, 500)
-        time.sleep(0.1)
+        live_agent.until(60, "connections closed on both ends", lambda: self.drained == 500)
         after = self.page()
         truth = snmp("ActiveOpens") - truth
+        unseen = len(hidden.lines())
         for name, part in (("ebpf_tcp_connections_total", 'direction="outbound"'),
                            ("ebpf_tcp_connections_total", 'direction="inbound"'),
                            ("ebpf_tcp_connect_duration_seconds_count", ""),
                            ("ebpf_tcp_connection_duration_seconds_count", 'direction="outbound"'),
                            ("ebpf_tcp_round_trip_seconds_count", 'direction="outbound"')):
             shown = self.value(name, part, after) - self.value(name, part, before)
-            kernel_load.report(f"{name} {part}", shown, truth)
-            # The scrapes, and what others connect meanwhile, are in both, but not at one moment.
-            self.assertGreaterEqual(shown, 495)
-            self.assertLessEqual(abs(shown - truth), 10 + 0.02 * truth)
+            kernel_load.report(f"{name} {part} ({unseen} changes hidden)", shown, truth)
+            self.assertGreaterEqual(shown + unseen, 500)
+            # The scrapes, and what others connect meanwhile, are in both, and what they had open may have closed.
+            self.assertLessEqual(shown, truth + established)
 
     def test_bytes_are_exact_by_service_and_family(self):
         for family in ("inet", "unix"):
