@@ -77,6 +77,13 @@ class Compose(unittest.TestCase):
                 else:
                     self.assertIn(source, self.written["volumes"], name)
 
+    def test_prometheus_serves_the_runbook_where_the_alerts_links_lead(self):
+        prometheus = self.services["prometheus"]
+        flags = dict(flag.lstrip("-").partition("=")[::2] for flag in prometheus["command"])
+        self.assertEqual(flags["web.external-url"], f'http://{prometheus["ports"][0].rpartition(":")[0]}')
+        target = {mount.split(":")[1]: mount.split(":")[0] for mount in prometheus["volumes"]}
+        self.assertEqual(target[flags["web.user-assets"] + "/RUNBOOK.md"], os.path.join(DEPLOY, "RUNBOOK.md"))
+
     def test_images_are_of_one_version(self):
         for name, service in self.services.items():
             self.assertRegex(service["image"], r"\A[\w./-]+:v?\d+\.\d+\.\d+\Z", name)

@@ -59,7 +59,8 @@ def complaints(resources):
 
 class Schema(unittest.TestCase):
     def test_the_files_are_of_the_published_types(self):
-        resources = kustomize.documents(os.path.join(KUBERNETES, "example-application.yaml"))
+        resources = [resource for name in ("application", "prometheus")
+                     for resource in kustomize.documents(os.path.join(KUBERNETES, f"example-{name}.yaml"))]
         for overlay in ("plain", "ebpf"):
             resources += kustomize.render(os.path.join(KUBERNETES, overlay))
         self.assertEqual(complaints(resources), "")

@@ -5,6 +5,7 @@ their parts fit each other, and that the rules are Prometheus' own. Called by: c
 import os
 import shutil
 import subprocess
+import sys
 import unittest
 
 import yaml
@@ -12,9 +13,14 @@ import yaml
 import kustomize
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "system"))
+
+import scratch  # noqa: E402  (found through the line above)
+
 DEPLOY = os.path.realpath(os.path.join(HERE, "..", "..", "deploy"))
 KUBERNETES = os.path.join(DEPLOY, "kubernetes")
 OVERLAYS = ("plain", "ebpf")
+BUILD_RULES = os.path.join(KUBERNETES, "build-rules")
 
 
 def of_kind(resources, kind):
@@ -110,14 +116,57 @@ class Fit(unittest.TestCase):
                  [(rule["action"], rule["regex"]) for rule in endpoint["metricRelabelings"]]
                  for endpoint in monitor["spec"]["podMetricsEndpoints"]}
         self.assertEqual(found, wanted)
+        self.assertEqual(monitor["spec"]["scrapeNativeHistograms"], config["global"]["scrape_native_histograms"])
 
     def test_the_rules_are_those_of_prometheus(self):
-        subprocess.run([os.path.join(KUBERNETES, "build-rules"), "--check"], check=True, timeout=60)
+        subprocess.run([BUILD_RULES, "--check"], check=True, timeout=60)
         (rules,) = kustomize.documents(os.path.join(KUBERNETES, "base", "prometheusrule.yaml"))
         folder = os.path.join(DEPLOY, "prometheus", "rules")
         wanted = [group for name in sorted(os.listdir(folder)) if name.endswith(".yml")
                   for group in kustomize.documents(os.path.join(folder, name))[0]["groups"]]
         self.assertEqual(rules["spec"]["groups"], wanted)
+
+
+class Runbook(unittest.TestCase):
+    """What runbook_url leads to: a ConfigMap, in a Prometheus that mounts and serves it."""
+
+    def setUp(self):
+        resources = kustomize.render(os.path.join(KUBERNETES, "plain"))
+        self.runbook, self.rules, self.monitor = (of_kind(resources, kind) for kind in ("ConfigMap", "PrometheusRule", "PodMonitor"))
+        self.prometheus = of_kind(kustomize.documents(os.path.join(KUBERNETES, "example-prometheus.yaml")), "Prometheus")
+
+    def links(self, rules):
+        return {rule["annotations"]["runbook_url"].partition("#")[0]
+                for group in rules["spec"]["groups"] for rule in group["rules"] if "alert" in rule}
+
+    def test_prometheus_serves_the_runbook_where_the_links_lead(self):
+        with open(os.path.join(DEPLOY, "RUNBOOK.md"), encoding="utf-8") as file:
+            self.assertEqual(self.runbook["data"], {"RUNBOOK.md": file.read()})
+        self.assertEqual(self.links(self.rules), {"{{ $externalURL }}/user/RUNBOOK.md"})
+        name, spec = self.runbook["metadata"]["name"], self.prometheus["spec"]
+        self.assertEqual(self.runbook["metadata"]["namespace"], self.prometheus["metadata"]["namespace"])
+        self.assertEqual(spec["configMaps"], [name])
+        self.assertEqual(spec["additionalArgs"], [{"name": "web.user-assets", "value": f"/etc/prometheus/configmaps/{name}"}])
+        self.assertRegex(spec["externalUrl"], r"\Ahttps?://[^/]+\Z")
+
+    def test_that_prometheus_takes_what_the_base_declares_and_may_read_no_more(self):
+        spec, labels = self.prometheus["spec"], self.monitor["metadata"]["labels"]
+        self.assertEqual(spec["podMonitorSelector"]["matchLabels"], labels)
+        self.assertEqual(spec["ruleSelector"]["matchLabels"], self.rules["metadata"]["labels"])
+        documents = kustomize.documents(os.path.join(KUBERNETES, "example-prometheus.yaml"))
+        self.assertEqual(of_kind(documents, "Role")["rules"], [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch"]}])
+        self.assertEqual(of_kind(documents, "RoleBinding")["subjects"][0]["name"], spec["serviceAccountName"])
+
+    def test_a_runbook_kept_elsewhere_is_named_in_one_place(self):
+        folder = scratch.folder_of(self)
+        shutil.copytree(DEPLOY, os.path.join(folder, "deploy"), ignore=shutil.ignore_patterns("secrets"))
+        copy = os.path.join(folder, "deploy", "kubernetes")
+        subprocess.run([os.path.join(copy, "build-rules"), "--runbook", "https://wiki.example.org/notch"], check=True, timeout=60)
+        rules = of_kind(kustomize.render(os.path.join(copy, "plain")), "PrometheusRule")
+        self.assertEqual(self.links(rules), {"https://wiki.example.org/notch"})
+        done = subprocess.run([BUILD_RULES, "--runbook", "https://x/#y"], capture_output=True, text=True, check=False, timeout=60)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("without #", done.stderr)
 
 
 class OwnRendering(unittest.TestCase):
