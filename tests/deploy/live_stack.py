@@ -17,10 +17,12 @@ import urllib.parse
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPT = os.path.realpath(os.path.join(HERE, "..", "..", "deploy", "local-stack"))
+DEPLOY = os.path.realpath(os.path.join(HERE, "..", "..", "deploy"))
+SCRIPT = os.path.join(DEPLOY, "local-stack")
 sys.path.insert(0, os.path.join(HERE, "..", "system"))
 
 import live_agent  # noqa: E402  (found through the line above)
+import scratch  # noqa: E402, F401  (for those who start a stack)
 
 PORTS = 5
 
@@ -65,11 +67,11 @@ class Messages:
         self.server.shutdown()
         self.server.server_close()
 
-    def slack(self, alert, status):
-        """(channel, text) of the first Slack message of that alert with that status; None before it comes."""
+    def slack(self, alert, status, instance):
+        """(channel, text) of the first Slack message of that alert with that status, on that instance; None before it comes."""
         for path, message in list(self.received):
             attachment = (message.get("attachments") or [{}])[0]
-            if path == "/slack" and re.match(rf"\[{status}\] \w+: {alert}\b", attachment.get("title", "")):
+            if path == "/slack" and re.match(rf"\[{status}\] \w+: {alert}\b", attachment.get("title", "")) and instance in attachment["text"]:
                 return message["channel"], attachment["text"]
         return None
 
@@ -136,6 +138,14 @@ class Stack:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{parameters}: {error.read().decode()}") from error
+
+    def set_limits(self, faster, name, **limits):
+        """Writes that file of rules anew, with other limits of its alerts or the file's own, and has Prometheus read it."""
+        hastened = subprocess.run([os.path.join(DEPLOY, "hasten"), str(faster), os.path.join(DEPLOY, "prometheus", "rules", name),
+                                   *(f"{alert}={limit}" for alert, limit in limits.items())], capture_output=True, text=True, check=True)
+        with open(os.path.join(self.folder, "conf", "prometheus", "rules", name), "w", encoding="utf-8") as file:
+            file.write(hastened.stdout)
+        urllib.request.urlopen(urllib.request.Request(f"http://{self.prometheus}/-/reload", method="POST"), timeout=30).close()
 
     def query(self, query):
         return self.get("query", query=query)["result"]

@@ -24,8 +24,13 @@ class Start(unittest.TestCase):
         return stack
 
     def test_ends_by_itself_and_leaves_nothing(self):
-        stack = self.start("--for", "2", "--node-exporter")
+        stack = self.start("--for", "2", "--node-exporter", "--limit", "HighMemoryUsage=1e9", "--limit", "MemoryUsageWarning=0.5")
         stack.read_folder()
+        rules = os.path.join(stack.folder, "conf", "prometheus", "rules")
+        for name, words in (("otlp_service", "otlp_system_memory_usage_bytes > 1e9\n"), ("otlp_thresholds", "usage:ratio > 0.5\n"),
+                            ("otlp_thresholds", "usage:ratio > 0.90\n")):
+            with open(os.path.join(rules, name + ".yml"), encoding="utf-8") as file:
+                self.assertIn(words, file.read())
         output, _ = stack.process.communicate(timeout=60)
         self.assertEqual(stack.process.returncode, 0, output)
         self.assertFalse(os.path.exists(stack.folder))
@@ -61,6 +66,7 @@ class Start(unittest.TestCase):
     def test_wrong_usage_names_what_is_wrong(self):
         for flags, words in ((["--for", "soon"], 'not "soon"'), (["--faster", "0"], 'not "0"'), (["--notify", "x"], 'not "x"'),
                              (["--ports", "70000"], "not 70000"), (["--for"], "--for needs a value"), (["now"], "argument now"),
+                             (["--limit", "HighMemoryUsage"], 'not "HighMemoryUsage"'), (["--limit", "High=1"], "no rule has an alert High"),
                              (["--programs", "/nonexistent"], '"/nonexistent"')):
             with self.subTest(flags=flags):
                 run = subprocess.run([live_stack.SCRIPT, *flags], capture_output=True, text=True, check=False)
@@ -69,8 +75,8 @@ class Start(unittest.TestCase):
 
 
 class Hasten(unittest.TestCase):
-    def hastened(self, text, factor="30"):
-        run = subprocess.run([HASTEN, factor, "/dev/stdin"], input=text, capture_output=True, text=True, check=False)
+    def hastened(self, text, factor="30", *limits):
+        run = subprocess.run([HASTEN, factor, "/dev/stdin", *limits], input=text, capture_output=True, text=True, check=False)
         self.assertEqual(run.returncode, 0, run.stderr)
         return run.stdout
 
@@ -85,8 +91,18 @@ class Hasten(unittest.TestCase):
         for given in ("record: a:b:rate5m", "description: more than 5m ago", "threshold: 100 ms"):
             self.assertEqual(self.hastened(given), given)
 
+    def test_a_limit_is_replaced_in_its_alert_alone(self):
+        text = "".join(f"- alert: {name}\n  expr: {expression}\n  for: 1m\n" for name, expression in (
+            ("Much", "x:y > 3.5 * 1024 * 1024"), ("MuchMore", "x:y > 7"), ("Down", "up == 0"), ("Few", 'z{a="<"} < 0.90')))
+        self.assertEqual(self.hastened(text, "1", "Much=12.5", "Few=1e-3"), text.replace("3.5 * 1024 * 1024", "12.5").replace(
+            "0.90", "1e-3").replace("1m", "60000ms"))
+        for limit in ("Down=1", "Nobody=1"):
+            run = subprocess.run([HASTEN, "1", "/dev/stdin", limit], input=text, capture_output=True, text=True, check=False)
+            self.assertEqual((run.returncode, run.stdout), (2, ""))
+            self.assertIn(f"no alert {limit[:-2]} that compares with a number", run.stderr)
+
     def test_wrong_usage(self):
-        for argv in ([], ["x", "/dev/null"], ["0.5", "/dev/null"], ["2", "/nonexistent"]):
+        for argv in ([], ["x", "/dev/null"], ["0.5", "/dev/null"], ["2", "/nonexistent"], ["2", "/dev/null", "Much"], ["2", "/dev/null", "Much=x"]):
             self.assertEqual(subprocess.run([HASTEN, *argv], capture_output=True, check=False).returncode, 2)
 
 
