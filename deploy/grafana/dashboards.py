@@ -7,6 +7,7 @@ Invariants
 """
 
 import collections
+import re
 
 import panels
 
@@ -19,7 +20,7 @@ Row = collections.namedtuple("Row", "title width height panels")
 DASHBOARDS = (
     Dashboard("otlp-overview", "OTLP Service Overview", "First layer: is the service well?", ("otlp", "observability"),
               "30s", "now-1h", "5m", "otlp_spans_created_total", (
-                  Row("Health", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "processes_now")),
+                  Row("Health", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "threads_now")),
                   Row("Trends", 12, 8, tuple(panels.OVERVIEW)),
                   Row("Alerts", 24, 8, ("alert_list",)))),
     Dashboard("otlp-service", "OTLP Service", "Second layer: one service, what it depends on, what it uses.",
@@ -34,7 +35,7 @@ DASHBOARDS = (
                   Row("Host", 12, 8, ("runqueue", "runqueue_buckets", "block_io", "cpu_wait", "host_cpu", "host_memory")))),
     Dashboard("otlp-realtime", "OTLP Real Time", "Fourth layer: the last minutes as they go by.", ("otlp", "observability"),
               "5s", "now-5m", "$__rate_interval", "otlp_spans_created_total", (
-                  Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "processes_now")),
+                  Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "threads_now")),
                   Row("The last minutes", 12, 8, ("spans_created", "export_success", "export_latency", "queue_size", "errors_by_exporter", "cpu_usage")))),
     Dashboard("http-red", "HTTP: Rate, Errors, Duration", "Of programs nobody touched, under the preloaded library.",
               ("http", "observability"), "30s", "now-1h", "5m", "http_server_request_duration_seconds_count", (
@@ -96,7 +97,7 @@ def options_of(kind, unit):
     }[kind]
 
 
-def field_config(panel):
+def field_config(panel, uid):
     defaults = {"unit": panel.unit, "color": {"mode": "thresholds" if panel.kind == "stat" else "palette-classic"},
                 "thresholds": {"mode": "absolute", "steps": [step._asdict() for step in panel.steps] or [{"color": "green", "value": None}]}}
     if panel.least is not None:
@@ -106,16 +107,34 @@ def field_config(panel):
     if panel.kind == "timeseries":
         defaults["custom"] = {"drawStyle": "line", "lineWidth": 1, "fillOpacity": 10, "showPoints": "never", "spanNulls": False,
                               "thresholdsStyle": {"mode": "dashed" if panel.steps else "off"}}
-    if panel.link:
+    queries = " ".join(query for query, _ in panel.queries)
+    missing = [words for pattern, words in panels.MISSING if re.search(pattern, queries)]
+    if missing:
+        defaults["noValue"] = missing[0]
+    if panel.values:
+        defaults["mappings"] = [{"type": "value", "options": {
+            str(value): {"text": words, "color": "green" if value else "red", "index": index}
+            for index, (value, words) in enumerate(panel.values.items())}}]
+    if panel.link and panel.link != uid:
         defaults["links"] = [{"title": "Look closer", "url": f"/d/{panel.link}?${{__url_time_range}}&${{__all_variables}}"}]
     return {"defaults": defaults, "overrides": []}
 
 
-def panel_json(name, number, place, window):
+def columns_of(columns):
+    """A table's fields: those named alone, in their order, under their headings."""
+    return [{"id": "filterFieldsByName", "options": {"include": {"names": list(columns)}}},
+            {"id": "organize", "options": {"excludeByName": {}, "renameByName": columns,
+                                           "indexByName": {name: index for index, name in enumerate(columns)}}}]
+
+
+def panel_json(name, number, place, dashboard):
     panel = panels.ALL[name]
-    return {"id": number, "type": panel.kind, "title": panel.title, "description": panel.description, "gridPos": place,
-            "datasource": DATA_SOURCE, "targets": targets(panel, window), "fieldConfig": field_config(panel),
-            "options": {**options_of(panel.kind, panel.unit), **panel.options}}
+    made = {"id": number, "type": panel.kind, "title": panel.title, "description": panel.description, "gridPos": place,
+            "datasource": DATA_SOURCE, "targets": targets(panel, dashboard.window),
+            "fieldConfig": field_config(panel, dashboard.uid), "options": options_of(panel.kind, panel.unit)}
+    if panel.columns:
+        made["transformations"] = columns_of(panel.columns)
+    return made
 
 
 def laid_out(dashboard):
@@ -130,7 +149,7 @@ def laid_out(dashboard):
         for index, name in enumerate(row.panels):
             number += 1
             place = {"h": row.height, "w": row.width, "x": index % per_line * row.width, "y": top + index // per_line * row.height}
-            made.append(panel_json(name, number, place, dashboard.window))
+            made.append(panel_json(name, number, place, dashboard))
         top += -(-len(row.panels) // per_line) * row.height
     return made
 

@@ -7,14 +7,14 @@ dashboard's layer: the guide's five minutes, or what suits the zoom where the vi
 
 import collections
 
-Panel = collections.namedtuple("Panel", "kind title unit description queries least most steps options link")
+Panel = collections.namedtuple("Panel", "kind title unit description queries least most steps columns values link")
 Step = collections.namedtuple("Step", "color value")
 
 
-def panel(kind, title, unit, description, *queries, least=None, most=None, steps=(), options=None, link=None):
-    """`queries` are (expression, legend); `steps` are thresholds (color, from value); `link` names a dashboard."""
-    return Panel(kind, title, unit, description, queries, least, most, tuple(Step(*one) for one in steps), options or {},
-                 link)
+def panel(kind, title, unit, description, *queries, least=None, most=None, steps=(), columns=None, values=None, link=None):
+    """`queries` are (expression, legend); `steps` are thresholds (color, from value);
+    `columns` are a table's, {field: heading} in their order; `values` are words for values; `link` names a dashboard."""
+    return Panel(kind, title, unit, description, queries, least, most, tuple(Step(*one) for one in steps), columns, values, link)
 
 
 UP_STEPS = (("red", None), ("green", 1))
@@ -25,6 +25,16 @@ CPU_STEPS = (("green", None), ("yellow", 70), ("red", 85))
 MEMORY_STEPS = (("green", None), ("yellow", 0.75), ("red", 0.9))
 QUEUE_STEPS = (("green", None), ("red", 10000))
 NONE_STEPS = (("green", None), ("yellow", 1))
+USED_STEPS = (("green", None), ("red", 3.5 * 2**30))  # HighMemoryUsage's
+
+# Why a panel may be empty on a host where nothing is wrong: the first whose pattern is in its queries.
+MISSING = (
+    (r"\bebpf_", "No kernel probes: the agent runs without them; the dashboard Notch says why"),
+    (r"_native_", "No native histograms: a program must make them, and Prometheus scrape them"),
+    (r"\b(?:http|libc)_|preload_coverage|_route:", "No program runs under notch run here"),
+    (r"otlp_(?!system_)", "No service counts spans here"),
+    (r"\bprocess_.*%O", "No process of a service lives here"),
+)
 
 OVERVIEW = {
     "spans_created": panel(
@@ -35,7 +45,7 @@ OVERVIEW = {
         "timeseries", "Span Export Success Rate", "percentunit", "Spans acknowledged, of all that were given up or acknowledged.",
         ('sum by (instance) (rate(otlp_spans_exported_total{%O,status="success"}[%W]))'
          " / sum by (instance) (rate(otlp_spans_exported_total{%O}[%W]))", "{{instance}}"),
-        least=0, most=1, steps=SUCCESS_STEPS),
+        least=0, most=1, steps=SUCCESS_STEPS, link="otlp-service"),
     "export_latency": panel(
         "timeseries", "Export Latency (P50, P95, P99)", "s", "Time of one attempt to export a batch, failed ones too.",
         *((f"histogram_quantile({q}, sum by (le) (rate(otlp_exporter_latency_seconds_bucket{{%O}}[%W])))", name)
@@ -43,16 +53,16 @@ OVERVIEW = {
         least=0, steps=LATENCY_STEPS, link="otlp-component"),
     "queue_size": panel(
         "timeseries", "Queue Size", "short", "Spans that wait for the exporter, over all processes.",
-        ("otlp_exporter_queue_size{%O}", "{{exporter}}"), least=0, steps=QUEUE_STEPS),
+        ("otlp_exporter_queue_size{%O}", "{{exporter}}"), least=0, steps=QUEUE_STEPS, link="otlp-component"),
     "cpu_usage": panel(
         "timeseries", "CPU Usage", "percent", "Of all processors' time on the host, the part that was used.",
-        ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS),
+        ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS, link="otlp-component"),
     "memory_usage": panel(
-        "timeseries", "Memory Usage", "bytes", "Memory of the host that is in use.",
-        ("otlp_system_memory_usage_bytes{%I}", "{{instance}}"), least=0),
+        "timeseries", "Memory Usage", "bytes", "Memory of the host that is in use. Threshold: 3.5 GiB, for a host of 4; set it to yours.",
+        ("otlp_system_memory_usage_bytes{%I}", "{{instance}}"), least=0, steps=USED_STEPS, link="otlp-component"),
     "errors_by_type": panel(
         "piechart", "Error Rate by Type", "ops", "Spans of failed attempts, and those never tried, by what went wrong.",
-        ("sum by (error_type) (rate(otlp_spans_export_errors_total{%O}[%W]))", "{{error_type}}")),
+        ("sum by (error_type) (rate(otlp_spans_export_errors_total{%O}[%W]))", "{{error_type}}"), link="otlp-service"),
     "batch_sizes": panel(
         "heatmap", "Batch Size Distribution", "short", "Batches a second, by how many spans are in one.",
         ("sum by (le) (rate(otlp_exporter_batch_size_bucket{%O}[%W]))", "{{le}}")),
@@ -60,19 +70,21 @@ OVERVIEW = {
 
 HEALTH = {
     "service_up": panel("stat", "Service Seen", "short", "1 while Prometheus reaches the agent that shows the service.",
-                        ('up{job="otlp-service",%I}', "{{instance}}"), steps=UP_STEPS),
+                        ('up{job="otlp-service",%I}', "{{instance}}"), steps=UP_STEPS, values={0: "not seen", 1: "seen"}, link="notch-agent"),
     "alerts_firing": panel("stat", "Alerts Firing", "short", "Alerts that fire now, of any severity.",
                            ('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts"), least=0, steps=NONE_STEPS),
     "error_ratio": panel("stat", "Export Error Rate", "percentunit", "Spans of failed attempts over spans finished with. Thresholds: 1 % and 5 %.",
-                         ("instance_service:otlp_spans_export_errors:ratio_rate5m{%O}", "{{service}}"), least=0, steps=ERROR_STEPS),
+                         ("instance_service:otlp_spans_export_errors:ratio_rate5m{%O}", "{{service}}"), least=0, steps=ERROR_STEPS, link="otlp-service"),
     "latency_p95": panel("stat", "Export Latency P95", "s", "Thresholds: 100 ms and 500 ms.",
-                         ("instance_service:otlp_exporter_latency_seconds:p95_rate5m{%O}", "{{service}}"), least=0, steps=LATENCY_STEPS),
+                         ("instance_service:otlp_exporter_latency_seconds:p95_rate5m{%O}", "{{service}}"), least=0, steps=LATENCY_STEPS, link="otlp-component"),
     "cpu_now": panel("stat", "CPU", "percent", "Thresholds: 70 % and 85 %.",
-                     ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS),
-    "processes_now": panel("stat", "Processes", "short", "Threads of the service's living processes.",
-                           ("sum by (service) (process_thread_count{%O})", "{{service}} threads"), least=0),
+                     ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS, link="otlp-component"),
+    "threads_now": panel("stat", "Threads", "short", "Of the service's living processes.",
+                           ("sum by (service) (process_thread_count{%O})", "{{service}}"), least=0, link="otlp-service"),
     "alert_list": panel("table", "Alerts", "short", "Every alert that is pending or fires.",
-                        ('ALERTS or on () label_replace(vector(0), "alertname", "none", "", "")', "")),
+                        ('ALERTS or on () label_replace(vector(0), "alertname", "none", "", "")', ""),
+                        columns={"alertname": "Alert", "alertstate": "State", "severity": "Severity", "service": "Service",
+                                 "instance": "Instance", "component": "Component"}),
 }
 
 SERVICE = {
@@ -141,7 +153,7 @@ COMPONENT = {
 
 KERNEL = {
     "runqueue": panel(
-        "timeseries", "Run-Queue Latency P99", "s", "How long threads that could run waited for a processor. Needs the agent's kernel probes, and native histograms.",
+        "timeseries", "Run-Queue Latency P99", "s", "How long threads that could run waited for a processor; (unattached) are programs that publish nothing. Needs the agent's kernel probes, and native histograms.",
         ("histogram_quantile(0.99, sum by (service) (rate(ebpf_runqueue_latency_seconds{%I}[%W])))", "{{service}}"), least=0),
     "runqueue_buckets": panel(
         "heatmap", "Run-Queue Latency", "s", "Waits a second, by how long they took; of the whole host.",
@@ -151,7 +163,7 @@ KERNEL = {
         ("histogram_quantile(0.99, sum by (device, operation) (rate(ebpf_block_io_duration_seconds{%I}[%W])))",
          "{{device}} {{operation}}"), least=0),
     "cpu_wait": panel(
-        "timeseries", "Waiting for a Processor", "short", "Processors' worth of threads of each service that could run and did not.",
+        "timeseries", "Waiting for a Processor", "short", "Processors' worth of threads of each service that could run and did not; (unattached) are programs that publish nothing.",
         ("sum by (service) (rate(ebpf_cpu_wait_seconds_total{%I}[%W]))", "{{service}}"), least=0),
     "host_cpu": panel(
         "timeseries", "Processors by Mode", "percentunit", "Of all processors' time.",
@@ -198,8 +210,10 @@ HTTP = {
 }
 
 NOTCH = {
-    "agent_up": panel("stat", "Agent", "short", "1 while Prometheus reaches it.", ('up{job="notch",%I}', "{{instance}}"), steps=UP_STEPS),
-    "agent_build": panel("table", "Version", "short", "Of each agent.", ("notch_agent_build_info{%I}", "")),
+    "agent_up": panel("stat", "Agent", "short", "1 while Prometheus reaches it.", ('up{job="notch",%I}', "{{instance}}"), steps=UP_STEPS,
+                      values={0: "does not answer", 1: "answers"}),
+    "agent_build": panel("table", "Version", "short", "Of each agent.", ("notch_agent_build_info{%I}", ""),
+                         columns={"instance": "Instance", "version": "Version", "compiler": "Compiler"}),
     "agent_segments": panel("timeseries", "Segments", "short", "Files of living and dead processes that the agent knows, by state.",
                             ("notch_agent_segments{%I}", "{{instance}} {{state}}"), least=0),
     "agent_series": panel("timeseries", "Series and Rows", "short", "Series of all segments, rows of the page, rows of the dead.",
@@ -211,7 +225,7 @@ NOTCH = {
                          ("notch_agent_directory_available_bytes{%I} / notch_agent_directory_size_bytes{%I}", "{{instance}}"),
                          least=0, most=1, steps=(("red", None), ("yellow", 0.15), ("green", 0.3))),
     "agent_left_out": panel("timeseries", "Left Out", "short", "What could not be counted or shown, in ten minutes, by cause and reason.",
-                            ("instance_cause_reason:notch_agent_left_out:new10m{%I} or 0 * up{job=\"notch\",%I}", "{{cause}} {{reason}}"),
+                            ("instance_cause_reason:notch_agent_left_out:new10m{%I} or label_replace(0 * up{job=\"notch\",%I}, \"cause\", \"nothing\", \"\", \"\")", "{{cause}} {{reason}}"),
                             least=0, steps=NONE_STEPS),
     "agent_ends": panel("timeseries", "Processes Ended", "short", "In five minutes, of all services.",
                         ("sum by (service, kind) (increase(notch_agent_process_ends_total{%I}[5m]))", "{{service}} {{kind}}"), least=0),
@@ -228,8 +242,10 @@ NOTCH = {
                         ("rate(notch_agent_http_sent_bytes_total{%I}[%W])", "{{instance}}"), least=0),
     "agent_coverage": panel("timeseries", "Preload Coverage", "percentunit", "Of the bytes the kernel counted for programs under the preloaded library, the part its wrappers saw.",
                             ("notch_agent_preload_coverage_ratio{%I}", "{{service}}"), least=0, most=1),
-    "agent_probes": panel("table", "Kernel Probes", "short", "1 where a probe is attached. notch_ebpf_probe_refused_info tells why one is not.",
-                          ("notch_ebpf_probe_up{%I}", "")),
+    "agent_probes": panel("table", "Kernel Probes", "short", "Which are attached, and why the others are not.",
+                          ("notch_ebpf_probe_up{%I} == 1 or 0 * notch_ebpf_probe_refused_info{%I}", ""),
+                          columns={"instance": "Instance", "probe": "Probe", "Value": "State", "reason": "Why not"},
+                          values={0: "not attached", 1: "attached"}),
     "agent_cpu": panel("timeseries", "The Agent's Own CPU", "percentunit", "Of one processor.",
                        ('rate(process_cpu_seconds_total{job="notch",%I}[%W])', "{{instance}}"), least=0),
     "agent_resident": panel("timeseries", "The Agent's Own Memory", "bytes", "Resident.",

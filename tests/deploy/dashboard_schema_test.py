@@ -5,6 +5,7 @@ import copy
 import glob
 import json
 import os
+import re
 import sys
 import unittest
 
@@ -90,6 +91,25 @@ class Dashboards(unittest.TestCase):
                     self.assertTrue("$service" not in target["expr"] or "service" in names, f'{uid}: {panel["title"]}')
                     self.assertTrue("$instance" in target["expr"] or "ALERTS" in target["expr"], f'{uid}: {panel["title"]}')
                 self.assertTrue(panel["type"] == "row" or panel["description"], f'{uid}: {panel["title"]}')
+
+    def test_a_panel_that_may_be_empty_on_a_sound_host_says_why(self):
+        silent = []
+        for uid, dashboard in self.all.items():
+            for panel in dashboard["panels"]:
+                queries = " ".join(target["expr"] for target in panel.get("targets", []))
+                if re.search(r"\b(?:ebpf|http|libc)_|_native_|otlp_(?:spans|exporter)_|preload_", queries):
+                    if "noValue" not in panel["fieldConfig"]["defaults"]:
+                        silent.append(f'{uid}: {panel["title"]}')
+        self.assertEqual(silent, [])
+
+    def test_no_panel_leads_to_where_it_is_and_every_table_names_its_columns(self):
+        for uid, dashboard in self.all.items():
+            for panel in dashboard["panels"]:
+                for link in panel.get("fieldConfig", {}).get("defaults", {}).get("links", []):
+                    self.assertNotIn(f"/d/{uid}?", link["url"], panel["title"])
+                if panel["type"] == "table":
+                    chosen, organized = panel["transformations"]
+                    self.assertEqual(chosen["options"]["include"]["names"], list(organized["options"]["renameByName"]))
 
     def test_the_live_layer_is_short_and_quick(self):
         live = self.all["otlp-realtime"]

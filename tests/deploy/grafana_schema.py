@@ -43,7 +43,7 @@ TARGET = {"refId": ("!", TEXT), "datasource": ("?", SOURCE), "editorMode": ("?",
           "interval": ("?", TEXT), "legendFormat": ("?", TEXT)}
 PANEL = {"id": ("!", NUMBER), "type": ("!", set(OPTIONS)), "title": ("!", TEXT), "description": ("?", TEXT), "gridPos": ("!", GRID),
          "datasource": ("!", SOURCE), "targets": ("!", [TARGET]), "fieldConfig": ("!", {"defaults": ("!", FIELD), "overrides": ("!", LIST)}),
-         "options": ("!", OBJECT)}
+         "options": ("!", OBJECT), "transformations": ("?", [{"id": ("!", {"filterFieldsByName", "organize"}), "options": ("!", OBJECT)}])}
 ROW = {"id": ("!", NUMBER), "type": ("!", {"row"}), "title": ("?", TEXT), "collapsed": ("!", FLAG), "panels": ("!", LIST), "gridPos": ("?", GRID)}
 # `definition` is what Grafana's editor writes beside a Prometheus variable's query.
 VARIABLE = {"name": ("!", TEXT), "type": ("!", {"query", "datasource"}), "label": ("?", TEXT), "query": ("?", ANY), "datasource": ("?", SOURCE),
