@@ -52,8 +52,13 @@ class Compose(unittest.TestCase):
             with self.subTest(name=name):
                 self.assertEqual(service["restart"], "unless-stopped")
                 self.assertEqual(list(service["networks"]), ["notch"])
-                # The demonstration serves nothing; what it counts is the agent's to show.
-                self.assertEqual("healthcheck" in service, name != "demonstration")
+                self.assertIn("healthcheck", service)
+
+    def test_the_servers_are_started_as_the_guide_has_them(self):
+        self.assertLessEqual({"--storage.tsdb.retention.time=30d", "--web.enable-lifecycle"}, set(self.services["prometheus"]["command"]))
+        self.assertEqual(self.written["networks"], {"notch": {"driver": "bridge"}})
+        self.assertLessEqual({"prometheus", "alertmanager", "grafana"}, set(self.written["volumes"]))
+        self.assertIn("/etc/grafana/provisioning", [mount.split(":")[1] for mount in self.services["grafana"]["volumes"]])
 
     def test_nothing_has_more_rights_than_it_needs(self):
         for name, service in self.services.items():

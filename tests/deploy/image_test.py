@@ -37,9 +37,13 @@ def entering(root):
     return ["unshare", f"--root={root}", f"--setuid={USER}", f"--setgid={USER}"]
 
 
-def compose_command():
+def compose_service(name):
     with open(os.path.join(DEPLOY, "compose", "docker-compose.yml"), encoding="utf-8") as file:
-        return yaml.safe_load(file)["services"]["agent"]["command"]
+        return yaml.safe_load(file)["services"][name]
+
+
+def compose_health(name):
+    return compose_service(name)["healthcheck"]["test"][1:]
 
 
 def daemonset_command():
@@ -102,7 +106,7 @@ class Image(unittest.TestCase):
         return agent
 
     def test_the_agent_serves_as_compose_starts_it(self):
-        agent = self.serves(compose_command())
+        agent = self.serves(compose_service("agent")["command"])
         demonstration = os.path.join(self.folder, "demonstration")
         run(IMAGE_ROOT, demonstration, DEMONSTRATION)
         self.mount(os.path.join(demonstration, "run/notch"), "--bind", os.path.join(self.root, "run/notch"))
@@ -114,6 +118,11 @@ class Image(unittest.TestCase):
         self.addCleanup(process.terminate)
         for words in ('otlp_spans_created_total{service="otlp-service"', 'process_thread_count{service="otlp-service"'):
             live_agent.until(40, words, lambda words=words: words in agent.get().body.decode())
+        check = [*entering(demonstration), *compose_health("demonstration")]
+        self.assertRegex(run(*check), r"[1-9]\d* of \d+ processes beside this one have a segment")
+        process.terminate()
+        process.wait()
+        self.assertEqual(subprocess.run(check, capture_output=True, check=False, timeout=60).returncode, 5)
 
     def test_the_agent_serves_as_kubernetes_starts_it(self):
         self.serves(daemonset_command())

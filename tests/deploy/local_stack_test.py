@@ -126,17 +126,19 @@ class LocalStack(unittest.TestCase):
         limits = {"MemoryUsageWarning": f"{first / total:.6f}", "MemoryUsageCritical": f"{second / total:.6f}"}
         self.stack.set_limits(FASTER, "otlp_service.yml", HighMemoryUsage=f"{first:.0f}")
         self.stack.set_limits(FASTER, "otlp_thresholds.yml", CPUUsageCritical="100", **limits)
-        with troubled_host.Load() as load:
-            load.touch(MEMORY_PIECE)
-            self.wait_for_alert("HighMemoryUsage", "#warnings", "are in use; the limit is 3.5 GiB")
-            self.wait_for_alert("MemoryUsageWarning", "#warnings", "the threshold is 75 %")
-            self.wait_for_alert("CPUUsageWarning", "#warnings", "the threshold is 70 %")
-            self.stack.set_limits(FASTER, "otlp_thresholds.yml", **limits)
-            load.touch(MEMORY_PIECE)
-            self.wait_for_alert("MemoryUsageCritical", "#critical-alerts", "the threshold is 90 %")
-            self.wait_for_alert("CPUUsageCritical", "#critical-alerts", "the threshold is 85 %")
-            self.wait_for_alert("HighCPUUsage", "#warnings", "the limit is 80 %")
-            self.one_keeps_the_other_back("MemoryUsage", "CPUUsage")
+        load = troubled_host.Load()
+        self.addCleanup(load.end)
+        load.touch(MEMORY_PIECE)
+        self.wait_for_alert("HighMemoryUsage", "#warnings", "are in use; the limit is 3.5 GiB")
+        self.wait_for_alert("MemoryUsageWarning", "#warnings", "the threshold is 75 %")
+        self.wait_for_alert("CPUUsageWarning", "#warnings", "the threshold is 70 %")
+        self.stack.set_limits(FASTER, "otlp_thresholds.yml", **limits)
+        load.touch(MEMORY_PIECE)
+        self.wait_for_alert("MemoryUsageCritical", "#critical-alerts", "the threshold is 90 %")
+        self.wait_for_alert("CPUUsageCritical", "#critical-alerts", "the threshold is 85 %")
+        self.wait_for_alert("HighCPUUsage", "#warnings", "the limit is 80 %")
+        self.one_keeps_the_other_back("MemoryUsage", "CPUUsage")
+        load.end()
         # Of the others nobody knows: what else runs here may have taken that much meanwhile.
         self.wait_for_end("MemoryUsageCritical")
         for name in ("otlp_service.yml", "otlp_thresholds.yml"):
@@ -203,10 +205,15 @@ class LocalStack(unittest.TestCase):
                    if probes or not name.startswith("ebpf_")} - {"notch_ebpf_probe_refused_info"}
         self.assertEqual(missing, set())
         self.assertGreater(len(named), 50)
+        # What grows with every user or request is no label, here as in the guide.
+        labels = set(self.stack.get("labels"))
+        self.assertIn("span_kind", labels)
+        self.assertEqual({label for label in labels if re.search(r"user|request_id|session|trace|span_id", label)}, set())
 
     def test_5_a_collector_that_hangs(self):
         collector = self.collector()
         os.kill(collector, signal.SIGSTOP)
+        load = troubled_host.Load()  # a host so busy that what times out does so late
         try:
             self.wait_for_alert("CriticalExportFailureRate", "#critical-alerts", "at least 90 % must")
             event = live_agent.until(DEADLINE_S, "the page",
@@ -216,21 +223,22 @@ class LocalStack(unittest.TestCase):
             self.wait_for_alert("ExportErrorRateCritical", "#critical-alerts", "the threshold is 5 %")
             self.wait_for_alert("ExportLatencyCritical", "#critical-alerts", "the threshold is 500 ms")
             self.wait_for_alert("ExporterQueueBacklog", "#warnings", "wait for exporter otlp; the limit is 10000")
-            self.stall_workers()
+            self.stall_workers(collector)
             self.wait_for_alert("HighExportLatency", "#warnings", "the limit is 1 s")
             self.one_keeps_the_other_back("ExportErrorRate", "ExportLatency")
         finally:
+            load.end()
             os.kill(collector, signal.SIGCONT)
         for alert in ("CriticalExportFailureRate", "ExporterQueueBacklog", "HighExportLatency"):
             self.wait_for_end(alert)
         self.assertTrue(self.messages.pagerduty("CriticalExportFailureRate", "resolve"))
 
-    def stall_workers(self):
+    def stall_workers(self, collector):
         """Workers stand still for two seconds at a time, as on a host that has no processor for them: an attempt that was
         under way took that long."""
         end = time.monotonic() + 3 * DEADLINE_S / 2
         while not self.messages.slack("HighExportLatency", "FIRING", self.stack.agent) and time.monotonic() < end:
-            workers = set(self.stack.pids("otlp_demo")[1:]) - {self.collector()}
+            workers = set(self.stack.pids("otlp_demo")[1:]) - {collector}
             for sign, pause_s in ((signal.SIGSTOP, 2), (signal.SIGCONT, 0.2)):
                 for pid in workers:
                     try:

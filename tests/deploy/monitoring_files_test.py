@@ -107,6 +107,10 @@ class Prometheus(unittest.TestCase):
                 if (name, words) != ("ServiceDown", "$value"):
                     self.assertIn(words, alerts[name], name)
 
+    def test_the_guides_alerts_are_evaluated_every_30_seconds(self):
+        text = read(os.path.join(DEPLOY, "prometheus", "rules", "otlp_service.yml"))
+        self.assertIn("groups:\n  - name: otlp_service_alerts\n    interval: 30s\n", text)
+
     def test_the_thresholds_are_the_guides(self):
         alerts = alerts_of(os.path.join(DEPLOY, "prometheus", "rules", "otlp_thresholds.yml"))
         self.assertEqual(list(alerts), list(THRESHOLDS))

@@ -138,6 +138,13 @@ class OtlpDemo(unittest.TestCase):
         live_agent.until(DEADLINE_S, f"the end of {children}",
                          lambda: not any(is_running(pid) for pid in children))
 
+    def test_it_is_well_when_a_process_of_it_has_a_segment(self):
+        self.start("--workers", "2")
+        def health():
+            return subprocess.run([PROGRAM, "--health"], capture_output=True, text=True, check=False)
+        self.assertRegex(live_agent.until(DEADLINE_S, "health", lambda: health().returncode == 0 and health()).stdout,
+                         r"[1-9]\d* of \d+ processes beside this one have a segment")
+
     def test_wrong_usage_names_what_is_wrong(self):
         for flags, words in ((["--workers", "0"], '--workers does not take "0"'),
                              (["--for", "soon"], '--for does not take "soon"'),

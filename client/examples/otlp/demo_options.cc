@@ -17,6 +17,7 @@ constexpr double kMaxSeconds = 1e6;
 constexpr char kHelpText[] =
     R"(usage: otlp_demo [--workers N] [--kill-every SECONDS] [--for SECONDS] [--seed N]
                  [--report FILE] [--native]
+       otlp_demo --health
 
 A service of many processes that make spans and export them over TCP to a collector which is at
 times slow, refuses or dies. Its metrics, otlp_*, go to the agent that watches NOTCH_DIR.
@@ -28,18 +29,22 @@ times slow, refuses or dies. Its metrics, otlp_*, go to the agent that watches N
   --seed N              of all random choices; printed at the start (default: a random one)
   --report FILE         write what the workers themselves counted, as JSON, at the end
   --native              export latency as a native histogram too
+  --health              run nothing: say whether a demonstration that runs beside this process, of
+                        the same user, is counted; for a container's health check
   --help                this text
 
 Exit: 0 ended in order, 1 a worker died that nobody killed, or would not stop,
-      2 wrong usage, 3 could not start, 4 the report could not be written.
+      2 wrong usage, 3 could not start, 4 the report could not be written,
+      5 with --health: none runs, or none of its processes has a segment.
 )";
 
-constexpr std::array<option, 8> kFlags{{{"workers", required_argument, nullptr, 'w'},
+constexpr std::array<option, 9> kFlags{{{"workers", required_argument, nullptr, 'w'},
                                         {"kill-every", required_argument, nullptr, 'k'},
                                         {"for", required_argument, nullptr, 'f'},
                                         {"seed", required_argument, nullptr, 's'},
                                         {"report", required_argument, nullptr, 'r'},
                                         {"native", no_argument, nullptr, 'n'},
+                                        {"health", no_argument, nullptr, 'c'},
                                         {"help", no_argument, nullptr, 'h'},
                                         {nullptr, 0, nullptr, 0}}};
 
@@ -73,6 +78,9 @@ bool take_flag(int flag, const char* text, DemoOptions& options) {
     case 'r':
       options.report = text;
       return !options.report.empty();
+    case 'c':
+      options.health = true;
+      return true;
     default:
       options.native = true;
       return true;

@@ -16,6 +16,7 @@ struct DemoOptions {
   std::uint64_t seed = 0;
   std::string report;  // empty: none
   bool native = false;
+  bool health = false;  // only look whether one that runs is counted
 };
 
 // Exit codes. kHelpText says the same in words.
@@ -24,6 +25,7 @@ inline constexpr int kExitRan = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitNoStart = 3;
 inline constexpr int kExitNoReport = 4;
+inline constexpr int kExitNotCounted = 5;
 
 // The options, or the exit code when there is nothing to run; what there is to say was printed.
 std::variant<DemoOptions, int> parse_options(int argc, char** argv);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <variant>
 
+#include "client/examples/otlp/demo_health.h"
 #include "client/examples/otlp/demo_options.h"
 #include "client/examples/otlp/demo_report.h"
 #include "client/examples/otlp/supervisor.h"
@@ -41,6 +42,11 @@ int main(int argc, char** argv) {
   const auto parsed = otlp_demo::parse_options(argc, argv);
   if (const int* const exit_code = std::get_if<int>(&parsed)) return *exit_code;
   const auto& options = std::get<otlp_demo::DemoOptions>(parsed);
+  if (options.health) {
+    const otlp_demo::DemoHealth health = otlp_demo::demo_health();
+    std::printf("otlp_demo: %s\n", health.words.c_str());
+    return health.counted ? otlp_demo::kExitOk : otlp_demo::kExitNotCounted;
+  }
 
   otlp_demo::Supervisor supervisor(options);
   if (supervisor.problem()) {
