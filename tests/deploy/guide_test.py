@@ -11,7 +11,7 @@ import monitoring_files_test
 
 ROOT = os.path.realpath(os.path.join(monitoring_files_test.DEPLOY, ".."))
 DOCUMENT = os.path.join(ROOT, "deploy", "GUIDE.md")
-ROW = re.compile(r"\| (?P<asked>[^|]+) \| `(?P<file>[^`|]+)` \| `(?P<program>\w+)`: `(?P<test>\w+)` \|")
+ROW = re.compile(r"- \*\*(?P<asked>[^*\n]+)\*\*\n  `(?P<file>[^`\n]+)`; `(?P<program>\w+)`: `(?P<test>\w+)`")
 
 
 def source_of(program):
@@ -25,8 +25,7 @@ def source_of(program):
 
 class Guide(unittest.TestCase):
     def setUp(self):
-        lines = [line for line in monitoring_files_test.read(DOCUMENT).splitlines() if line.startswith("| ")]
-        self.rows = [line for line in lines if not line.startswith("| the guide |")]
+        self.rows = [row.rstrip() for row in re.findall(r"^- .*\n(?:  .*\n)*", monitoring_files_test.read(DOCUMENT), re.MULTILINE)]
         self.read = [ROW.fullmatch(row) for row in self.rows]
 
     def test_every_row_has_a_file_and_a_test(self):
