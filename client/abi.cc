@@ -175,7 +175,7 @@ int notch_v1_reserve(size_t cells, size_t label_sets, int seal) {
   if (!client::prepare()) return -1;
   client::attach(client::Attach::kAgain);
   const client::RegistryLock lock;
-  if (!lock || client::attach_locked() == nullptr) return -1;
+  if (!lock || !client::may_define_locked()) return -1;
   const bool reserved = client::reserve_series(cells, label_sets);
   if (seal != 0) client::seal();
   return reserved ? 0 : -1;

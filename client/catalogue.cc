@@ -101,7 +101,7 @@ bool Catalogue::begin(std::uint64_t bytes) noexcept {
     log_committed_ += more;
   }
   shm::Segment* const segment = attached_segment();
-  if (segment == nullptr) return false;
+  if (segment == nullptr) return is_birth_postponed();
   if (end <= segment->catalogue_committed) return true;
   if (sealed()) return false;
   return shm::commit_catalogue(*segment, end * 2) || shm::commit_catalogue(*segment, end);

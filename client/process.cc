@@ -43,6 +43,10 @@ struct State {
   bool settings_read = false;
   bool tables_ready = false;
   bool births_wait = false;  // a thread is forking
+  // Of a process that defines all it will ever have before its first segment: how many columns a
+  // segment has, 0 if it is not such a one; and whether that first one is still to come.
+  std::uint32_t whole_columns = 0;
+  bool birth_postponed = false;
   RetryClock retries;
   shm::Segment segments[2];          // the second, for a process that counted in private memory
   shm::Segment* current = segments;  // that Wiped::segment points to, or a parent's did
@@ -150,6 +154,16 @@ bool prepare_tables_locked() noexcept {
   return state.tables_ready;
 }
 
+// Just what is defined and reserved: nothing grows later.
+void make_whole(shm::SegmentPlan& plan) noexcept {
+  plan.columns = std::min(plan.columns, state.whole_columns);
+  plan.committed_columns = plan.columns;
+  plan.committed_cells = std::max(catalogue().next_cell(), catalogue().reserved_cells());
+  plan.committed_catalogue_bytes = std::max(catalogue().used(), catalogue().reserved_bytes());
+  plan.cells = plan.committed_cells;
+  plan.catalogue_bytes = plan.committed_catalogue_bytes;
+}
+
 shm::SegmentPlan plan(std::uint32_t least_columns = 1) noexcept {
   shm::SegmentPlan plan;
   plan.directory = state.settings.directory;
@@ -157,6 +171,10 @@ shm::SegmentPlan plan(std::uint32_t least_columns = 1) noexcept {
   plan.mode = counting_mode;
   plan.columns = std::max(least_columns, wanted_columns());
   plan.cells = kCells;
+  if (state.whole_columns != 0) {
+    make_whole(plan);
+    return plan;
+  }
   plan.committed_cells =
       std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
   plan.committed_catalogue_bytes =
@@ -304,7 +322,25 @@ shm::Segment* attach_locked() noexcept {
   return may_not_attach() || shm::read_alone(wiped()->failed) != 0 ? nullptr : attach_first();
 }
 
+bool may_define_locked() noexcept {
+  return state.birth_postponed || attach_locked() != nullptr;
+}
+
+bool is_birth_postponed() noexcept {
+  return state.birth_postponed;
+}
+
+bool postpone_birth(std::uint32_t ids) noexcept {
+  const RegistryLock lock;
+  if (!lock) return false;
+  read_settings_locked();
+  state.whole_columns = ids + 1;
+  state.birth_postponed = prepare_tables_locked();
+  return state.birth_postponed;
+}
+
 void attach(Attach attempt) noexcept {
+  if (state.birth_postponed) return;
   Wiped& own = *wiped();
   // [tag: column-pointer]
   const bool has_column = shm::observe(own.columns[NOTCH_SHARED_COLUMN]) != nullptr;
@@ -326,6 +362,7 @@ void attach_with_columns(std::uint32_t ids) noexcept {
     return;
   const NoSignals whole;
   const RegistryLock lock;
+  state.birth_postponed = false;
   shm::Segment* const segment = lock ? attach_locked() : nullptr;
   for (std::uint32_t id = 0; segment != nullptr && id < ids && id + 1 < segment->column_capacity;
        ++id) {
@@ -383,7 +420,7 @@ std::uint64_t dropped() noexcept {
 
 bool commit_cells_locked(std::uint64_t cells) noexcept {
   shm::Segment* const segment = attached_segment();
-  if (segment == nullptr) return false;
+  if (segment == nullptr) return state.birth_postponed && cells <= kCells;
   if (cells <= segment->cells_committed) return true;
   if (sealed() || cells > segment->cell_capacity) return false;
   const std::uint64_t doubled = segment->cells_committed * 2;

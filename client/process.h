@@ -35,6 +35,10 @@ void attach(Attach attempt = Attach::kFirst) noexcept;
 // REQUIRES: the lock is held.
 shm::Segment* attach_locked() noexcept;
 
+// Whether a definition has somewhere to be: attached, as attach_locked(), or to be so later.
+// REQUIRES: the lock is held.
+bool may_define_locked() noexcept;
+
 // The segment if this process is attached, else null. Does not attach.
 shm::Segment* attached_segment() noexcept;
 
@@ -57,6 +61,13 @@ std::uint64_t dropped() noexcept;
 
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
+
+// The preloaded library's, before its first definition: what is defined from here on waits in private
+// memory for attach_with_columns(). The segment that this makes, and those of forked children, have
+// room for just that, all of it with memory from the start, and columns for the first `ids`. False:
+// there is no memory. REQUIRES: prepare().
+bool postpone_birth(std::uint32_t ids) noexcept;
+bool is_birth_postponed() noexcept;
 
 // The preloaded library's: attach(), and the columns of the first ids with it, so that none is left
 // to be given later.

@@ -194,7 +194,7 @@ std::uint32_t define_family(const notch_definition& definition, notch_error& err
     debug_line("notch: refused: ", error.message);
     return 0;
   }
-  if (attach_locked() == nullptr) {
+  if (!may_define_locked()) {
     refuse(error, NOTCH_NO_SPACE, definition.name, "no memory to count in");
     return 0;
   }

@@ -226,7 +226,7 @@ notch_series make_series(std::uint32_t family, FamilyShape& shape,
   attach(Attach::kAgain);
   const RegistryLock lock(wait);
   if (!lock && wait == RegistryLock::Wait::kNot) return {0, nullptr};
-  if (!lock || attach_locked() == nullptr) {
+  if (!lock || !may_define_locked()) {
     drop(lock ? shm::DropReason::kNoCells : shm::DropReason::kReentered);
     return {0, nullptr};
   }

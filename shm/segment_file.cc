@@ -12,6 +12,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 
 #include "shm/descriptor.h"
@@ -41,11 +42,12 @@ void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalog
   segment.column_capacity = plan.columns;
 }
 
-// Halved until it fits; but what the plan commits must find room.
+// Halved until it fits; but what the plan commits must find room, and what it asks for at least.
 bool is_too_small(const SegmentPlan& plan, std::uint64_t cells,
                   std::uint64_t catalogue_bytes) noexcept {
-  return cells < kLeastCells || cells < plan.committed_cells ||
-         catalogue_bytes < kLeastCatalogueBytes || catalogue_bytes < plan.committed_catalogue_bytes;
+  return cells < std::min(kLeastCells, plan.cells) || cells < plan.committed_cells ||
+         catalogue_bytes < std::min(kLeastCatalogueBytes, plan.catalogue_bytes) ||
+         catalogue_bytes < plan.committed_catalogue_bytes;
 }
 
 std::uint64_t file_bytes(const Segment& segment) noexcept {
@@ -84,21 +86,28 @@ bool map_file(int fd, std::uint64_t bytes, Segment& segment) noexcept {
 }
 
 // Memory by fallocate while the descriptor is there: it works before MADV_POPULATE_WRITE
-// (Linux 5.14).
+// (Linux 5.14), and a page that is never used is never cleared or mapped.
+bool commit_part(int fd, const Segment& segment, std::uint64_t start, std::uint64_t end) noexcept {
+  return fallocate(fd, 0, static_cast<off_t>(start), static_cast<off_t>(end - start)) == 0 &&
+         mprotect(segment.memory.base() + start, end - start, PROT_READ | PROT_WRITE) == 0;
+}
+
+// Parts that touch are one, so a plan that commits all of its segment costs two calls.
 bool commit_first(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
-  const std::uint64_t head =
-      segment.catalogue_offset + round_to_page(plan.committed_catalogue_bytes);
   const std::uint64_t cells = round_to_page(plan.committed_cells * kCellBytes);
-  if (fallocate(fd, 0, 0, static_cast<off_t>(head)) != 0) return false;
-  if (fallocate(fd, 0, static_cast<off_t>(segment.values_offset), static_cast<off_t>(cells)) != 0) {
-    return false;
-  }
-  std::byte* const base = segment.memory.base();
-  if (mprotect(base, head, PROT_READ | PROT_WRITE) != 0) return false;
-  if (mprotect(base + segment.values_offset, cells, PROT_READ | PROT_WRITE) != 0) return false;
-  segment.catalogue_committed = head - segment.catalogue_offset;
+  std::uint64_t start = 0;
+  std::uint64_t end = segment.catalogue_offset + round_to_page(plan.committed_catalogue_bytes);
+  segment.catalogue_committed = end - segment.catalogue_offset;
   segment.cells_committed = cells / kCellBytes;
-  return true;
+  for (std::uint32_t column = 0; column < plan.committed_columns; ++column) {
+    const std::uint64_t next = segment.values_offset + column * segment.column_stride;
+    if (next != end) {
+      if (!commit_part(fd, segment, start, end)) return false;
+      start = next;
+    }
+    end = next + cells;
+  }
+  return commit_part(fd, segment, start, end);
 }
 
 void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
@@ -120,7 +129,8 @@ void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
   header.exemplar_offset = kHeaderBytes;
   header.exemplar_slots = kExemplarSlots;
   header.exemplar_slot_bytes = sizeof(ExemplarSlot);
-  header.column_bitmap[0] = 1;
+  for (std::uint32_t column = 0; column < plan.committed_columns; ++column)
+    header.column_bitmap[column / 64] |= std::uint64_t{1} << (column % 64);
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
   publish(header.magic, kMagic);  // [tag: segment-magic] read by SegmentReader::attach
@@ -270,8 +280,12 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
   }
   const std::uint64_t catalogue = round_to_page(plan.committed_catalogue_bytes);
   const std::uint64_t values = round_to_page(plan.committed_cells * kCellBytes);
-  if (!segment.memory.commit(0, segment.catalogue_offset + catalogue) ||
-      !segment.memory.commit(segment.values_offset, values)) {
+  bool committed = segment.memory.commit(0, segment.catalogue_offset + catalogue);
+  for (std::uint32_t column = 0; committed && column < plan.committed_columns; ++column) {
+    committed = segment.memory.commit(
+        segment.values_offset + column * segment.column_stride, values);
+  }
+  if (!committed) {
     segment.memory.release();
     return false;
   }
@@ -287,6 +301,7 @@ bool column_in_use(const Segment& segment, std::uint32_t column) noexcept {
 
 bool commit_column(Segment& segment, std::uint32_t index) noexcept {
   if (index >= segment.column_capacity) return false;
+  if (column_in_use(segment, index)) return true;
   const std::uint64_t offset = segment.values_offset + index * segment.column_stride;
   const int saved_errno = errno;
   const bool committed = commit_range(segment, offset, segment.cells_committed * kCellBytes);

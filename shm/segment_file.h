@@ -28,7 +28,8 @@ struct SegmentPlan {
   std::uint32_t columns = 1;
   std::uint64_t cells = 0;
   std::uint64_t catalogue_bytes = 0;
-  std::uint64_t committed_cells = 0;  // with memory from the start, in column 0
+  std::uint64_t committed_cells = 0;  // with memory from the start, in the first columns
+  std::uint32_t committed_columns = 1;
   std::uint64_t committed_catalogue_bytes = 0;
 };
 

@@ -144,7 +144,7 @@ bool begin_core() noexcept {
   if (!has_directory()) return false;
   // By its name: glibc has it from 2.32 on.
   client::begin(static_cast<const char*>(find_any_symbol("__libc_single_threaded")));
-  return client::prepare();
+  return client::prepare() && client::postpone_birth(kFirstColumns);
 }
 
 void end_of_postponable() noexcept {

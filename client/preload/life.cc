@@ -47,6 +47,13 @@ bool is_second_copy() noexcept {
   return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
+// Who has none of these makes no connection that we could see, nor gets hold of a function that
+// does: what is followed of connections takes memory, and half of a short program's start.
+bool can_make_connections() noexcept {
+  constexpr char kWays[] = "connect\0accept\0accept4\0dlopen\0dlmopen\0dlsym\0dlvsym";
+  return is_any_imported(kWays, 7);
+}
+
 // The modules to run, 0 for none.
 std::uint32_t wanted_modules() noexcept {
   if (getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
@@ -69,7 +76,10 @@ std::uint32_t wanted_modules() noexcept {
   if (modules == 0) client::debug_line("notch: nothing is measured: NOTCH_PRELOAD: ", words);
   // What is inside TLS is HTTP, and http sees what passes through the wrappers of io and net.
   if ((modules & kTls) != 0) modules |= kHttp;
-  return (modules & kHttp) != 0 ? modules | kIo | kNet : modules;
+  if ((modules & kHttp) != 0) modules |= kIo | kNet;
+  // Of TLS the bytes may come from anywhere.
+  if ((modules & kTls) == 0 && !can_make_connections()) modules &= ~kHttp;
+  return modules;
 }
 
 // Those whose counts may be postponed come first. Gives the modules that can run.
@@ -94,7 +104,7 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
 
 // Nothing of these is there for a program whose connections nobody follows.
 void begin_routes_and_connections(std::uint32_t modules) noexcept {
-  if ((modules & (kNet | kHttp)) == 0) return;
+  if ((modules & kHttp) == 0 && ((modules & kNet) == 0 || !can_make_connections())) return;
   begin_connections();
   if ((modules & kTls) != 0) begin_tls_part();
   const char* const patterns = getenv("NOTCH_ROUTES");

@@ -51,4 +51,17 @@ void* find_any_symbol(const char* name) noexcept {
   return found;
 }
 
+bool is_any_imported(const char* names, std::size_t count) noexcept {
+  struct Question {
+    const char* names;
+    std::size_t count;
+  } question{names, count};
+  const auto ask = [](dl_phdr_info* object, std::size_t /*size*/, void* data) noexcept {
+    const auto& asked = *static_cast<const Question*>(data);
+    if (holds(*object, reinterpret_cast<std::uintptr_t>(&search_object))) return 0;
+    return imports_any(symbol_table(*object), asked.names, asked.count) ? 1 : 0;
+  };
+  return dl_iterate_phdr(ask, &question) != 0;
+}
+
 }  // namespace notch::preload

@@ -19,4 +19,8 @@ void find_next_symbols(const char* names, std::size_t count, void** found) noexc
 // The first definition in any object, ours included; null if there is none.
 void* find_any_symbol(const char* name) noexcept;
 
+// Whether an object that is loaded, ours left out, asks others for one of these names, or cannot be
+// asked (imports_any()).
+bool is_any_imported(const char* names, std::size_t count) noexcept;
+
 }  // namespace notch::preload

@@ -75,11 +75,20 @@ std::uint32_t gnu_hash_of(const char* name) noexcept {
   return hash;
 }
 
-// By DT_GNU_HASH: header (buckets, first hashed symbol, bloom words, shift), bloom filter, buckets,
+namespace {
+
+bool is_import(const SymbolTable& table, std::uint32_t index, const char* name) noexcept {
+  const ElfW(Sym)& symbol = table.symbols[index];
+  const char* const own = table.strings + symbol.st_name;
+  return symbol.st_shndx == SHN_UNDEF && own[0] == name[0] && strcmp(own, name) == 0;
+}
+
+// The symbol of this name that is the wanted one of its namesakes, 0 if there is none. By
+// DT_GNU_HASH: header (buckets, first hashed symbol, bloom words, shift), bloom filter, buckets,
 // and one hash for each symbol, the last of a bucket with its lowest bit set.
-void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) noexcept {
-  if (table.symbols == nullptr || table.strings == nullptr) return nullptr;
-  if (table.gnu_hash == nullptr) return table.hash == nullptr ? nullptr : find_in_all(table, name);
+template <class IsWanted>
+std::uint32_t find_hashed(const SymbolTable& table, const char* name, std::uint32_t hash,
+                          IsWanted is_wanted) noexcept {
   constexpr std::uint32_t kWordBits = sizeof(ElfW(Addr)) * 8;
   const std::uint32_t buckets = table.gnu_hash[0];
   const std::uint32_t first = table.gnu_hash[1];
@@ -88,14 +97,37 @@ void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) no
   const auto* const bucket = reinterpret_cast<const std::uint32_t*>(bloom + bloom_words);
   const ElfW(Addr) word = bloom[hash / kWordBits % bloom_words];
   const std::uint32_t second = hash >> table.gnu_hash[3];
-  if ((word >> (hash % kWordBits) & word >> (second % kWordBits) & 1) == 0) return nullptr;
+  if ((word >> (hash % kWordBits) & word >> (second % kWordBits) & 1) == 0) return 0;
   std::uint32_t index = bucket[hash % buckets];
-  if (index < first) return nullptr;
+  if (index < first) return 0;
   for (const std::uint32_t* chain = bucket + buckets - first;; ++index) {
-    if (((chain[index] ^ hash) >> 1) == 0 && is_definition(table, index, name))
-      return address_of(table, table.symbols[index]);
-    if ((chain[index] & 1) != 0) return nullptr;
+    if (((chain[index] ^ hash) >> 1) == 0 && is_wanted(table, index, name)) return index;
+    if ((chain[index] & 1) != 0) return 0;
   }
+}
+
+}  // namespace
+
+void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) noexcept {
+  if (table.symbols == nullptr || table.strings == nullptr) return nullptr;
+  if (table.gnu_hash == nullptr) return table.hash == nullptr ? nullptr : find_in_all(table, name);
+  const std::uint32_t index = find_hashed(table, name, hash, is_definition);
+  return index == 0 ? nullptr : address_of(table, table.symbols[index]);
+}
+
+// Imports stand before the symbols that are hashed; but one whose address a program of a fixed place
+// takes is hashed like a definition.
+bool imports_any(const SymbolTable& table, const char* names, std::size_t count) noexcept {
+  if (table.symbols == nullptr || table.strings == nullptr) return false;
+  if (table.gnu_hash == nullptr) return true;
+  const std::uint32_t first_hashed = table.gnu_hash[1];
+  for (const char* name = names; count != 0; --count, name += strlen(name) + 1) {
+    for (std::uint32_t index = 1; index < first_hashed; ++index) {
+      if (is_import(table, index, name)) return true;
+    }
+    if (find_hashed(table, name, gnu_hash_of(name), is_import) != 0) return true;
+  }
+  return false;
 }
 
 bool holds(const dl_phdr_info& object, std::uintptr_t address) noexcept {

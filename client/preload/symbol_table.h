@@ -36,6 +36,10 @@ ElfW(Addr) dynamic_address(const SymbolTable& table, ElfW(Sxword) tag) noexcept;
 std::uint32_t gnu_hash_of(const char* name) noexcept;
 void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) noexcept;
 
+// Whether the object asks other objects for one of `count` names, one zero-terminated string behind
+// the other. True also of an object without DT_GNU_HASH, which alone says where its own begin.
+bool imports_any(const SymbolTable& table, const char* names, std::size_t count) noexcept;
+
 bool holds(const dl_phdr_info& object, std::uintptr_t address) noexcept;
 
 }  // namespace notch::preload
