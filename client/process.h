@@ -62,10 +62,10 @@ std::uint64_t dropped() noexcept;
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
 
-// The preloaded library's, before its first definition: what is defined from here on waits in private
-// memory for attach_with_columns(). The segment that this makes, and those of forked children, have
-// room for just that, all of it with memory from the start, and columns for the first `ids`. False:
-// there is no memory. REQUIRES: prepare().
+// The preloaded library's, before its first definition: what is defined from here on waits in
+// private memory for attach_with_columns(). The segment that this makes, and those of forked
+// children, have room for just that, all of it with memory from the start, and columns for the
+// first `ids`. False: there is no memory. REQUIRES: prepare().
 bool postpone_birth(std::uint32_t ids) noexcept;
 bool is_birth_postponed() noexcept;
 

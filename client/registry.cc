@@ -214,7 +214,8 @@ std::uint32_t define_family(const notch_definition& definition, notch_error& err
   const std::uint32_t family = add_family(definition, error);
   if (family == 0) drop(shm::DropReason::kCatalogueFull);
   notch_error advice;
-  if (family != 0 && advise(definition, advice)) debug_line("notch: advice: ", advice.message);
+  if (family != 0 && debugging() && advise(definition, advice))
+    debug_line("notch: advice: ", advice.message);
   return family;
 }
 

@@ -188,9 +188,9 @@ notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notc
   return handle(*entry);
 }
 
-// Values as they will be stored: valid UTF-8. False if one is too long for that. REQUIRES: the
-// lock.
-bool make_storable(std::span<notch_text> values) noexcept {
+// Values as they will be stored: valid UTF-8, and whether that changed one. False if one is too
+// long for it. REQUIRES: the lock.
+bool make_storable(std::span<notch_text> values, bool& changed) noexcept {
   char* out = index.scratch;
   for (notch_text& value : values) {
     if (value.size > shm::kMaxLabelValueBytes) return false;
@@ -199,6 +199,7 @@ bool make_storable(std::span<notch_text> values) noexcept {
     const std::size_t length = shm::make_valid_utf8(view(value), out, 3 * shm::kMaxLabelValueBytes);
     if (length > shm::kMaxLabelValueBytes) return false;
     value = {out, length};
+    changed = true;
     out += length;
   }
   return true;
@@ -220,9 +221,20 @@ void refuse_label_count(FamilyShape& shape, std::size_t given) noexcept {
   debug_line("notch: ", name, ": counts nothing for with(): ", counts);
 }
 
-// As find_or_make_series(), of a label set that was not found, of as many values as labels.
+// REQUIRES: the lock is held; the values are valid, and `key` is theirs.
+notch_series find_or_make_locked(std::uint32_t family, FamilyShape& shape,
+                                 std::span<const notch_text> values, const LabelKey& key) noexcept {
+  // Another thread may have made it, or it is known by its valid form.
+  if (const SeriesEntry* const entry = find(family, values, key); entry != nullptr)
+    return handle(*entry);
+  return make(family, shape, values, key);
+}
+
+// As find_or_make_series(), of a label set that was not found, of as many values as labels. `key`
+// is theirs; null if they can have none.
 notch_series make_series(std::uint32_t family, FamilyShape& shape,
-                         std::span<const notch_text> values, RegistryLock::Wait wait) noexcept {
+                         std::span<const notch_text> values, const LabelKey* key,
+                         RegistryLock::Wait wait) noexcept {
   attach(Attach::kAgain);
   const RegistryLock lock(wait);
   if (!lock && wait == RegistryLock::Wait::kNot) return {0, nullptr};
@@ -233,12 +245,11 @@ notch_series make_series(std::uint32_t family, FamilyShape& shape,
   notch_text storable[shm::kMaxLabels];
   std::memcpy(storable, values.data(), values.size_bytes());
   const std::span<notch_text> stored(storable, values.size());
-  if (!make_storable(stored)) return overflow(family, shape, shm::DropReason::kLabelTooLong);
-  const LabelKey key(family, stored);
-  // Another thread may have made it, or it is known by its valid form.
-  if (const SeriesEntry* const entry = find(family, stored, key); entry != nullptr)
-    return handle(*entry);
-  return make(family, shape, stored, key);
+  bool changed = key == nullptr;
+  if (!make_storable(stored, changed))
+    return overflow(family, shape, shm::DropReason::kLabelTooLong);
+  if (!changed) return find_or_make_locked(family, shape, stored, *key);
+  return find_or_make_locked(family, shape, stored, LabelKey(family, stored));
 }
 
 }  // namespace
@@ -272,15 +283,17 @@ bool find_series(std::uint32_t family, std::span<const notch_text> values,
 
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
                                  RegistryLock::Wait wait) noexcept {
-  notch_series series{0, nullptr};
-  if (find_series(family, values, series)) return series;
   FamilyShape* const shape = find_family(family);
-  if (shape == nullptr) return series;
+  if (shape == nullptr) return {0, nullptr};
   if (values.size() != shape->label_count) {
     refuse_label_count(*shape, values.size());
-    return series;
+    return {0, nullptr};
   }
-  return make_series(family, *shape, values, wait);
+  if (!are_storable(values)) return make_series(family, *shape, values, nullptr, wait);
+  const LabelKey key(family, values);
+  if (const SeriesEntry* const entry = find(family, values, key); entry != nullptr)
+    return handle(*entry);
+  return make_series(family, *shape, values, &key, wait);
 }
 
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,

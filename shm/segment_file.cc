@@ -282,8 +282,8 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
   const std::uint64_t values = round_to_page(plan.committed_cells * kCellBytes);
   bool committed = segment.memory.commit(0, segment.catalogue_offset + catalogue);
   for (std::uint32_t column = 0; committed && column < plan.committed_columns; ++column) {
-    committed = segment.memory.commit(
-        segment.values_offset + column * segment.column_stride, values);
+    committed =
+        segment.memory.commit(segment.values_offset + column * segment.column_stride, values);
   }
   if (!committed) {
     segment.memory.release();

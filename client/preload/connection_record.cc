@@ -24,7 +24,7 @@ constexpr int kMostTries = 64;
 // Of the address space that the library may take, the records' part where it is limited.
 constexpr std::uint64_t kShareOfSpare = 4;
 
-std::uint8_t generation = 1;  // one more in each child
+std::uint8_t generation = 0;  // 1 once they are counted, one more in each child
 HttpRoutes routes;
 
 unsigned wanted_records(unsigned most) noexcept {
@@ -66,6 +66,7 @@ std::uint8_t process_generation() noexcept {
 }
 
 void count_generations() noexcept {
+  generation = 1;
   pthread_atfork(nullptr, nullptr, after_fork_in_child);
 }
 

@@ -56,7 +56,8 @@ struct Records {
 // limited, none without memory. For the constructor.
 Records make_records(std::uint8_t* watches, unsigned most) noexcept;
 
-// This process, as a child of a fork tells itself from its parent; 0: too deep to be told apart.
+// This process, as a child of a fork tells itself from its parent; 0: too deep to be told apart, or
+// they are not counted.
 std::uint8_t process_generation() noexcept;
 void count_generations() noexcept;  // for the constructor
 

@@ -250,8 +250,13 @@ void notch_v1_add_float(uint64_t offset, double amount) {
 uint32_t notch_v1_define(const notch_definition* definition, notch_error* error) {
   return state.calls.define(definition, error);
 }
+// The definitions': of a label set that is not known yet.
 notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count) {
-  return state.calls.series(family, values, count);
+  if (state.is_foreign) return state.calls.series(family, values, count);
+  const int saved_errno = errno;
+  const notch_series series = notch::client::find_or_make_series(family, {values, count});
+  errno = saved_errno;
+  return series;
 }
 void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
   state.calls.set_gauge(offset, value, mode);

@@ -39,7 +39,7 @@ enum class HttpError : std::uint8_t {
 
 // A route by its number in HttpRoutes; the first ones are the same in every process.
 using HttpRouteId = std::uint8_t;
-inline constexpr HttpRouteId kRouteNone = 0;      // the target has no path (CONNECT)
+inline constexpr HttpRouteId kRouteNone = 0;      // a client's, or the target has no path (CONNECT)
 inline constexpr HttpRouteId kRouteOverflow = 1;  // "/**": the table is full
 inline constexpr HttpRouteId kRouteAsterisk = 2;  // "*": OPTIONS of the server as a whole
 inline constexpr HttpRouteId kRouteRoot = 3;      // "/"

@@ -81,6 +81,18 @@ void end_name(HttpStream& stream, unsigned char byte) {
   stream.field = kNoField;
 }
 
+// As many bytes of the name as are here, one behind the other.
+void read_name(HttpStream& stream, HttpBytes& bytes) {
+  const std::string_view name = kNames[stream.field];
+  std::uint8_t index = stream.index;
+  while (bytes.at != bytes.end && index < name.size() &&
+         lower(*bytes.at) == static_cast<unsigned char>(name[index])) {
+    ++bytes.at;
+    ++index;
+  }
+  stream.index = index;
+}
+
 void read_name_byte(HttpStream& stream, unsigned char byte) {
   const std::string_view name = kNames[stream.field];
   if (stream.index == name.size()) return end_name(stream, byte);
@@ -292,6 +304,8 @@ HeadStep skip_line(HttpBytes& bytes) noexcept {
 
 HeadStep read_fields(HttpStream& stream, HttpBytes& bytes) noexcept {
   while (bytes.at != bytes.end) {
+    if (stream.stage == HttpStage::kName) read_name(stream, bytes);
+    if (bytes.at == bytes.end) break;
     if (stream.stage == HttpStage::kSkipLine) {
       if (skip_line(bytes) == HeadStep::kOver) stream.stage = HttpStage::kLineStart;
     } else if (read_field_byte(stream, *bytes.at++) == HeadStep::kOver) {

@@ -137,7 +137,9 @@ bool begin_body(HttpStream& stream, HttpStage stage) {
 
 HeadStep read_target_part(Feed& feed, HttpBytes& bytes) {
   const auto size = static_cast<std::size_t>(bytes.end - bytes.at);
-  bytes.at += read_target(*feed.watch.routes, feed.connection.cursor, bytes.at, size);
+  bytes.at += feed.connection.role == HttpRole::kServer
+                  ? read_target(*feed.watch.routes, feed.connection.cursor, bytes.at, size)
+                  : skip_target(bytes.at, size);
   if (bytes.at == bytes.end) return HeadStep::kMore;
   return *bytes.at++ == ' ' ? HeadStep::kOver : HeadStep::kFault;
 }

@@ -1,5 +1,6 @@
 #include "client/preload/http_route.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -52,6 +53,36 @@ std::string_view text_of(const RouteNode& node) {
   return {node.text, node.length};
 }
 
+template <class Word>
+bool differ_at(std::string_view one, std::string_view other, std::size_t at) {
+  Word word_of_one = 0;
+  Word word_of_other = 0;
+  std::memcpy(&word_of_one, one.data() + at, sizeof(Word));
+  std::memcpy(&word_of_other, other.data() + at, sizeof(Word));
+  return word_of_one != word_of_other;
+}
+
+// Texts of a segment, at most 22 bytes. By words: memcmp's wide loads wait until what has just been
+// stored in parts, as a decrypted request was, is in the cache.
+bool is_same(std::string_view one, std::string_view other) {
+  static_assert(kSegmentBytes <= 24);
+  const std::size_t size = one.size();
+  if (size != other.size()) return false;
+  if (size >= 8) {
+    return !differ_at<std::uint64_t>(one, other, 0) &&
+           !(size > 16 && differ_at<std::uint64_t>(one, other, 8)) &&
+           !differ_at<std::uint64_t>(one, other, size - 8);
+  }
+  if (size >= 4) {
+    return !differ_at<std::uint32_t>(one, other, 0) &&
+           !differ_at<std::uint32_t>(one, other, size - 4);
+  }
+  for (std::size_t i = 0; i < size; ++i) {
+    if (one[i] != other[i]) return false;
+  }
+  return true;
+}
+
 // The child of `parent` with this text; learns it if there is none and `may_learn`. kNoRoom if
 // there is neither. A slot being filled is passed over (R2).
 std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_view text,
@@ -64,7 +95,7 @@ std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_vie
     RouteNode& node = routes.nodes[index];
     // [tag: route-node] the text and parent below are whole once the tag is there.
     const std::uint32_t found = shm::observe(node.tag);
-    if (found == tag && node.parent == parent && text_of(node) == text) {
+    if (found == tag && node.parent == parent && is_same(text_of(node), text)) {
       return static_cast<std::uint16_t>(index);
     }
     if (found != 0) continue;
@@ -80,42 +111,65 @@ std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_vie
   return kNoRoom;
 }
 
+// A whole segment: where it lies in the target's bytes, or what the cursor has kept of it.
+struct Segment {
+  std::string_view text;  // more than kSegmentBytes: too long
+  std::uint8_t flags;
+};
+
 // "v1", "v22": few, and they tell APIs apart.
-bool is_version(const RouteCursor& cursor) {
-  const auto digit = [&](std::size_t i) {
-    return cursor.segment[i] >= '0' && cursor.segment[i] <= '9';
-  };
-  return cursor.length >= 2 && cursor.length <= 3 && cursor.segment[0] == 'v' && digit(1) &&
-         (cursor.length == 2 || digit(2));
+bool is_version(std::string_view text) {
+  const auto digit = [&](std::size_t i) { return text[i] >= '0' && text[i] <= '9'; };
+  return text.size() >= 2 && text.size() <= 3 && text[0] == 'v' && digit(1) &&
+         (text.size() == 2 || digit(2));
 }
 
-// A whole segment as a child of where the cursor is: the rule in the header.
-std::uint16_t child_for_segment(HttpRoutes& routes, const RouteCursor& cursor) noexcept {
-  const bool fits = cursor.length <= kSegmentBytes;
-  const bool clean = fits && (cursor.flags == 0 || is_version(cursor));
-  const std::uint16_t wildcard = routes.nodes[cursor.node].wildcard;
+// A segment as a child of where the cursor is: the rule in the header.
+std::uint16_t child_for_segment(HttpRoutes& routes, std::uint16_t node,
+                                const Segment& segment) noexcept {
+  const bool fits = segment.text.size() <= kSegmentBytes;
+  const bool clean = fits && (segment.flags == 0 || is_version(segment.text));
+  const std::uint16_t wildcard = routes.nodes[node].wildcard;
   if (fits) {
-    const std::string_view text(cursor.segment, cursor.length);
     const bool may_learn = clean && wildcard == 0;
-    const std::uint16_t found = child_of(routes, cursor.node, text, may_learn);
+    const std::uint16_t found = child_of(routes, node, segment.text, may_learn);
     if (found != kNoRoom || may_learn) return found;
   }
   if (wildcard != 0) return wildcard;
-  return child_of(routes, cursor.node, "*", true);
+  return child_of(routes, node, "*", true);
 }
 
-void end_segment(HttpRoutes& routes, RouteCursor& cursor) noexcept {
-  if (cursor.length != 0 && cursor.node != kNoRoom) {
+// So that the cursor does not say how the bytes were cut.
+void forget_part(RouteCursor& cursor) noexcept {
+  if (cursor.length != 0) std::memset(cursor.segment, 0, kSegmentBytes);
+  cursor.length = 0;
+  cursor.flags = 0;
+}
+
+void end_segment(HttpRoutes& routes, RouteCursor& cursor, const Segment& segment) noexcept {
+  if (!segment.text.empty() && cursor.node != kNoRoom) {
     if (cursor.depth == kRouteSegments) {
       cursor.node = child_of(routes, cursor.node, "**", true);
       cursor.form = kPastPath;
     } else {
-      cursor.node = child_for_segment(routes, cursor);
+      cursor.node = child_for_segment(routes, cursor.node, segment);
       ++cursor.depth;
     }
   }
-  cursor.length = 0;
-  cursor.flags = 0;
+  forget_part(cursor);
+}
+
+// Keeps the part of a segment that is cut off here.
+void keep_part(RouteCursor& cursor, const Segment& part) noexcept {
+  const std::size_t length = std::min(cursor.length + part.text.size(), kSegmentBytes + 1);
+  const std::size_t kept = std::min(length, kSegmentBytes);
+  if (kept > cursor.length) part.text.copy(cursor.segment + cursor.length, kept - cursor.length);
+  cursor.length = static_cast<std::uint8_t>(length);
+  cursor.flags |= part.flags;
+}
+
+Segment kept_segment(const RouteCursor& cursor) noexcept {
+  return {{cursor.segment, cursor.length}, cursor.flags};
 }
 
 void begin_target(RouteCursor& cursor, unsigned char first) {
@@ -126,17 +180,28 @@ void begin_target(RouteCursor& cursor, unsigned char first) {
 std::size_t read_path(HttpRoutes& routes, RouteCursor& cursor, const unsigned char* bytes,
                       std::size_t size) noexcept {
   for (std::size_t at = 0; at < size; ++at) {
-    const std::uint8_t kind = kKinds.of[bytes[at]];
-    if (kind > kUnclean) {
-      if (kind == kEnd) return at;
-      end_segment(routes, cursor);
-      if (kind == kQuery) cursor.form = kPastPath;
-      if (cursor.form != kPath) return at + 1;
-      continue;
+    const auto* const text = reinterpret_cast<const char*>(bytes + at);
+    const std::size_t begin = at;
+    std::uint8_t flags = 0;
+    std::uint8_t kind = 0;
+    while (at < size && (kind = kKinds.of[bytes[at]]) <= kUnclean) {
+      flags |= kind;
+      ++at;
     }
-    if (cursor.length < kSegmentBytes) cursor.segment[cursor.length] = static_cast<char>(bytes[at]);
-    cursor.flags |= kind;
-    if (cursor.length <= kSegmentBytes) ++cursor.length;
+    const Segment part{{text, at - begin}, flags};
+    const bool is_cut = cursor.length != 0 || at == size;
+    if (is_cut) keep_part(cursor, part);
+    if (at == size) return size;
+    if (kind == kEnd && bytes[at] != ' ') {  // of a target that is none
+      forget_part(cursor);
+      return at;
+    }
+    // Of a segment that lies in these bytes whole nothing is copied: to read at once, in words,
+    // what was written in bytes is dear.
+    end_segment(routes, cursor, is_cut ? kept_segment(cursor) : part);
+    if (kind == kEnd) return at;
+    if (kind == kQuery) cursor.form = kPastPath;
+    if (cursor.form != kPath) return at + 1;
   }
   return size;
 }
@@ -158,12 +223,6 @@ std::size_t read_before_path(RouteCursor& cursor, const unsigned char* bytes,
   return size;
 }
 
-std::size_t skip_target(const unsigned char* bytes, std::size_t size) noexcept {
-  std::size_t at = 0;
-  while (at < size && kKinds.of[bytes[at]] != kEnd) ++at;
-  return at;
-}
-
 std::size_t put(char* out, std::size_t at, std::string_view text) {
   std::memcpy(out + at, text.data(), text.size());
   return at + text.size();
@@ -182,6 +241,12 @@ std::uint16_t add_pattern_segment(HttpRoutes& routes, std::uint16_t node, std::s
 }
 
 }  // namespace
+
+std::size_t skip_target(const unsigned char* bytes, std::size_t size) noexcept {
+  std::size_t at = 0;
+  while (at < size && kKinds.of[bytes[at]] != kEnd) ++at;
+  return at;
+}
 
 std::size_t read_target(HttpRoutes& routes, RouteCursor& cursor, const unsigned char* bytes,
                         std::size_t size) noexcept {
@@ -202,7 +267,7 @@ std::size_t read_target(HttpRoutes& routes, RouteCursor& cursor, const unsigned 
 }
 
 std::uint16_t end_target(HttpRoutes& routes, RouteCursor& cursor) noexcept {
-  if (cursor.form == kPath) end_segment(routes, cursor);
+  if (cursor.form == kPath) end_segment(routes, cursor, kept_segment(cursor));
   std::uint16_t node = cursor.node;
   if (cursor.form == kStar) node = kAsterisk;
   if (cursor.form == kUnread || cursor.form == kPastNothing) node = kNoPath;

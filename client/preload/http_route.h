@@ -58,7 +58,7 @@ struct HttpRoutes {
 // Where a connection stands in a target that it is reading.
 struct RouteCursor {
   std::uint16_t node;
-  std::uint8_t length;  // of the segment so far; kSegmentBytes + 1 is "too long"
+  std::uint8_t length;  // of the segment so far, if it was cut; kSegmentBytes + 1 is "too long"
   std::uint8_t flags;   // what the segment contains besides clean bytes
   std::uint8_t depth;
   std::uint8_t form;  // TargetForm
@@ -70,6 +70,9 @@ static_assert(sizeof(RouteCursor) == 28);
 // bytes belong to the target; fewer than `size` means that it ended there.
 std::size_t read_target(HttpRoutes&, RouteCursor&, const unsigned char* bytes,
                         std::size_t size) noexcept;
+
+// The same of a target whose route nobody asks for.
+std::size_t skip_target(const unsigned char* bytes, std::size_t size) noexcept;
 
 // The target is over: the node of its path, for route_of(). Resets the cursor.
 std::uint16_t end_target(HttpRoutes&, RouteCursor&) noexcept;

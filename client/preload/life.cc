@@ -54,14 +54,18 @@ bool can_make_connections() noexcept {
   return is_any_imported(kWays, 7);
 }
 
-// The modules to run, 0 for none.
-std::uint32_t wanted_modules() noexcept {
-  if (getauxval(AT_SECURE) != 0 || is_second_copy()) return 0;
+struct Choice {
+  std::uint32_t modules = 0;  // to run; 0: none
+  bool connects = false;      // connections may come
+};
+
+Choice choose_modules() noexcept {
+  if (getauxval(AT_SECURE) != 0 || is_second_copy()) return {};
   // What follows may be all there is to say. There is no lock yet, and nobody else to hold it.
   if (is_on("NOTCH_DEBUG")) client::read_settings_locked();
   if (is_on("NOTCH_DISABLED")) {
     client::debug_line("notch: nothing is measured: NOTCH_DISABLED is set");
-    return 0;
+    return {};
   }
   const char* const words = getenv("NOTCH_PRELOAD");
   const char* unknown = nullptr;
@@ -78,8 +82,8 @@ std::uint32_t wanted_modules() noexcept {
   if ((modules & kTls) != 0) modules |= kHttp;
   if ((modules & kHttp) != 0) modules |= kIo | kNet;
   // Of TLS the bytes may come from anywhere.
-  if ((modules & kTls) == 0 && !can_make_connections()) modules &= ~kHttp;
-  return modules;
+  const bool connects = (modules & kTls) != 0 || ((modules & kNet) != 0 && can_make_connections());
+  return {connects ? modules : modules & ~kHttp, connects};
 }
 
 // Those whose counts may be postponed come first. Gives the modules that can run.
@@ -102,9 +106,8 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
   return modules;
 }
 
-// Nothing of these is there for a program whose connections nobody follows.
+// Nothing of these is there for a program whose connections nobody follows, or that has none.
 void begin_routes_and_connections(std::uint32_t modules) noexcept {
-  if ((modules & kHttp) == 0 && ((modules & kNet) == 0 || !can_make_connections())) return;
   begin_connections();
   if ((modules & kTls) != 0) begin_tls_part();
   const char* const patterns = getenv("NOTCH_ROUTES");
@@ -115,14 +118,14 @@ void begin_routes_and_connections(std::uint32_t modules) noexcept {
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
-  std::uint32_t modules = wanted_modules();
-  if (modules != 0 && begin_core()) {
-    modules = define_figures(modules);
+  const Choice choice = choose_modules();
+  if (choice.modules != 0 && begin_core()) {
+    const std::uint32_t modules = define_figures(choice.modules);
     if (close_definitions()) {
       start_clock();
       learn_standard_descriptors();
       watch_forks();
-      begin_routes_and_connections(modules);
+      if (choice.connects) begin_routes_and_connections(modules);
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
     }

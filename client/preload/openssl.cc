@@ -33,9 +33,28 @@ OpenSslId keep_openssl(const OpenSsl& found) noexcept {
   return static_cast<OpenSslId>(count + 1);
 }
 
+// That which the object points into, if it is known and still there (O2).
+OpenSslId openssl_pointed_into(const void* object) noexcept {
+  std::uintptr_t words[kObjectWords];
+  if (object == nullptr) return kNoOpenSsl;
+  memcpy(words, object, sizeof words);
+  const std::uint32_t count = shm::observe(openssl_count);  // [tag: openssl]
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const OpenSsl& openssl = openssls[i];
+    for (const std::uintptr_t word : words) {
+      if (!openssl.has(word)) continue;
+      const bool is_there =
+          openssl.loaded.link_map != nullptr && loaded_object(openssl.begin) == openssl.loaded;
+      return is_there ? static_cast<OpenSslId>(i + 1) : kNoOpenSsl;
+    }
+  }
+  return kNoOpenSsl;
+}
+
 }  // namespace
 
 OpenSslId openssl_of_object(const void* object, const void* caller, OpenSsl& room) noexcept {
+  if (const OpenSslId id = openssl_pointed_into(object); id != kNoOpenSsl) return id;
   const int saved_errno = errno;
   const std::uint64_t state = loader_state();
   OpenSslId id = kNoOpenSsl;

@@ -11,10 +11,13 @@
 //
 // Invariants
 //   O1  An OpenSsl is whole once it is counted, and never changes. [tag: openssl]
-//   O2  Nothing is believed that was found before the loader last added or took away an object.
-//       [tag: openssl-known]
-//   O3  Nobody waits but for the loader's list of objects (dl_iterate_phdr), at SSL_new and at a
-//       call with an object that is not followed. Allocates nothing; errno is left.
+//   O2  What was found is believed of an object that points into that OpenSSL, while the loader's
+//       own index has it where it was; else nothing is that was found before the loader last added
+//       or took away an object. [tag: openssl-known]
+//   O3  Nobody waits. Only at the first call for an OpenSSL, for an object that says nothing, and
+//       before glibc 2.35, which has no such index, the loader's list of objects is waited for
+//       (dl_iterate_phdr): at SSL_new and at a call with an object that is not followed. Allocates
+//       nothing; errno is left.
 #pragma once
 
 #include <sys/types.h>
@@ -24,6 +27,15 @@
 
 namespace notch::preload {
 
+// What the loader's index says of an object; all null where there is no such index.
+struct LoadedObject {
+  const void* link_map;
+  const void* unwind_table;
+  const void* begin;
+
+  bool operator==(const LoadedObject&) const = default;
+};
+
 // An OpenSSL in this process: its functions, null for those it does not have.
 struct OpenSsl {
 #define NOTCH_TLS(result, name, parameters, ...) result(*name) parameters;
@@ -32,6 +44,7 @@ struct OpenSsl {
 #include "client/preload/tls_wrappers.def"
   std::uintptr_t begin;  // its object's addresses
   std::uintptr_t end;
+  LoadedObject loaded;  // it, in the loader's index
 
   bool has(std::uintptr_t address) const noexcept {
     return address >= begin && address < end;
@@ -39,8 +52,9 @@ struct OpenSsl {
 };
 
 inline constexpr std::size_t kMostOpenSsls = 16;
-using OpenSslId = std::uint8_t;             // 1 to kMostOpenSsls
-inline constexpr OpenSslId kNoOpenSsl = 0;  // none, or none of those that are kept
+inline constexpr std::size_t kObjectWords = 8;  // among these is the address of an object's method
+using OpenSslId = std::uint8_t;                 // 1 to kMostOpenSsls
+inline constexpr OpenSslId kNoOpenSsl = 0;      // none, or none of those that are kept
 
 // `object`: an SSL or an SSL_CTX. If the answer is kNoOpenSsl, `room` has the functions that were
 // found, which may be none.

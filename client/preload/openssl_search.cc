@@ -1,8 +1,11 @@
 #include "client/preload/openssl_search.h"
 
+#include <dlfcn.h>
 #include <string.h>
 
+#include "client/preload/next_symbol.h"
 #include "client/preload/symbol_table.h"
+#include "shm/memory_order.h"
 
 namespace notch::preload {
 namespace {
@@ -107,8 +110,7 @@ const Object* bound_candidate(const Search& search) noexcept {
 
 // The address of an object's method is one of its first words.
 const Object* candidate_of_object(const Search& search, const void* object) noexcept {
-  constexpr std::size_t kWords = 8;
-  std::uintptr_t words[kWords];
+  std::uintptr_t words[kObjectWords];
   memcpy(words, object, sizeof words);
   for (const std::uintptr_t word : words) {
     if (const Object* const found = candidate_with(search, word)) return found;
@@ -132,6 +134,19 @@ int look_at_state(dl_phdr_info* info, std::size_t /*size*/, void* data) noexcept
 
 }  // namespace
 
+LoadedObject loaded_object(std::uintptr_t address) noexcept {
+  using Find = int (*)(void* address, dl_find_object* found);
+  static Find find;                    // by its name: glibc has it from 2.35 on
+  Find known = shm::read_alone(find);  // relaxed: as a real function's address
+  if (known == nullptr) {
+    known = reinterpret_cast<Find>(find_any_symbol("_dl_find_object"));
+    shm::write_alone(find, known);
+  }
+  dl_find_object found{};
+  if (known == nullptr || known(reinterpret_cast<void*>(address), &found) != 0) return {};
+  return {found.dlfo_link_map, found.dlfo_eh_frame, found.dlfo_map_start};
+}
+
 std::uint64_t loader_state() noexcept {
   std::uint64_t state = 0;
   dl_iterate_phdr(look_at_state, &state);
@@ -153,6 +168,7 @@ FoundOpenSsl search_openssl(const void* object, const void* caller) noexcept {
   }
   found.functions.begin = chosen->begin;
   found.functions.end = chosen->end;
+  found.functions.loaded = loaded_object(chosen->begin);
   return found;
 }
 

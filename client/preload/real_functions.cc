@@ -1,6 +1,7 @@
 #include "client/preload/real_functions.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "client/preload/next_symbol.h"
 
@@ -19,6 +20,11 @@ long missing_function() noexcept {
   return -1;
 }
 
+// Relaxed: see real_function().
+void keep(std::size_t slot, void* found) noexcept {
+  if (found != nullptr) shm::write_alone(reinterpret_cast<void**>(&real_functions)[slot], found);
+}
+
 }  // namespace
 
 constinit RealFunctions real_functions{};
@@ -26,19 +32,18 @@ constinit RealFunctions real_functions{};
 void find_real_functions() noexcept {
   void* found[kCount] = {};
   find_next_symbols(kNames, kCount, found);
-  auto* const entries = reinterpret_cast<void**>(&real_functions);
-  for (std::size_t i = 0; i < kCount; ++i) {
-    void* const missing = reinterpret_cast<void*>(&missing_function);
-    // Relaxed: see real_function().
-    shm::write_alone(entries[i], found[i] != nullptr ? found[i] : missing);
-  }
+  for (std::size_t i = 0; i < kCount; ++i) keep(i, found[i]);
 }
 
 void* find_real_function(std::size_t slot) noexcept {
   const int saved_errno = errno;
-  find_real_functions();
+  const char* name = kNames;
+  for (std::size_t i = 0; i < slot; ++i) name += strlen(name) + 1;
+  void* found = nullptr;
+  find_next_symbols(name, 1, &found);
+  keep(slot, found);
   errno = saved_errno;
-  return shm::read_alone(reinterpret_cast<void**>(&real_functions)[slot]);
+  return found != nullptr ? found : reinterpret_cast<void*>(&missing_function);
 }
 
 }  // namespace notch::preload

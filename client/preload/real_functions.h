@@ -2,9 +2,10 @@
 // Called by: every wrapper; life.cc, which finds them all.
 //
 // Invariants
-//   R1  An entry goes once from null to what the next library in the order of the search has, and
-//       after find_real_functions() none is null.
-//   R2  What no library has is a function that fails with ENOSYS.
+//   R1  An entry goes once from null to what the next library in the order of the search has.
+//   R2  What no library has stays null: it is looked for again at each call, since a library that
+//       has it may be opened later (libpthread before glibc 2.34). Till then a call fails with
+//       ENOSYS.
 #pragma once
 
 #include <fcntl.h>
@@ -33,10 +34,10 @@ extern RealFunctions real_functions;
 // loader's that a program could hold.
 void find_real_functions() noexcept;
 
-// One of them, `slot` being its place in the struct.
+// One of them, `slot` being its place in the struct; what fails with ENOSYS if there is none.
 void* find_real_function(std::size_t slot) noexcept;
 
-// The entry, found now if somebody calls before our constructor.
+// The entry, found now if somebody calls before our constructor, or if there was none then.
 template <class Function>
 [[gnu::always_inline]] inline Function* real_function(Function*& entry) noexcept {
   // Relaxed: the address is all there is to read, and whoever finds it finds the same.

@@ -46,12 +46,25 @@ SymbolTable symbol_table(const dl_phdr_info& object) noexcept {
   for (const ElfW(Dyn)* entry = table.dynamic; entry != nullptr && entry->d_tag != DT_NULL;
        ++entry) {
     const ElfW(Addr) address = absolute(table, entry->d_un.d_ptr);
-    if (entry->d_tag == DT_SYMTAB) table.symbols = reinterpret_cast<const ElfW(Sym)*>(address);
-    if (entry->d_tag == DT_STRTAB) table.strings = reinterpret_cast<const char*>(address);
-    if (entry->d_tag == DT_VERSYM) table.versions = reinterpret_cast<const std::uint16_t*>(address);
-    if (entry->d_tag == DT_GNU_HASH)
-      table.gnu_hash = reinterpret_cast<const std::uint32_t*>(address);
-    if (entry->d_tag == DT_HASH) table.hash = reinterpret_cast<const std::uint32_t*>(address);
+    switch (entry->d_tag) {
+      case DT_SYMTAB:
+        table.symbols = reinterpret_cast<const ElfW(Sym)*>(address);
+        break;
+      case DT_STRTAB:
+        table.strings = reinterpret_cast<const char*>(address);
+        break;
+      case DT_VERSYM:
+        table.versions = reinterpret_cast<const std::uint16_t*>(address);
+        break;
+      case DT_GNU_HASH:
+        table.gnu_hash = reinterpret_cast<const std::uint32_t*>(address);
+        break;
+      case DT_HASH:
+        table.hash = reinterpret_cast<const std::uint32_t*>(address);
+        break;
+      default:
+        break;
+    }
   }
   return table;
 }
@@ -79,8 +92,7 @@ namespace {
 
 bool is_import(const SymbolTable& table, std::uint32_t index, const char* name) noexcept {
   const ElfW(Sym)& symbol = table.symbols[index];
-  const char* const own = table.strings + symbol.st_name;
-  return symbol.st_shndx == SHN_UNDEF && own[0] == name[0] && strcmp(own, name) == 0;
+  return symbol.st_shndx == SHN_UNDEF && strcmp(table.strings + symbol.st_name, name) == 0;
 }
 
 // The symbol of this name that is the wanted one of its namesakes, 0 if there is none. By
@@ -115,17 +127,23 @@ void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) no
   return index == 0 ? nullptr : address_of(table, table.symbols[index]);
 }
 
-// Imports stand before the symbols that are hashed; but one whose address a program of a fixed place
-// takes is hashed like a definition.
+// Imports stand before the symbols that are hashed; but one whose address a program of a fixed
+// place takes is hashed like a definition.
 bool imports_any(const SymbolTable& table, const char* names, std::size_t count) noexcept {
   if (table.symbols == nullptr || table.strings == nullptr) return false;
   if (table.gnu_hash == nullptr) return true;
-  const std::uint32_t first_hashed = table.gnu_hash[1];
-  for (const char* name = names; count != 0; --count, name += strlen(name) + 1) {
-    for (std::uint32_t index = 1; index < first_hashed; ++index) {
+  std::uint32_t initials = 0;  // a bit for each, as letters are: most names are passed over by it
+  const char* name = names;
+  for (std::size_t i = 0; i < count; ++i, name += strlen(name) + 1) {
+    initials |= 1U << (*name & 31);
+    if (find_hashed(table, name, gnu_hash_of(name), is_import) != 0) return true;
+  }
+  for (std::uint32_t index = 1; index < table.gnu_hash[1]; ++index) {
+    if ((initials >> (table.strings[table.symbols[index].st_name] & 31) & 1) == 0) continue;
+    name = names;
+    for (std::size_t i = 0; i < count; ++i, name += strlen(name) + 1) {
       if (is_import(table, index, name)) return true;
     }
-    if (find_hashed(table, name, gnu_hash_of(name), is_import) != 0) return true;
   }
   return false;
 }

@@ -310,7 +310,7 @@ void begin_tls_part() noexcept {
     using namespace notch::preload;                                                           \
     const void* const caller = __builtin_return_address(0);                                   \
     OpenSsl room;                                                                             \
-    const unsigned index = find_session(ssl);                                                 \
+    const unsigned index = is_active(kTls) ? find_session(ssl) : kNoSession;                  \
     const OpenSslId id =                                                                      \
         index != kNoSession ? sessions[index].openssl : openssl_of_object(ssl, caller, room); \
     const OpenSsl& openssl = openssl_by_id(id, room);                                         \

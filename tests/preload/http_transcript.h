@@ -38,11 +38,23 @@ inline void play_bytewise(HttpEvents& events, const HttpSteps& steps) {
   }
 }
 
+// As a client tells it, which has no routes: "GET /a 1.1 ..." is "GET - 1.1 ...".
+inline std::vector<std::string> without_routes(std::vector<std::string> lines) {
+  for (std::string& line : lines) {
+    const std::size_t begin = line.find(' ') + 1;
+    if (begin == 0 || line.starts_with("start ")) continue;
+    line.replace(begin, line.find(' ', begin) - begin, "-");
+  }
+  return lines;
+}
+
 // On either side, whole, cut once at every place, and byte by byte: the same lines, the same state.
-inline void expect_lines(const HttpSteps& steps, const std::vector<std::string>& expected,
+inline void expect_lines(const HttpSteps& steps, const std::vector<std::string>& expected_of_server,
                          HttpVerdict verdict = HttpVerdict::kHttp) {
   for (const HttpRole role : {HttpRole::kServer, HttpRole::kClient}) {
     SCOPED_TRACE(role == HttpRole::kServer ? "server" : "client");
+    const std::vector<std::string> expected =
+        role == HttpRole::kServer ? expected_of_server : without_routes(expected_of_server);
     HttpEvents whole(role);
     play(whole, steps, steps.size(), 0);
     ASSERT_EQ(whole.lines(), expected);

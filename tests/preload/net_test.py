@@ -2,6 +2,7 @@
 """The net module against what unmodified programs are known to have done.
 Called by: ctest, as net_test.py NOTCHD LIBRARY MESSAGES_PROGRAM.
 """
+import os
 import subprocess
 import sys
 import unittest
@@ -127,6 +128,18 @@ class Net(preload_test_case.PreloadTestCase):
             program.stdin.write(b"\n")
             program.stdin.flush()
         self.assertEqual(program.wait(20), 0)
+
+    def test_a_program_that_can_make_no_connection_has_no_row_of_http(self):
+        # cat asks for none of the functions by which one comes; python3 has accept and dlopen.
+        for command, has_rows in ((["/bin/cat"], False), (["/usr/bin/python3", "-S", "-c", ""], True)):
+            name = os.path.basename(command[0])
+            run = self.run_program(command, {"NOTCH_SERVICE": name}, input=b"x")
+            self.assertEqual(run.returncode, 0)
+            self.folded()
+            rows = {family for family, labels in self.agent.samples() if f'service="{name}"' in labels}
+            self.assertIn("libc_malloc_frees_total", rows)
+            self.assertEqual("http_server_active_requests" in rows, has_rows, name)
+            self.assertEqual("libc_http_unobserved_total" in rows, has_rows, name)
 
     def test_modules_alone(self):
         script = ("import socket; a, b = socket.socketpair(); a.send(b'x' * 10); b.recv(100)\n"
