@@ -1,17 +1,19 @@
 /* A client and a server in one thread over memory BIOs, and all that a program can see of OpenSSL
    after each call: the result, SSL_get_error, errno, the error queue, the state. The output is the
    same with and without the library. Called by: tls_test.py, as tls_program WHAT; WHAT: trace,
-   fork, sandbox, many. */
+   fork, sandbox, strict, cancel, many. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -194,6 +196,54 @@ static void exchange_in_a_sandbox(void) {
   close_pair();
 }
 
+/* SECCOMP_MODE_STRICT: OpenSSL goes on in the memory it has had before, and no clock may be read. */
+static void exchange_in_strict_mode(void) {
+  open_pair();
+  shake_hands();
+  for (int i = 0; i < 25; ++i) exchange();
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) exit(77);
+  for (int i = 0; i < 25; ++i) exchange();
+  syscall(SYS_exit, 0);
+}
+
+static void* accept_for_ever(void* ssl) {
+  SSL_accept(ssl);
+  return NULL;
+}
+
+static void* read_for_ever(void* ssl) {
+  char byte;
+  SSL_read(ssl, &byte, 1);
+  return NULL;
+}
+
+/* The thread ends where OpenSSL reads the socket, with our caller's frames and ours on its stack. */
+static void cancel(void* (*blocked)(void*), SSL* ssl, int fd) {
+  pthread_t thread;
+  void* result = NULL;
+  SSL_set0_rbio(ssl, BIO_new_socket(fd, BIO_NOCLOSE));
+  if (pthread_create(&thread, NULL, blocked, ssl) != 0 || pthread_cancel(thread) != 0 ||
+      pthread_join(thread, &result) != 0 || result != PTHREAD_CANCELED)
+    exit(9);
+}
+
+static void cancel_within_calls(void) {
+  int quiet[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, quiet) != 0) exit(10);
+  open_pair();
+  cancel(accept_for_ever, server, quiet[0]);
+  close_pair();
+  open_pair();
+  shake_hands();
+  exchange();
+  cancel(read_for_ever, server, quiet[0]);
+  close_pair();
+  open_pair();
+  shake_hands();
+  exchange();
+  close_pair();
+}
+
 /* Addresses are used again. */
 static void many_connections(int count) {
   for (int i = 0; i < count; ++i) {
@@ -221,6 +271,8 @@ int main(int count, char** arguments) {
   SSL_CTX_set_options(server_context, SSL_OP_NO_ANTI_REPLAY | SSL_OP_ALLOW_CLIENT_RENEGOTIATION);
   if (strcmp(what, "fork") == 0) fork_with_a_connection();
   if (strcmp(what, "sandbox") == 0) exchange_in_a_sandbox();
+  if (strcmp(what, "strict") == 0) exchange_in_strict_mode();
+  if (strcmp(what, "cancel") == 0) cancel_within_calls();
   if (strcmp(what, "many") == 0) many_connections(500);
   if (strcmp(what, "trace") != 0) return 0;
   trace_a_connection();

@@ -216,6 +216,25 @@ class Conduct(TlsTestCase):
         self.assertEqual((run.returncode, run.stderr), (0, b""))
         self.assertEqual(self.requests(self.page()), {("GET", "/traced", "200", ""): 25})
 
+    def test_in_strict_mode_all_is_counted_and_nothing_timed(self):
+        run = self.run_program([TLS_PROGRAM, "strict"], cwd=self.folder)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {("GET", "/traced", "200", ""): 25})
+        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), 50)
+        # By either side.
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), 50)
+
+    def test_a_thread_is_cancelled_within_a_call(self):
+        run = self.run_program([TLS_PROGRAM, "cancel"], cwd=self.folder)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {("GET", "/traced", "200", ""): 2})
+        # That of the thread which was cancelled in it ended with its object.
+        self.assertEqual(sum(self.handshakes(samples, SERVER_HANDSHAKES).values()) +
+                         sum(self.handshakes(samples, CLIENT_HANDSHAKES).values()), 5)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+
     def test_addresses_are_used_again(self):
         run = self.run_program([TLS_PROGRAM, "many"], cwd=self.folder)
         self.assertEqual((run.returncode, run.stderr), (0, b""))
