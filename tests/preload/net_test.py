@@ -138,7 +138,6 @@ class Net(preload_test_case.PreloadTestCase):
             self.folded()
             rows = {family for family, labels in self.agent.samples() if f'service="{name}"' in labels}
             self.assertIn("libc_malloc_frees_total", rows)
-            self.assertEqual("http_server_active_requests" in rows, has_rows, name)
             self.assertEqual("libc_http_unobserved_total" in rows, has_rows, name)
 
     def test_modules_alone(self):
