@@ -74,31 +74,20 @@ const Object* candidate_with(const Search& search, std::uintptr_t address) noexc
 // Calls `visit` with each reference of an object to a symbol that it does not define, its index and
 // what it is bound to, until it says true.
 template <class Visit>
-bool visit_references(const Object& object, ElfW(Sxword) list, ElfW(Sxword) list_size,
-                      Visit visit) noexcept {
-  const SymbolTable& table = object.table;
-  const auto* const first = reinterpret_cast<const ElfW(Rela)*>(dynamic_address(table, list));
-  const std::size_t count = dynamic_value(table, list_size) / sizeof(ElfW(Rela));
-  if (first == nullptr || table.symbols == nullptr || table.strings == nullptr) return false;
-  for (const ElfW(Rela)* entry = first; entry != first + count; ++entry) {
-    const auto index = static_cast<std::uint32_t>(entry->r_info >> 32);
-    if (index == 0 || table.symbols[index].st_shndx != SHN_UNDEF) continue;
+void visit_references(const SymbolTable& table, Visit visit) noexcept {
+  if (table.symbols == nullptr || table.strings == nullptr) return;
+  visit_relocations(table, [&](const ElfW(Rela) & relocation) {
+    const std::uint32_t index = symbol_of(relocation);
+    if (index == 0 || table.symbols[index].st_shndx != SHN_UNDEF) return false;
     std::uintptr_t bound = 0;
-    memcpy(&bound, reinterpret_cast<const void*>(table.base + entry->r_offset), sizeof bound);
-    if (visit(index, bound)) return true;
-  }
-  return false;
-}
-
-template <class Visit>
-bool visit_all_references(const Object& object, Visit visit) noexcept {
-  return visit_references(object, DT_JMPREL, DT_PLTRELSZ, visit) ||
-         visit_references(object, DT_RELA, DT_RELASZ, visit);
+    memcpy(&bound, reinterpret_cast<const void*>(table.base + relocation.r_offset), sizeof bound);
+    return visit(index, bound);
+  });
 }
 
 const Object* bound_candidate(const Search& search) noexcept {
   const Object* found = nullptr;
-  visit_all_references(search.caller, [&](std::uint32_t index, std::uintptr_t bound) {
+  visit_references(search.caller.table, [&](std::uint32_t index, std::uintptr_t bound) {
     const SymbolTable& table = search.caller.table;
     const char* const name = table.strings + table.symbols[index].st_name;
     if (strncmp(name, "SSL_", 4) != 0) return false;

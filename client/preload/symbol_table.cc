@@ -127,6 +127,22 @@ void* find_in(const SymbolTable& table, const char* name, std::uint32_t hash) no
   return index == 0 ? nullptr : address_of(table, table.symbols[index]);
 }
 
+// One more than the last import's index. A linker that has nothing to hash says 1, with one empty
+// bucket; then the relocations say it, of which every import has one.
+std::uint32_t end_of_imports(const SymbolTable& table) noexcept {
+  const std::uint32_t buckets = table.gnu_hash[0];
+  const std::uint32_t first_hashed = table.gnu_hash[1];
+  const std::uint32_t bloom_words = table.gnu_hash[2];
+  const std::uint32_t words = sizeof(ElfW(Addr)) / sizeof(std::uint32_t);
+  if (buckets != 1 || table.gnu_hash[4 + bloom_words * words] != 0) return first_hashed;
+  std::uint32_t last = 0;
+  visit_relocations(table, [&](const ElfW(Rela) & relocation) {
+    last = symbol_of(relocation) > last ? symbol_of(relocation) : last;
+    return false;
+  });
+  return last + 1;
+}
+
 // Imports stand before the symbols that are hashed; but one whose address a program of a fixed
 // place takes is hashed like a definition.
 bool imports_any(const SymbolTable& table, const char* names, std::size_t count) noexcept {
@@ -138,7 +154,8 @@ bool imports_any(const SymbolTable& table, const char* names, std::size_t count)
     initials |= 1U << (*name & 31);
     if (find_hashed(table, name, gnu_hash_of(name), is_import) != 0) return true;
   }
-  for (std::uint32_t index = 1; index < table.gnu_hash[1]; ++index) {
+  const std::uint32_t end = end_of_imports(table);
+  for (std::uint32_t index = 1; index < end; ++index) {
     if ((initials >> (table.strings[table.symbols[index].st_name] & 31) & 1) == 0) continue;
     name = names;
     for (std::size_t i = 0; i < count; ++i, name += strlen(name) + 1) {

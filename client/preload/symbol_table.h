@@ -31,6 +31,23 @@ SymbolTable symbol_table(const dl_phdr_info& object) noexcept;
 ElfW(Addr) dynamic_value(const SymbolTable& table, ElfW(Sxword) tag) noexcept;
 ElfW(Addr) dynamic_address(const SymbolTable& table, ElfW(Sxword) tag) noexcept;
 
+// Calls `visit` with each relocation of the object until it says true.
+template <class Visit>
+bool visit_relocations(const SymbolTable& table, Visit visit) noexcept {
+  constexpr ElfW(Sxword) kLists[][2] = {{DT_JMPREL, DT_PLTRELSZ}, {DT_RELA, DT_RELASZ}};
+  for (const auto& [list, size] : kLists) {
+    const auto* const first = reinterpret_cast<const ElfW(Rela)*>(dynamic_address(table, list));
+    const std::size_t count = dynamic_value(table, size) / sizeof(ElfW(Rela));
+    for (std::size_t i = 0; first != nullptr && i < count; ++i) {
+      if (visit(first[i])) return true;
+    }
+  }
+  return false;
+}
+inline std::uint32_t symbol_of(const ElfW(Rela) & relocation) noexcept {
+  return static_cast<std::uint32_t>(relocation.r_info >> 32);
+}
+
 // The object's definition of a name, null if it has none. gnu_hash_of(name) is asked for apart, so
 // that a search of many objects makes it once.
 std::uint32_t gnu_hash_of(const char* name) noexcept;

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 
+#include "client/preload/next_symbol.h"
+
 namespace notch::preload {
 namespace {
 
@@ -23,6 +25,14 @@ TEST(RealFunctions, WhatComesLaterIsFoundAtItsNextCall) {
             dlsym(library, "notch_late_half"));
   EXPECT_EQ(real_function(real_functions.notch_never)(), -1);
   EXPECT_EQ(real_functions.notch_never, nullptr);
+}
+
+TEST(Imports, AreSeenInALibraryThatExportsNothing) {
+  EXPECT_FALSE(is_any_imported("notch_other\0notch_unheard_of", 2));
+  void* const library = dlopen(NOTCH_HIDDEN_IMPORT, RTLD_LAZY | RTLD_LOCAL);
+  ASSERT_NE(library, nullptr) << dlerror();
+  EXPECT_TRUE(is_any_imported("notch_other\0notch_unheard_of", 2));
+  EXPECT_FALSE(is_any_imported("notch_other\0notch_unheard", 2));
 }
 
 }  // namespace
