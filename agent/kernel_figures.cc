@@ -67,9 +67,10 @@ void KernelFigures::take(std::span<const ProvenProcess> processes, std::uint64_t
   if (!knows_kernel_pids_) return;
   for (const ProvenProcess& process : processes) {
     const std::string& service = names_.shown(process.owner_uid, process.service);
-    gone_.remove(service);
-    probes_.assign(process.pid, service, process.older_than_agent,
-                   [&] { return process_runs(process.pid, process.start_time_ticks); });
+    const bool has_come = probes_.assign(process.pid, service, process.older_than_agent, [&] {
+      return process_runs(process.pid, process.start_time_ticks);
+    });
+    if (has_come) gone_.remove(service);
   }
   for (const std::string& service : probes_.take_back(now_s)) {
     gone_.add(service, names_.forget(service), now_s);

@@ -54,7 +54,7 @@ static __always_inline __u64 cgroup_id_of(struct task_struct* task) {
  * once it is in none of those it may be in, and the member noted. */
 static __always_inline __u32 slot_of_cgroup(__u32 first, __u64 id, __u64 service,
                                             __u32 member_tgid) {
-  __u32 hashed = ((id + (service << 40)) * 0x9E3779B97F4A7C15ULL) >> 32;
+  __u32 hashed = ((id + service * 0xD6E8FEB86659FD93ULL) * 0x9E3779B97F4A7C15ULL) >> 32;
   for (__u32 probe = 0; probe < NOTCH_CGROUP_PROBES; ++probe) {
     __u32 slot = first + (hashed + probe) % NOTCH_CGROUP_SLOTS;
     struct cgroup_slot* entry = bpf_map_lookup_elem(&cgroups, &slot);

@@ -61,15 +61,21 @@ std::vector<ServiceSums*> Probes::service_sums() const {
   return all;
 }
 
-void Probes::assign(std::uint32_t pid, std::string_view service, bool is_older,
+bool Probes::assign(std::uint32_t pid, std::string_view service, bool is_older,
                     const std::function<bool()>& is_still_it) {
   const SlotOwners::Slot slot = services_.slot_for(service);
   if (slot.is_new) {
     for (ServiceSums* sums : service_sums()) sums->given(slot.number, std::string(service));
   }
-  const ServiceTable::Change change = services_.change_of(pid, slot.number);
+  move(pid, slot.number, is_older, is_still_it);
+  return slot.is_new;
+}
+
+void Probes::move(std::uint32_t pid, std::uint8_t slot, bool is_older,
+                  const std::function<bool()>& is_still_it) {
+  const ServiceTable::Change change = services_.change_of(pid, slot);
   if (change.from == change.to || !is_still_it()) return;
-  services_.assign(pid, slot.number);
+  services_.assign(pid, slot);
   if (!is_still_it()) {
     // Its number was given to another process, which knew its service and is nobody's now.
     services_.assign(pid, NOTCH_SLOT_UNATTACHED);
@@ -85,8 +91,9 @@ std::vector<std::string> Probes::take_back(std::uint64_t now_s) {
   std::vector<std::string> gone;
   for (const std::uint8_t slot : services_.quiet_slots(now_s)) {
     gone.push_back(services_.name_of(slot));
-    services_.free(slot);  // first, so that nothing counts there any more
+    services_.clear(slot);  // first, so that nothing counts there any more
     for (ServiceSums* sums : service_sums()) sums->taken_back(slot, gone.back());
+    services_.free(slot);  // last: until then the sums ask whose it is
   }
   return gone;
 }

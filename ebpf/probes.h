@@ -39,8 +39,9 @@ class Probes {
 
   // From now on the process counts for this service. `is_older`: it was there before the probes,
   // and what it did until now is nobody's. `is_still_it`: whether the number is still that
-  // process's; asked only where something changes, before and after.
-  void assign(std::uint32_t pid, std::string_view service, bool is_older,
+  // process's; asked only where something changes, before and after. True if the service had no slot
+  // until now and has one.
+  bool assign(std::uint32_t pid, std::string_view service, bool is_older,
               const std::function<bool()>& is_still_it);
 
   // Takes slots back in which nobody has been for a while, if slots are short: names the services
@@ -56,6 +57,8 @@ class Probes {
 
  private:
   std::vector<ServiceSums*> service_sums() const;
+  void move(std::uint32_t pid, std::uint8_t slot, bool is_older,
+            const std::function<bool()>& is_still_it);
   void add_health(std::vector<KernelFamily>& families) const;
 
   ServiceTable services_;

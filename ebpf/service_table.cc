@@ -67,9 +67,8 @@ std::vector<std::uint8_t> ServiceTable::quiet_slots(std::uint64_t now_s) {
   return owners_.quiet(tasks_, now_s);
 }
 
-void ServiceTable::free(std::uint8_t slot) {
+void ServiceTable::clear(std::uint8_t slot) {
   for (service_line& line : lines_) std::ranges::replace(line.slot, slot, __u8{0});
-  owners_.free(slot);
 }
 
 }  // namespace notch::ebpf

@@ -41,9 +41,12 @@ class ServiceTable {
   // otherwise: an iteration over the host's tasks, every kLookInterval_s at most.
   std::vector<std::uint8_t> quiet_slots(std::uint64_t now_s);
 
-  // No process id is in the slot any more, and any service may have it. Cost: reads the table,
-  // a byte for each process id there can be.
-  void free(std::uint8_t slot);
+  // No process id is in the slot any more. Cost: reads the table, a byte for each process id there
+  // can be.
+  void clear(std::uint8_t slot);
+
+  // Any service may have it. REQUIRES: it is clear.
+  void free(std::uint8_t slot) { owners_.free(slot); }
 
   // Whether quiet_slots() can be had with the capabilities that are in force now.
   bool can_look();
