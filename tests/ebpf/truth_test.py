@@ -152,7 +152,7 @@ class Runqueue(TruthTestCase):
         # All its threads are there and asleep: the iterator reads the same numbers.
         self.assertLess(abs(grown["ebpf_cpu_wait_seconds_total"] - truth), 0.002)
         self.assertLessEqual(grown[name + "_count"], picks)
-        self.assertGreaterEqual(grown[name + "_count"], picks - unseen - 2)
+        self.assertGreaterEqual(grown[name + "_count"], picks - unseen - 2 - 0.01 * picks)
         self.assertLess(grown[name + "_sum"], 1.01 * truth + 0.002)
         missed = (picks - grown[name + "_count"]) / picks
         self.assertGreater(grown[name + "_sum"], (0.99 - 2 * missed) * truth - 0.002)
