@@ -138,12 +138,22 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
                   stats.retired_rows);
 }
 
-void declare_host(const std::map<std::string, std::uint64_t>& errors, Declarations& declare) {
+void declare_host(const std::map<std::string, std::uint64_t>& errors, const HostDrops& drops,
+                  Declarations& declare) {
   MetricFamily& family =
       declare.family("notch_agent_host_collector_errors_total",
                      "Failures of the host's collectors, by collector.", MetricType::Counter);
   for (const auto& [collector, count] : errors) {
     Declarations::point(family, {{"collector", collector}}, static_cast<double>(count));
+  }
+  MetricFamily& dropped = declare.family(
+      "notch_agent_host_dropped_total",
+      "Things left out of the host's figures, by collector and reason, over all scrapes.",
+      MetricType::Counter);
+  for (const auto& [key, count] : drops.counts()) {
+    const auto& [collector, reason] = key;
+    Declarations::point(dropped, {{"collector", collector}, {"reason", host_drop_name(reason)}},
+                        static_cast<double>(count));
   }
 }
 
@@ -270,7 +280,7 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
   declare_processes(sources_.process_samples(), sources_.preload_coverage(), declare);
-  declare_host(sources_.host_errors(), declare);
+  declare_host(sources_.host_errors(), sources_.host_drops(), declare);
   declare_http(sources_.http(), declare);
   declare_exposition(sources_.exposition(), declare);
   declare_histogram("notch_agent_scrape_duration_seconds",

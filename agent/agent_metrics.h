@@ -19,6 +19,7 @@
 
 #include "agent/collect_stats.h"
 #include "agent/directory_space.h"
+#include "agent/host/host_drops.h"
 #include "agent/http_stats.h"
 #include "agent/process_sample.h"
 
@@ -46,6 +47,7 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<OutcomeCounts()> process_samples;
     std::function<std::map<std::string, double>()> preload_coverage;    // by service
     std::function<std::map<std::string, std::uint64_t>()> host_errors;  // by collector
+    std::function<HostDrops()> host_drops;
   };
   explicit AgentMetrics(Sources sources);
 

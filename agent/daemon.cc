@@ -81,19 +81,22 @@ class Daemon {
         supervisor_(loop_),
         collect_(with_seed(options.collect)),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
-        host_(options.host),
+        host_(options.host, host_drops_),
         kernel_(options.collect.retention_s),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
                   [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
                   [this] { return directory_space(directory_.fd()); },
                   [this] { return processes_.outcomes(); },
-                  [this] { return processes_.coverage(); }, [this] { return host_.errors(); }}),
+                  [this] { return processes_.coverage(); }, [this] { return host_.errors(); },
+                  [this] { return host_drops(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
                  {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
                  {"ebpf", [this] { return kernel_.snapshot(); }},
                  {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
                  {"cgroups",
-                  [this] { return cgroup_figures(collect_.attached(), options_.host.paths); }},
+                  [this] {
+                    return cgroup_figures(collect_.attached(), options_.host.paths, host_drops_);
+                  }},
                  {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
                     return host_.gather(wanted);
                   }}}) {
@@ -185,6 +188,12 @@ class Daemon {
     metrics_.observe_collect(
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     return snapshot;
+  }
+
+  HostDrops host_drops() const {
+    HostDrops drops = host_drops_;
+    drops.add("processes", HostDrop::kTooManyThreads, processes_.left_out_threads());
+    return drops;
   }
 
   void take_changes() {
@@ -294,6 +303,7 @@ class Daemon {
   SegmentDirectory directory_;
   Collect collect_;
   ProcessFigures processes_;
+  HostDrops host_drops_;
   HostCollectors host_;
   KernelFigures kernel_;
   AgentMetrics metrics_;

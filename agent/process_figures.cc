@@ -212,6 +212,7 @@ void ProcessFigures::read(const Key& key, Process& process, std::uint64_t now_s)
     now = sample_process({key.pid, key.start_time_ticks, process.owner_uid}, process.switches);
   }
   ++outcomes_[static_cast<std::size_t>(now.outcome)];
+  left_out_threads_ += now.left_out_threads;
   process.outcome = now.outcome;
   process.lives = now.outcome == ProcessOutcome::kRead && !now.exited;
   if (now.outcome != ProcessOutcome::kRead) return;

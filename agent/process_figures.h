@@ -72,6 +72,10 @@ class ProcessFigures {
   // How sampling went, over all samples.
   const OutcomeCounts& outcomes() const noexcept { return outcomes_; }
 
+  // Threads past kMostThreads of their process, whose context switches are not counted; over all
+  // samples.
+  std::uint64_t left_out_threads() const noexcept { return left_out_threads_; }
+
  private:
   struct Key {
     std::uint64_t pid_namespace = 0;
@@ -130,6 +134,7 @@ class ProcessFigures {
   std::map<std::string, Service, std::less<>> services_;
   Key next_;  // where the next round begins
   OutcomeCounts outcomes_{};
+  std::uint64_t left_out_threads_ = 0;
 };
 
 }  // namespace notch::agent

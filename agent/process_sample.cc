@@ -149,6 +149,7 @@ ProcessSample sample_process(const ProcessClaim& claim, SwitchesSoFar& switches)
   sample.outcome = ProcessOutcome::kRead;
   sample.exited = stat->state == 'Z' || stat->state == 'X';
   put_stat(*stat, sample);
+  sample.left_out_threads = stat->threads - std::min<std::uint64_t>(stat->threads, kMostThreads);
   add_switches(stat->threads > 1
                    ? read_threads(process.get())
                    : std::vector<ThreadSwitches>{{claim.pid, status->voluntary_switches,

@@ -59,7 +59,7 @@ struct SwitchesSoFar {
   std::uint64_t voluntary = 0;
   std::uint64_t involuntary = 0;
 };
-// Only so many of a process's threads are followed.
+// Only so many of a process's threads are followed; the others are counted.
 inline constexpr std::size_t kMostThreads = 256;
 
 // Adds what the threads did since the last sample. `now` is sorted by tid.
@@ -82,6 +82,7 @@ const char* process_outcome_name(ProcessOutcome outcome) noexcept;
 struct ProcessSample {
   ProcessOutcome outcome = ProcessOutcome::kGone;
   bool exited = false;  // read all the same: nobody has waited for it yet
+  std::uint64_t left_out_threads = 0;  // whose context switches are not followed
   CounterValues counters;
   GaugeValues gauges;
 };

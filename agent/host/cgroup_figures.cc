@@ -75,6 +75,7 @@ class Reading {
     if (!paths.unified.empty()) read_unified(paths.unified);
   }
   bool full() const { return figures.size() >= kMostCgroups; }
+  std::uint64_t cut_texts() const { return files_.cut_texts(); }
   std::string text_of_process(std::uint32_t pid, const char* file) {
     return std::string(
         files_.line_of(files_.proc_path(std::to_string(pid) + "/" + file)).value_or(""));
@@ -140,21 +141,31 @@ void add_services(FamilyList& families,
 
 }  // namespace
 
-Snapshot cgroup_figures(std::span<const AttachedProcess> attached, const HostPaths& paths) {
+Snapshot cgroup_figures(std::span<const AttachedProcess> attached, const HostPaths& paths,
+                        HostDrops& drops) {
+  FamilyList families("", drops);
+  families.begin_collector("cgroups");
   Reading reading(paths);
   std::set<CgroupPaths> seen;
+  std::set<CgroupPaths> left_out;
   std::set<std::pair<std::string, std::string>> services;
   for (const AttachedProcess& process : attached.first(std::min(attached.size(), kMostProcesses))) {
     const auto stat = parse_process_stat(reading.text_of_process(process.claim.pid, "stat"));
     if (!stat || stat->start_time_ticks != process.claim.start_time_ticks) continue;
     const CgroupPaths at = parse_cgroup_paths(reading.text_of_process(process.claim.pid, "cgroup"));
-    if (!seen.contains(at) && reading.full()) continue;
+    if (!seen.contains(at) && reading.full()) {
+      left_out.insert(at);
+      continue;
+    }
     for (const std::string& path : {at.unified, at.cpu, at.cpuacct, at.memory}) {
       if (!path.empty()) services.emplace(path, process.service);
     }
     if (seen.insert(at).second) reading.read(at);
   }
-  FamilyList families("");
+  families.dropped(HostDrop::kTooManyProcesses,
+                   attached.size() - std::min(attached.size(), kMostProcesses));
+  families.dropped(HostDrop::kTooManyCgroups, left_out.size());
+  families.dropped(HostDrop::kTextTooLong, reading.cut_texts());
   for (std::size_t i = 0; i < kFigures; ++i) {
     families.begin(kFamilies[i].type, kFamilies[i].name, kFamilies[i].help);
     for (const auto& [path, figures] : reading.figures) {

@@ -9,7 +9,28 @@
 
 namespace notch::agent {
 
-FamilyList::FamilyList(std::string prefix) : prefix_(std::move(prefix)) {}
+FamilyList::FamilyList(std::string prefix, HostDrops& drops)
+    : prefix_(std::move(prefix)), drops_(drops) {}
+
+void FamilyList::begin_collector(std::string_view collector) {
+  collectors_.emplace_back(collector);
+  begun_ = {storage_->families.size(), storage_->rows.size(), storage_->slots.size(),
+            storage_->labels.size()};
+}
+
+void FamilyList::undo() {
+  // An exception may have come between two steps of an addition: each is cut on its own.
+  storage_->families.resize(std::min(storage_->families.size(), begun_.families));
+  storage_->rows.resize(std::min(storage_->rows.size(), begun_.rows));
+  storage_->slots.resize(std::min(storage_->slots.size(), begun_.slots));
+  storage_->labels.resize(std::min(storage_->labels.size(), begun_.label_bytes));
+  stretches_.resize(std::min(stretches_.size(), begun_.families));
+  label_texts_.resize(std::min(label_texts_.size(), begun_.rows));
+}
+
+void FamilyList::dropped(HostDrop reason, std::uint64_t count) {
+  drops_.add(collectors_.back(), reason, count);
+}
 
 void FamilyList::begin(MetricType type, std::string_view name, std::string_view help) {
   std::string whole;
@@ -23,7 +44,7 @@ void FamilyList::begin_whole_name(MetricType type, std::string_view name, std::s
   family.help = help;
   family.type = type;
   family.number = Number::kFloat;
-  stretches_.push_back({storage_->rows.size(), 0});
+  stretches_.push_back({storage_->rows.size(), 0, collectors_.size() - 1});
 }
 
 void FamilyList::add(double value, std::span<const HostLabel> labels) {
@@ -63,12 +84,19 @@ Snapshot FamilyList::finish() {
   Snapshot snapshot;
   snapshot.families.reserve(stretches_.size());
   for (std::size_t i = 0; i < stretches_.size(); ++i) {
-    if (stretches_[i].rows == 0 || !is_metric_name(storage->families[i].name)) continue;
+    const std::string& collector = collectors_[stretches_[i].collector];
+    if (!is_metric_name(storage->families[i].name)) {
+      drops_.add(collector, HostDrop::kInvalidName, 1);
+      continue;
+    }
+    if (stretches_[i].rows == 0) continue;
     const std::span<Row> rows(storage->rows.data() + stretches_[i].first_row, stretches_[i].rows);
     const auto before = [](const Row& a, const Row& b) { return a.labels < b.labels; };
     const auto same = [](const Row& a, const Row& b) { return a.labels == b.labels; };
     std::stable_sort(rows.begin(), rows.end(), before);
     const auto kept = std::unique(rows.begin(), rows.end(), same) - rows.begin();
+    drops_.add(collector, HostDrop::kDuplicateRow,
+               rows.size() - static_cast<std::size_t>(kept));
     FamilySnapshot view;
     view.family = &storage->families[i];
     view.rows = rows.first(static_cast<std::size_t>(kept));
@@ -80,6 +108,8 @@ Snapshot FamilyList::finish() {
                      return a.family->name < b.family->name;
                    });
   snapshot.owners.push_back(storage);
+  collectors_.clear();
+  begun_ = {};
   stretches_.clear();
   label_texts_.clear();
   return snapshot;

@@ -3,8 +3,10 @@
 //
 // Invariants
 //   FL1  What finish() gives obeys S1 to S3: of two rows of a family with the same labels the first
-//        stays. A family of a name the format does not allow is left out with its rows.
+//        stays. A family of a name the format does not allow is left out with its rows. Both are
+//        counted, as are dropped() things, for the collector that added them.
 //   FL2  Rows belong to the family that begin() began last.
+//   FL3  undo() takes back all that the collector in force has added, whatever it was about.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/host/host_drops.h"
 #include "agent/snapshot.h"
 
 namespace notch::agent {
@@ -26,8 +29,13 @@ struct HostLabel {
 
 class FamilyList {
  public:
-  // `prefix` goes before the names that begin() gets.
-  explicit FamilyList(std::string prefix);
+  // `prefix` goes before the names that begin() gets. `drops` outlives this.
+  FamilyList(std::string prefix, HostDrops& drops);
+
+  // From now on it is `collector` that adds.
+  void begin_collector(std::string_view collector);
+  // It failed.
+  void undo();
 
   // A family: its name without the prefix. A counter's ends in _total.
   void begin(MetricType type, std::string_view name, std::string_view help);
@@ -44,6 +52,9 @@ class FamilyList {
   void counter(std::string_view name, std::string_view help, double value);
   void gauge(std::string_view name, std::string_view help, double value);
 
+  // The collector left out `count` things.
+  void dropped(HostDrop reason, std::uint64_t count);
+
   // Gives what was added, and is empty then. Families without rows are left out.
   Snapshot finish();
 
@@ -51,6 +62,7 @@ class FamilyList {
   struct Stretch {  // of a family
     std::size_t first_row = 0;
     std::size_t rows = 0;
+    std::size_t collector = 0;  // index in collectors_
   };
   struct LabelText {  // of a row
     std::size_t first = 0;
@@ -64,7 +76,18 @@ class FamilyList {
     std::string labels;
   };
 
+  // How much there was of everything when the collector began.
+  struct Sizes {
+    std::size_t families = 0;
+    std::size_t rows = 0;
+    std::size_t slots = 0;
+    std::size_t label_bytes = 0;
+  };
+
   const std::string prefix_;
+  HostDrops& drops_;
+  std::vector<std::string> collectors_;
+  Sizes begun_;
   std::unique_ptr<Storage> storage_ = std::make_unique<Storage>();
   std::vector<Stretch> stretches_;      // one per family
   std::vector<LabelText> label_texts_;  // one per row

@@ -54,7 +54,10 @@ CollectResult FilesystemCollector::collect(HostFiles& files, FamilyList& familie
   std::erase_if(mounts, [](const Mount& mount) {
     return !is_shown_mount(mount) || !mount.mount_point.starts_with('/');
   });
-  if (mounts.size() > kMostMounts) mounts.resize(kMostMounts);
+  if (mounts.size() > kMostMounts) {
+    families.dropped(HostDrop::kTooManyMounts, mounts.size() - kMostMounts);
+    mounts.resize(kMostMounts);
+  }
   std::vector<std::string> paths;
   for (const Mount& mount : mounts) {
     paths.push_back(files.root_path(std::string_view(mount.mount_point).substr(1)));

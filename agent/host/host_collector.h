@@ -34,7 +34,8 @@ class HostCollector {
  public:
   virtual ~HostCollector() = default;
 
-  // Called every HostOptions::interval_s, for figures that need a time of known length.
+  // Called every HostOptions::interval_s, for figures that need a time of known length. May throw
+  // as collect() may.
   virtual void sample(HostFiles&) {}
 
   // May throw what the standard library throws: the caller counts it as a failure.

@@ -4,15 +4,14 @@
 #include <chrono>
 #include <exception>
 
-#include "agent/host/collector_table.h"
-
 namespace notch::agent {
 
-HostCollectors::HostCollectors(const HostOptions& options)
-    : prefix_(options.prefix), files_(options.paths) {
-  for (const HostCollectorEntry& entry : host_collector_table()) {
+HostCollectors::HostCollectors(const HostOptions& options, HostDrops& drops,
+                               std::span<const HostCollectorEntry> table)
+    : prefix_(options.prefix), drops_(drops), files_(options.paths) {
+  for (const HostCollectorEntry& entry : table) {
     if (std::ranges::find(options.collectors, entry.name) == options.collectors.end()) continue;
-    running_.push_back({std::string(entry.name), entry.make(options), ""});
+    running_.push_back({std::string(entry.name), entry.make(options), "", ""});
   }
 }
 
@@ -33,13 +32,29 @@ void HostCollectors::tell(Running& running, const CollectResult& result) {
   if (on_error) on_error(running.name, result.message);
 }
 
-HostCollectors::Outcome HostCollectors::run(Running& running, FamilyList& families) {
-  const auto start = std::chrono::steady_clock::now();
+// What a step of a collector's comes to, also where it throws.
+template <class Step>
+CollectResult HostCollectors::guarded(const Running& running, const Step& step) {
+  const std::uint64_t cut_before = files_.cut_texts();
   CollectResult result;
   try {
-    result = running.collector->collect(files_, families);
+    result = step();
   } catch (const std::exception& error) {
     result = CollectResult::failed(error.what());
+  }
+  drops_.add(running.name, HostDrop::kTextTooLong, files_.cut_texts() - cut_before);
+  return result;
+}
+
+HostCollectors::Outcome HostCollectors::run(Running& running, FamilyList& families) {
+  const auto start = std::chrono::steady_clock::now();
+  families.begin_collector(running.name);
+  CollectResult result =
+      guarded(running, [&] { return running.collector->collect(files_, families); });
+  // What was emitted before an exception would be half of it.
+  if (result.kind == CollectResult::Kind::kFailed) families.undo();
+  if (result.kind == CollectResult::Kind::kDone && !running.sample.empty()) {
+    result = CollectResult::failed(running.sample);
   }
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
   tell(running, result);
@@ -48,16 +63,23 @@ HostCollectors::Outcome HostCollectors::run(Running& running, FamilyList& famili
 
 void HostCollectors::sample() {
   files_.begin_scrape();
-  for (const Running& running : running_) running.collector->sample(files_);
+  for (Running& running : running_) {
+    const CollectResult result = guarded(running, [&] {
+      running.collector->sample(files_);
+      return CollectResult::done();
+    });
+    running.sample = result.message;
+  }
 }
 
 Snapshot HostCollectors::gather(const std::vector<bool>& wanted) {
   files_.begin_scrape();
-  FamilyList families(prefix_);
+  FamilyList families(prefix_, drops_);
   std::vector<Outcome> outcomes;
   for (std::size_t i = 0; i < running_.size() && i < wanted.size(); ++i) {
     if (wanted[i]) outcomes.push_back(run(running_[i], families));
   }
+  families.begin_collector("host");
   families.begin(MetricType::kGauge, "scrape_collector_duration_seconds",
                  "Duration of a collector scrape.");
   for (const Outcome& outcome : outcomes)

@@ -16,8 +16,14 @@ namespace {
 
 constexpr std::size_t kFirstBytes = 4096;
 
-// The whole file from its start. False with errno if it cannot be read.
-bool read_whole(int file, std::string& text) {
+// How much of a text that was cut off is whole lines.
+std::size_t whole_lines(std::string_view text) {
+  return text.rfind('\n') + 1;
+}
+
+// The whole file from its start, `cut` if there is more of it than kMostTextBytes. False with errno
+// if it cannot be read.
+bool read_whole(int file, std::string& text, bool& cut) {
   std::size_t size = 0;
   if (text.capacity() < kFirstBytes) text.reserve(kFirstBytes);
   for (;;) {
@@ -30,7 +36,8 @@ bool read_whole(int file, std::string& text) {
     if (got == 0) break;
     size += static_cast<std::size_t>(got);
   }
-  if (size == HostFiles::kMostTextBytes) size = std::string_view(text).rfind('\n') + 1;
+  cut = size == HostFiles::kMostTextBytes;
+  if (cut) size = whole_lines(text);
   text.resize(size);
   return true;
 }
@@ -66,15 +73,20 @@ void HostFiles::fail(const std::string& path, int error) {
 }
 
 bool HostFiles::read_kept(const std::string& path, Kept& kept) {
+  bool cut = false;
   if (kept.file.valid()) {
-    if (read_whole(kept.file.get(), kept.text)) return true;
+    if (read_whole(kept.file.get(), kept.text, cut)) {
+      cut_texts_ += cut ? 1 : 0;
+      return true;
+    }
     kept.file = FileDescriptor();  // a namespace or a device that is gone: perhaps it is there anew
   }
   FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!file.valid() || !read_whole(file.get(), kept.text)) {
+  if (!file.valid() || !read_whole(file.get(), kept.text, cut)) {
     fail(path, errno);
     return false;
   }
+  cut_texts_ += cut ? 1 : 0;
   if (kept_.size() <= kMostKept) kept.file = std::move(file);
   return true;
 }
@@ -107,10 +119,15 @@ std::optional<std::string_view> HostFiles::line_at(int folder, const char* name)
 }
 
 std::optional<std::string_view> HostFiles::line_in(int file) {
-  line_.resize(kFirstBytes);
+  line_.resize(kMostLineBytes);  // once: it stays so
   const ssize_t got = file >= 0 ? ::pread(file, line_.data(), line_.size(), 0) : -1;
   if (got < 0) return std::nullopt;
-  return trimmed(std::string_view(line_.data(), static_cast<std::size_t>(got)));
+  std::string_view read(line_.data(), static_cast<std::size_t>(got));
+  if (read.size() == kMostLineBytes) {
+    ++cut_texts_;
+    read = read.substr(0, whole_lines(read));
+  }
+  return trimmed(read);
 }
 
 std::optional<double> HostFiles::number_at(int folder, const char* name) {

@@ -5,9 +5,11 @@
 // Invariants
 //   HT1  What proc() gave holds until the next begin_scrape().
 //   HT2  No more than kMostKept descriptors are kept; files past that are opened each time.
-//   HT3  No text is longer than kMostTextBytes: what is behind is cut off, at a line's end.
+//   HT3  No text is longer than kMostTextBytes, no line_*() than kMostLineBytes: what is behind is
+//        cut off, at a line's end, and counted.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +25,7 @@ class HostFiles {
  public:
   static constexpr std::size_t kMostKept = 64;
   static constexpr std::size_t kMostTextBytes = 4 * 1024 * 1024;
+  static constexpr std::size_t kMostLineBytes = 64 * 1024;
 
   explicit HostFiles(HostPaths paths) : paths_(std::move(paths)) {}
 
@@ -34,7 +37,7 @@ class HostFiles {
   // says why. Cost: a pread or two.
   std::optional<std::string_view> proc(const char* name);
 
-  // The text of any file, without the blanks and line ends behind it. Holds until the next call.
+  // The text of any small file, without the blanks and line ends behind it. Holds until the next call.
   std::optional<std::string_view> line_of(const std::string& path);
   // The same below an open folder.
   std::optional<std::string_view> line_at(int folder, const char* name);
@@ -54,6 +57,8 @@ class HostFiles {
   const std::string& error() const noexcept { return error_; }
   // It was because there is no such file.
   bool missing() const noexcept { return missing_; }
+  // How many texts were cut off, ever.
+  std::uint64_t cut_texts() const noexcept { return cut_texts_; }
 
  private:
   struct Kept {
@@ -72,6 +77,7 @@ class HostFiles {
   std::uint64_t scrape_ = 1;
   std::map<std::string, Kept, std::less<>> kept_;
   std::string line_;
+  std::uint64_t cut_texts_ = 0;
   std::string error_;
   bool missing_ = false;
 };

@@ -75,10 +75,13 @@ CollectResult collect_hwmon(HostFiles& files, FamilyList& families) {
   std::map<std::string, std::vector<Reading>> readings;  // by family
   std::vector<std::pair<std::string, std::string>> chips;
   for (const std::string& name : HostFiles::names_in(folder)) {
-    if (chips.size() == kMostChips) break;
     const std::string path = folder + "/" + name;
     const FileDescriptor at(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!at.valid()) continue;
+    if (chips.size() == kMostChips) {
+      families.dropped(HostDrop::kTooManyChips, 1);
+      continue;
+    }
     const std::string own(files.line_at(at.get(), "name").value_or(""));
     std::string chip = chip_name(folder, name, own);
     // Two that call themselves the same are told apart by their folders.

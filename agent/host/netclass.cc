@@ -73,7 +73,10 @@ CollectResult NetclassCollector::collect(HostFiles& files, FamilyList& families)
     return !there.contains(kept.first);
   });
   for (const std::string& name : names) {
-    if (devices.size() == kMostDevices) break;
+    if (devices.size() == kMostDevices) {
+      families.dropped(HostDrop::kTooManyDevices, 1);
+      continue;
+    }
     KeptFolder brief;
     KeptFolder& at = kept_.contains(name) || kept_.size() < kMostKept ? kept_[name] : brief;
     if (!at.follow(folder + "/" + name)) continue;

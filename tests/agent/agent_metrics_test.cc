@@ -28,10 +28,12 @@ struct Told {
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
   std::map<std::string, std::uint64_t> host_errors;
+  HostDrops host_drops;
   AgentMetrics metrics{{[this] { return collect; }, [this] { return http; },
                         [this] { return exposition; }, [this] { return ignored_names; },
                         [this] { return space; }, [this] { return process_samples; },
-                        [this] { return coverage; }, [this] { return host_errors; }}};
+                        [this] { return coverage; }, [this] { return host_errors; },
+                        [this] { return host_drops; }}};
 
   prometheus::MetricFamily family(const std::string& name) const {
     for (prometheus::MetricFamily& family : metrics.Collect()) {
@@ -77,6 +79,7 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_process_samples_total", kCounter},
     {"notch_agent_preload_coverage_ratio", kGauge},
     {"notch_agent_host_collector_errors_total", kCounter},
+    {"notch_agent_host_dropped_total", kCounter},
     {"notch_agent_rejected_segments_total", kCounter},
     {"notch_agent_conflicts_total", kCounter},
     {"notch_agent_client_dropped_total", kCounter},

@@ -163,36 +163,66 @@ TEST(ProcessSample, SwitchesAreWhatTheProcessCounts) {
             static_cast<std::uint64_t>(used.ru_nivcsw));
 }
 
-TEST(ProcessSample, ThreadsAreCountedAndTheirSwitchesAdded) {
-  std::array<int, 2> ready{};
-  ASSERT_EQ(::pipe(ready.data()), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::dup2(ready[1], 1);
-    ::execl("/usr/bin/python3", "python3", "-c",
-            "import os,threading,time\n"
-            "def nap():\n"
-            "  for _ in range(100): time.sleep(1e-4)\n"
-            "  done.release(); time.sleep(1000)\n"
-            "done=threading.Semaphore(0)\n"
-            "for _ in range(3): threading.Thread(target=nap,daemon=True).start()\n"
-            "for _ in range(3): done.acquire()\n"
-            "os.write(1,b'x'); time.sleep(1000)\n",
-            nullptr);
-    ::_exit(1);
+// A process of `threads` threads, of which all but the first have slept a hundred times.
+class ThreadedChild {
+ public:
+  explicit ThreadedChild(int threads) {
+    EXPECT_EQ(::pipe(ready_.data()), 0);
+    const std::string others = std::to_string(threads - 1);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::dup2(ready_[1], 1);
+      ::execl("/usr/bin/python3", "python3", "-c",
+              "import os,sys,threading,time\n"
+              "def nap():\n"
+              "  for _ in range(100): time.sleep(1e-4)\n"
+              "  done.release(); time.sleep(1000)\n"
+              "done=threading.Semaphore(0)\n"
+              "others=range(int(sys.argv[1]))\n"
+              "for _ in others: threading.Thread(target=nap,daemon=True).start()\n"
+              "for _ in others: done.acquire()\n"
+              "os.write(1,b'x'); time.sleep(1000)\n",
+              others.c_str(), nullptr);
+      ::_exit(1);
+    }
+    char told = 0;
+    EXPECT_EQ(::read(ready_[0], &told, 1), 1);
   }
-  char told = 0;
-  ASSERT_EQ(::read(ready[0], &told, 1), 1);
+  ThreadedChild(const ThreadedChild&) = delete;
+  ThreadedChild& operator=(const ThreadedChild&) = delete;
+  ~ThreadedChild() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    ::close(ready_[0]);
+    ::close(ready_[1]);
+  }
+
+  ProcessSample sample(SwitchesSoFar& switches) const {
+    return sample_process(MeasuredChild::attached_process(pid_, "").claim, switches);
+  }
+
+ private:
+  std::array<int, 2> ready_{};
+  pid_t pid_ = -1;
+};
+
+TEST(ProcessSample, ThreadsAreCountedAndTheirSwitchesAdded) {
+  const ThreadedChild child(4);
   SwitchesSoFar switches;
-  const ProcessSample seen =
-      sample_process(MeasuredChild::attached_process(child, "").claim, switches);
+  const ProcessSample seen = child.sample(switches);
   EXPECT_EQ(gauge(seen, ProcessGauge::kThreads), 4U);
+  EXPECT_EQ(seen.left_out_threads, 0U);
   EXPECT_EQ(switches.threads.size(), 4U);
   EXPECT_GE(counter(seen, ProcessCounter::kVoluntarySwitches), 300U);
-  ::kill(child, SIGKILL);
-  ::waitpid(child, nullptr, 0);
-  ::close(ready[0]);
-  ::close(ready[1]);
+}
+
+TEST(ProcessSample, ThreadsPastThoseThatAreFollowedAreCounted) {
+  const ThreadedChild child(kMostThreads + 4);
+  SwitchesSoFar switches;
+  const ProcessSample seen = child.sample(switches);
+  EXPECT_EQ(gauge(seen, ProcessGauge::kThreads), kMostThreads + 4);
+  EXPECT_EQ(switches.threads.size(), kMostThreads);
+  EXPECT_EQ(seen.left_out_threads, 4U);
 }
 
 TEST(ProcessSample, AThreadThatEndsTakesNothingAway) {

@@ -49,12 +49,14 @@ TEST(GoldenPages, OfAllCollectorsThatOnlyReadFiles) {
                         "entropy",  "filefd",    "hwmon", "loadavg",      "meminfo",    "netclass",
                         "netdev",   "netstat",   "os",    "pressure",     "schedstat",  "selinux",
                         "sockstat", "softnet",   "stat",  "thermal_zone", "udp_queues", "vmstat"};
-  HostCollectors collectors(options);
+  HostDrops drops;
+  HostCollectors collectors(options, drops);
   collectors.on_error = [](std::string_view name, const std::string& message) {
     ADD_FAILURE() << name << ": " << message;
   };
   const std::vector<bool> all(collectors.names().size(), true);
   expect_golden("whole", page_of(collectors.gather(all)));
+  EXPECT_TRUE(drops.counts().empty());
 }
 
 // 101 and 102 are in one cgroup, 103 in another; the number of 104 is another process's by now.
@@ -67,7 +69,10 @@ std::string cgroups_of(const std::string& tree) {
     process.claim.start_time_ticks = 5000 + pid;
     process.service = service;
   }
-  return page_of(cgroup_figures(attached, paths_of(tree)));
+  HostDrops drops;
+  std::string page = page_of(cgroup_figures(attached, paths_of(tree), drops));
+  EXPECT_TRUE(drops.counts().empty());
+  return page;
 }
 
 TEST(GoldenPages, OfCgroupsOfTheFirstVersion) {

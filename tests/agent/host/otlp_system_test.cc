@@ -90,7 +90,9 @@ struct Sampled {
     collector.sample(files);
   }
   std::map<std::string, double> shown() {
-    FamilyList list("unused_");
+    HostDrops drops;
+    FamilyList list("unused_", drops);
+    list.begin_collector("otlp_system");
     EXPECT_EQ(collector.collect(files, list).kind, CollectResult::Kind::kDone);
     const Snapshot snapshot = list.finish();
     std::map<std::string, double> values;
