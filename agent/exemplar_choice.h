@@ -33,6 +33,10 @@ class ExemplarChoice {
   // For a native row: its own exemplars, each put to the bucket its value falls in.
   void choose_native(std::span<const Exemplar> exemplars, const ClassicBuckets& buckets);
 
+  // The same with the newest of the row alone, for a format in which all buckets are one series:
+  // a receiver takes a series' exemplars in the order of their times, whatever their buckets are.
+  void choose_newest(std::span<const Exemplar> exemplars, const ClassicBuckets& buckets);
+
   // The exemplar of bucket `index` (the last is +Inf's), or null.
   const Exemplar* at(std::size_t index) const noexcept {
     return index < chosen_.size() ? chosen_[index] : nullptr;

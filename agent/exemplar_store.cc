@@ -13,17 +13,30 @@ Exemplar exemplar_of(const shm::ExemplarEntry& entry, std::uint32_t offset) {
   return exemplar;
 }
 
+// Of those without a time the last stays.
+bool follows(const shm::ExemplarEntry& next, const Exemplar& last) {
+  constexpr std::uint64_t kNsPerMs = 1'000'000;
+  const std::uint64_t next_ms = next.unix_time_ns / kNsPerMs;
+  const std::uint64_t last_ms = last.unix_time_ns / kNsPerMs;
+  return next_ms > last_ms || (next_ms == 0 && last_ms == 0);
+}
+
 }  // namespace
 
 void ExemplarStore::keep(std::uint32_t row, std::uint32_t offset, const shm::ExemplarEntry& entry) {
   const std::pair key(row, offset);
-  if (of_slots_.size() >= kMaxExemplars && !of_slots_.contains(key)) return;
-  of_slots_[key] = exemplar_of(entry, offset);
+  const auto kept = of_slots_.find(key);
+  if (kept == of_slots_.end()) {
+    if (of_slots_.size() < kMaxExemplars) of_slots_.emplace(key, exemplar_of(entry, offset));
+  } else if (follows(entry, kept->second)) {
+    kept->second = exemplar_of(entry, offset);
+  }
 }
 
 void ExemplarStore::keep_native(std::uint32_t row, const shm::ExemplarEntry& entry) {
   if (of_natives_.size() >= kMaxExemplars / kNativeExemplars && !of_natives_.contains(row)) return;
   std::vector<Exemplar>& exemplars = of_natives_[row];
+  if (!exemplars.empty() && !follows(entry, exemplars.back())) return;
   if (exemplars.size() >= kNativeExemplars) exemplars.erase(exemplars.begin());
   exemplars.push_back(exemplar_of(entry, 0));
 }

@@ -269,7 +269,9 @@ void ProtobufWriter::write_histogram(const FamilySnapshot& family, const Row& ro
   }
   const NativeValue& value = family.natives[row.detail];
   derive_classic(*family.family, value, buckets_);
-  choice_.choose_native(value.exemplars, buckets_);
+  // Prometheus before 2.50 takes a native histogram's exemplars from its classic buckets and stores
+  // them under one series; and it is shown again what it has. Only the newest is never too old.
+  choice_.choose_newest(value.exemplars, buckets_);
   write_classic_part(histogram);
   write_native_part(*family.family, value, histogram);
   add_created(histogram, histogram_field::kCreated, row);

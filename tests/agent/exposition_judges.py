@@ -123,7 +123,10 @@ def check_protobuf_histograms(families):
     expect("native buckets", counts(native.positive_span, native.positive_delta),
            {-2: 3, -1: 1, 1: 4, 8: 5, 40: 1})
     expect("native exemplars", [exemplar_of(e)[1:] for e in native.exemplars],
-           [(1.9, 1700000000, 250000000)])
+           [(31, 1700000000, 241000000), (1.9, 1700000000, 250000000)])
+    expect("of the classic buckets the newest's alone",
+           [(b.upper_bound, *exemplar_of(b.exemplar)[1:]) for b in native.bucket if b.HasField("exemplar")],
+           [(2, 1.9, 1700000000, 250000000)])
     expect("native as classic", [(b.cumulative_count, b.upper_bound) for b in native.bucket][:4],
            [(2, 2.0**-128), (2, 0.5), (6, 1), (15, 2)])
     expect("empty native", (empty.sample_count, empty.zero_threshold), (0, 2.0**-128))

@@ -1,9 +1,11 @@
 // Prints one rich page as http would send it, for judges that are not ours:
-//   exposition_page ACCEPT ACCEPT_ENCODING
-// The first line is the Content-Type, the second the Content-Encoding or empty, then the body.
+//   exposition_page ACCEPT ACCEPT_ENCODING [LATER_MS]
+// LATER_MS moves the times of exemplars, as if they had been made anew since. The first line is the Content-Type, the second the Content-Encoding or empty, then the body.
 // What the page holds is written down a second time, as expectations, in exposition_judges.py and
 // exposition_prometheus.py.
+#include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@ namespace notch::agent {
 namespace {
 
 constexpr std::uint64_t kExemplarTime = 1'700'000'000'250'000'000;
+constexpr std::uint64_t kMs = 1'000'000;
 
 std::string labels(std::initializer_list<std::pair<const char*, const char*>> pairs) {
   std::string text;
@@ -26,12 +29,12 @@ std::string labels(std::initializer_list<std::pair<const char*, const char*>> pa
   return text;
 }
 
-void add_scalars(SnapshotBuilder& build) {
+void add_scalars(SnapshotBuilder& build, std::uint64_t exemplar_time) {
   build.family(MetricType::kCounter, "page_spans_total", "Spans \"made\"\nin a\\b, \xFF.");
   build.row(labels({{"service", "a\\b \"c\"\nd"}, {"kind", "\xC3\xA9\xFF"}}), {41});
   build.created(1'700'000'000);
   build.row(labels({{"service", "plain"}, {"kind", ""}}), {9007199254740993});
-  build.exemplar(0, 1, kExemplarTime);
+  build.exemplar(0, 1, exemplar_time);
   build.family(MetricType::kCounter, "page_busy_seconds_total", "Busy.").unit = "seconds";
   auto& busy = build.family(MetricType::kCounter, "page_idle_seconds_total", "Idle.");
   busy.unit = "seconds";
@@ -52,16 +55,16 @@ void add_scalars(SnapshotBuilder& build) {
   build.row("", {static_cast<std::uint64_t>(-4)});
 }
 
-void add_histograms(SnapshotBuilder& build) {
+void add_histograms(SnapshotBuilder& build, std::uint64_t exemplar_time) {
   auto& classic = build.family(MetricType::kHistogram, "page_latency_seconds", "Latency.");
   classic.unit = "seconds";
   classic.bounds = {0.005, 0.25, 1, 1e6};
   build.row("route=\"/\"", {1, 2, 0, 4, 8, SnapshotBuilder::bits(12.75)});
   build.created(1'700'000'001);
   build.row("route=\"/none\"", {0, 0, 0, 0, 0, 0});
-  build.exemplar(1, 0.2, kExemplarTime);
-  build.exemplar(4, 2e6, kExemplarTime);
-  build.exemplar(3, 0.5, kExemplarTime);  // not in its bucket
+  build.exemplar(1, 0.2, exemplar_time);
+  build.exemplar(4, 2e6, exemplar_time);
+  build.exemplar(3, 0.5, exemplar_time);  // not in its bucket
   build.family(MetricType::kHistogram, "page_offset", "Bounds below zero.").bounds = {-1, 0, 1};
   build.row("", {1, 2, 3, 4, SnapshotBuilder::bits(-2)});
 
@@ -70,7 +73,13 @@ void add_histograms(SnapshotBuilder& build) {
   value.zero_count = 2;
   value.sum = 45.5;
   value.positive = {{-2, 3}, {-1, 1}, {1, 4}, {8, 5}, {40, 1}};
-  value.exemplars = {SnapshotBuilder::traced(1.9, kExemplarTime)};
+  // The newest is in the lowest bucket first, and later between older ones.
+  value.exemplars = {SnapshotBuilder::traced(31, exemplar_time - 9 * kMs),
+                     SnapshotBuilder::traced(1.9, exemplar_time)};
+  if (exemplar_time > kExemplarTime) {
+    value.exemplars.insert(value.exemplars.begin() + 1,
+                           SnapshotBuilder::traced(0.8, exemplar_time - 5 * kMs));
+  }
   build.native("route=\"/\"", value);
   build.created(1'700'000'001);
   build.native("route=\"/none\"", {});
@@ -96,10 +105,10 @@ void add_refused(SnapshotBuilder& build) {
   build.set("", 1);
 }
 
-int print(const char* accept, const char* accept_encoding) {
+int print(const char* accept, const char* accept_encoding, std::uint64_t later_ms) {
   SnapshotBuilder build;
-  add_scalars(build);
-  add_histograms(build);
+  add_scalars(build, kExemplarTime + later_ms * kMs);
+  add_histograms(build, kExemplarTime + later_ms * kMs);
   SnapshotBuilder refused;
   add_refused(refused);
   const std::vector<Snapshot> sources{
@@ -117,9 +126,10 @@ int print(const char* accept, const char* accept_encoding) {
 }  // namespace notch::agent
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    std::fputs("usage: exposition_page ACCEPT ACCEPT_ENCODING\n", stderr);
+  if (argc != 3 && argc != 4) {
+    std::fputs("usage: exposition_page ACCEPT ACCEPT_ENCODING [LATER_MS]\n", stderr);
     return 2;
   }
-  return notch::agent::print(argv[1], argv[2]);
+  return notch::agent::print(argv[1], argv[2],
+                             argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
 }

@@ -7,6 +7,7 @@ usage: exposition_prometheus.py EXPOSITION_PAGE with-native|without-native
 One job per format, whatever Prometheus asks for, and `negotiated`, which gets what its own Accept and
 Accept-Encoding headers ask for. Without native histograms it refuses protobuf, so that job is left out.
 """
+import collections
 import http.server
 import math
 import os
@@ -18,6 +19,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"))
 
+import live_agent  # noqa: E402  (found through the line above)
 import live_prometheus  # noqa: E402  (found through the line above)
 
 PROTOBUF = (
@@ -35,20 +37,21 @@ def jobs_of(native):
     return (*formats, "negotiated")
 
 
-def rendered(program, accept, accept_encoding):
+def rendered(program, accept, accept_encoding, later_ms):
     """(content type, content encoding, body)."""
-    out = subprocess.run([program, accept, accept_encoding], stdout=subprocess.PIPE, check=True)
+    out = subprocess.run([program, accept, accept_encoding, str(later_ms)], stdout=subprocess.PIPE, check=True)
     content_type, encoding, body = out.stdout.split(b"\n", 2)
     return content_type.decode(), encoding.decode(), body
 
 
 class Pages(http.server.ThreadingHTTPServer):
-    """Serves /text, /openmetrics, /protobuf and /negotiated."""
+    """Serves /text, /openmetrics, /protobuf and /negotiated; every other page with exemplars made anew."""
 
     def __init__(self, program):
         super().__init__(("127.0.0.1", 0), PageHandler)
         self.program = program
         self.negotiated_types = set()
+        self.served = collections.Counter()
 
 
 class PageHandler(http.server.BaseHTTPRequestHandler):
@@ -58,7 +61,9 @@ class PageHandler(http.server.BaseHTTPRequestHandler):
             asked = (self.headers.get("Accept", ""), self.headers.get("Accept-Encoding", ""))
         else:
             asked = (ACCEPTS[kind], "identity")
-        content_type, encoding, body = rendered(self.server.program, *asked)
+        later_ms = self.server.served[kind] // 2
+        self.server.served[kind] += 1
+        content_type, encoding, body = rendered(self.server.program, *asked, later_ms)
         if kind == "negotiated":
             self.server.negotiated_types.add(f"{content_type} {encoding}")
         self.send_response(200)
@@ -138,6 +143,15 @@ def check_exemplars(judge, prometheus, job, series):
         judge.faults.append(f"exemplars of {series} by {job}: {found}")
 
 
+def check_none_was_refused(judge, prometheus):
+    """Whatever was served again, beside others of its series, or anew was taken."""
+    figures = prometheus.own_figures()
+    for name in ("prometheus_target_scrapes_exemplar_out_of_order_total",
+                 "prometheus_tsdb_exemplar_out_of_order_exemplars_total"):
+        if figures.get(name) != 0:
+            judge.faults.append(f"{name} is {figures.get(name)}")
+
+
 def check_all(prometheus, pages, native):
     judge = Judge(prometheus)
     for job in jobs_of(native):
@@ -148,6 +162,9 @@ def check_all(prometheus, pages, native):
         if job != "text":
             check_exemplars(judge, prometheus, job, "page_latency_seconds_bucket")
             check_exemplars(judge, prometheus, job, "page_spans_total")
+            check_exemplars(judge, prometheus, job,
+                            "page_native_seconds" + ("" if native and in_protobuf else "_bucket"))
+    check_none_was_refused(judge, prometheus)
     wanted = {"application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
               "encoding=delimited gzip" if native else
               "application/openmetrics-text; version=1.0.0; charset=utf-8 gzip"}
@@ -165,6 +182,9 @@ def main(program, mode):
     with tempfile.TemporaryDirectory() as folder, \
             live_prometheus.Prometheus(folder, target, jobs, native) as prometheus:
         prometheus.wait_for_scrapes()
+        # The same exemplars twice, and then newer ones.
+        live_agent.until(live_prometheus.DEADLINE_S, "four pages of each kind",
+                         lambda: all(pages.served[kind] >= 4 for kind in jobs))
         faults = check_all(prometheus, pages, native)
     pages.shutdown()
     if faults:

@@ -69,6 +69,12 @@ class Prometheus:
     def wait_for_scrapes(self):
         live_agent.until(DEADLINE_S, "a scrape of every target", self.scraped)
 
+    def own_figures(self):
+        """What the server says of itself, of the families without labels: {name: value}."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return {name: float(value) for name, value in (line.split() for line in lines if line[0] != "#" and "{" not in line)}
+
     def query(self, query):
         """The instant vector: [(labels, value)]."""
         return [(r["metric"], float(r["value"][1])) for r in self.get("query", query=query)["result"]]
