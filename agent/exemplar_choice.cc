@@ -59,7 +59,9 @@ void ExemplarChoice::choose_native(std::span<const Exemplar> exemplars,
 void ExemplarChoice::choose_newest(std::span<const Exemplar> exemplars,
                                    const ClassicBuckets& buckets) {
   const Exemplar* const chosen = newest(exemplars);
-  choose_native(chosen == nullptr || chosen->unix_time_ns == 0 ? std::span<const Exemplar>() : std::span(chosen, 1), buckets);
+  choose_native(chosen == nullptr || chosen->unix_time_ns == 0 ? std::span<const Exemplar>()
+                                                               : std::span(chosen, 1),
+                buckets);
 }
 
 }  // namespace notch::agent

@@ -81,7 +81,7 @@ const char* process_outcome_name(ProcessOutcome outcome) noexcept;
 
 struct ProcessSample {
   ProcessOutcome outcome = ProcessOutcome::kGone;
-  bool exited = false;  // read all the same: nobody has waited for it yet
+  bool exited = false;                 // read all the same: nobody has waited for it yet
   std::uint64_t left_out_threads = 0;  // whose context switches are not followed
   CounterValues counters;
   GaugeValues gauges;

@@ -95,8 +95,7 @@ Snapshot FamilyList::finish() {
     const auto same = [](const Row& a, const Row& b) { return a.labels == b.labels; };
     std::stable_sort(rows.begin(), rows.end(), before);
     const auto kept = std::unique(rows.begin(), rows.end(), same) - rows.begin();
-    drops_.add(collector, HostDrop::kDuplicateRow,
-               rows.size() - static_cast<std::size_t>(kept));
+    drops_.add(collector, HostDrop::kDuplicateRow, rows.size() - static_cast<std::size_t>(kept));
     FamilySnapshot view;
     view.family = &storage->families[i];
     view.rows = rows.first(static_cast<std::size_t>(kept));

@@ -42,6 +42,24 @@ std::string host_path(const std::string& root, const std::string& mount_point) {
 
 }  // namespace
 
+FilesystemCollector::Answers FilesystemCollector::ask(const std::vector<Mount>& mounts,
+                                                      const HostFiles& files) {
+  const auto deadline = std::chrono::steady_clock::now() + patience_;
+  Answers answers(mounts.size());
+  for (const bool local : {true, false}) {
+    std::vector<std::string> paths;
+    std::vector<std::size_t> places;
+    for (std::size_t i = 0; i < mounts.size(); ++i) {
+      if (is_local_mount(mounts[i]) != local) continue;
+      paths.push_back(files.root_path(std::string_view(mounts[i].mount_point).substr(1)));
+      places.push_back(i);
+    }
+    const Answers some = (local ? local_ : others_).ask(paths, deadline);
+    for (std::size_t i = 0; i < places.size(); ++i) answers[places[i]] = some[i];
+  }
+  return answers;
+}
+
 CollectResult FilesystemCollector::collect(HostFiles& files, FamilyList& families) {
   // The first process's table: the host's, also where the agent has a mount namespace of its own.
   std::optional<std::string_view> text = files.proc("1/mounts");
@@ -58,11 +76,7 @@ CollectResult FilesystemCollector::collect(HostFiles& files, FamilyList& familie
     families.dropped(HostDrop::kTooManyMounts, mounts.size() - kMostMounts);
     mounts.resize(kMostMounts);
   }
-  std::vector<std::string> paths;
-  for (const Mount& mount : mounts) {
-    paths.push_back(files.root_path(std::string_view(mount.mount_point).substr(1)));
-  }
-  const auto answers = statistics_.ask(paths, patience_);
+  const Answers answers = ask(mounts, files);
   const auto each = [&](MetricType type, std::string_view name, std::string_view help,
                         const auto& value) {
     families.begin(type, name, help);

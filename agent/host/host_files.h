@@ -37,7 +37,8 @@ class HostFiles {
   // says why. Cost: a pread or two.
   std::optional<std::string_view> proc(const char* name);
 
-  // The text of any small file, without the blanks and line ends behind it. Holds until the next call.
+  // The text of any small file, without the blanks and line ends behind it. Holds until the next
+  // call.
   std::optional<std::string_view> line_of(const std::string& path);
   // The same below an open folder.
   std::optional<std::string_view> line_at(int folder, const char* name);

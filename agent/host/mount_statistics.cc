@@ -1,16 +1,36 @@
 #include "agent/host/mount_statistics.h"
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
-#include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
 
 namespace notch::agent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Without an answer for this long more threads are brought in: twice as many each time.
+constexpr std::chrono::milliseconds kStall{4};
+
+}  // namespace
 
 struct MountStatistics::Shared {
+  // A file system, from the round in which it was asked first to the last that asks for it.
+  struct Mount {
+    bool asked = false;    // a thread is in it
+    bool waiting = false;  // for a thread
+    bool awaited = false;  // the round does not end without it
+    bool late = false;     // did not answer in time
+    bool fresh = false;    // `answer` is of this round
+    bool listed = false;   // in this round
+    std::optional<struct statfs> answer;
+  };
+
   explicit Shared(Ask with) : ask(std::move(with)) {}
 
   const Ask ask;
@@ -18,34 +38,106 @@ struct MountStatistics::Shared {
   std::condition_variable work;
   std::condition_variable answered;
   // All under the mutex.
+  std::map<std::string, Mount> mounts;  // none that is asked leaves
   std::deque<std::string> waiting;
-  std::map<std::string, std::optional<struct statfs>> answers;  // of the round
-  std::set<std::string> asked;                                  // waiting, or a thread is in them
+  std::size_t awaited = 0;
+  Clock::duration patience{};
   std::size_t threads = 0;
   std::size_t idle_threads = 0;
   bool ended = false;
 
   void serve();
+  void begin(const std::vector<std::string>& paths, Clock::time_point deadline);
+  void add_threads(const std::shared_ptr<Shared>& self, std::size_t wanted);
+  bool all_are_held() const;
+  void await(const std::shared_ptr<Shared>& self, std::unique_lock<std::mutex>& lock,
+             Clock::time_point deadline);
 };
 
 void MountStatistics::Shared::serve() {
   std::unique_lock lock(mutex);
   for (;;) {
+    // One is kept for the next round; the others were for those that hang.
+    if (waiting.empty() && idle_threads > 0) break;
     ++idle_threads;
     work.wait(lock, [this] { return ended || !waiting.empty(); });
     --idle_threads;
     if (ended) break;
     const std::string path = std::move(waiting.front());
     waiting.pop_front();
+    Mount& mount = mounts[path];
+    mount.waiting = false;
+    mount.asked = true;
+    const Clock::time_point begun = Clock::now();
     lock.unlock();
     struct statfs answer {};
     const bool good = ask(path, answer);
     lock.lock();
-    asked.erase(path);
-    answers[path] = good ? std::optional(answer) : std::nullopt;
-    answered.notify_one();
+    mount.asked = false;
+    mount.fresh = true;
+    mount.late = Clock::now() - begun > patience;
+    mount.answer = good ? std::optional(answer) : std::nullopt;
+    if (std::exchange(mount.awaited, false) && --awaited == 0) answered.notify_one();
   }
   --threads;
+}
+
+// Queues what no thread is in, those that are known to answer first.
+void MountStatistics::Shared::begin(const std::vector<std::string>& paths,
+                                    Clock::time_point deadline) {
+  awaited = 0;
+  patience = deadline - Clock::now();
+  for (auto& [path, mount] : mounts) mount.fresh = mount.awaited = mount.listed = false;
+  for (const std::string& path : paths) {
+    Mount& mount = mounts[path];
+    mount.listed = true;
+    if (mount.asked || mount.waiting) continue;
+    mount.waiting = true;
+    mount.awaited = !mount.late;
+    awaited += mount.awaited ? 1 : 0;
+    waiting.push_back(path);
+  }
+  std::ranges::stable_partition(waiting, [this](const std::string& path) {
+    return mounts[path].answer.has_value() && !mounts[path].late;
+  });
+}
+
+void MountStatistics::Shared::add_threads(const std::shared_ptr<Shared>& self, std::size_t wanted) {
+  try {
+    for (; wanted > 0 && threads < kMostThreads; --wanted) {
+      std::thread([self] { self->serve(); }).detach();
+      ++threads;
+    }
+  } catch (const std::system_error&) {
+    // None to be had now: those there are will do, or nothing is answered.
+  }
+}
+
+// Every thread is in a file system, and none in one of this round.
+bool MountStatistics::Shared::all_are_held() const {
+  std::size_t held = 0;
+  for (const auto& [path, mount] : mounts) {
+    if (mount.asked && mount.awaited) return false;
+    held += mount.asked ? 1 : 0;
+  }
+  return held == threads;
+}
+
+void MountStatistics::Shared::await(const std::shared_ptr<Shared>& self,
+                                    std::unique_lock<std::mutex>& lock,
+                                    Clock::time_point deadline) {
+  if (!waiting.empty() && idle_threads == 0) add_threads(self, 1);
+  work.notify_one();
+  std::size_t more = 1;
+  while (awaited > 0 && Clock::now() < deadline) {
+    const std::size_t before = awaited;
+    const auto stalled = std::min(Clock::now() + kStall, deadline);
+    answered.wait_until(lock, stalled, [this] { return awaited == 0; });
+    if (awaited < before || waiting.empty()) continue;
+    add_threads(self, std::min(more, waiting.size()));
+    more *= 2;
+    if (all_are_held()) break;
+  }
 }
 
 MountStatistics::MountStatistics(Ask ask)
@@ -61,40 +153,27 @@ MountStatistics::~MountStatistics() {
 }
 
 std::vector<std::optional<struct statfs>> MountStatistics::ask(
-    const std::vector<std::string>& paths, std::chrono::milliseconds patience) {
+    const std::vector<std::string>& paths, Clock::time_point deadline) {
   std::unique_lock lock(shared_->mutex);
-  shared_->answers.clear();
-  // Those held since an earlier round count as unanswered, without another wait for them.
-  std::vector<std::string> expected;
-  for (const std::string& path : paths) {
-    if (!shared_->asked.insert(path).second) continue;
-    shared_->waiting.push_back(path);
-    expected.push_back(path);
-  }
-  if (!expected.empty() && shared_->idle_threads == 0 && shared_->threads < kMostThreads) {
-    try {
-      std::thread([shared = shared_] { shared->serve(); }).detach();
-      ++shared_->threads;
-    } catch (const std::system_error&) {
-      // None to be had now: nothing is answered.
-    }
-  }
-  shared_->work.notify_one();
-  const auto all = [&] {
-    for (const std::string& path : expected) {
-      if (!shared_->answers.contains(path)) return false;
-    }
-    return true;
-  };
-  shared_->answered.wait_for(lock, patience, all);
-  // What no thread has begun is not left behind.
-  for (const std::string& path : shared_->waiting) shared_->asked.erase(path);
-  shared_->waiting.clear();
+  shared_->begin(paths, deadline);
+  shared_->await(shared_, lock, deadline);
+  // What no thread has begun is asked anew next time, and is not late for that; those that nobody
+  // waits for have their turn when there is one.
+  std::erase_if(shared_->waiting, [this](const std::string& path) {
+    Shared::Mount& mount = shared_->mounts[path];
+    if (!mount.late) mount.waiting = false;
+    return !mount.late;
+  });
   std::vector<std::optional<struct statfs>> found;
   for (const std::string& path : paths) {
-    const auto answer = shared_->answers.find(path);
-    found.push_back(answer == shared_->answers.end() ? std::nullopt : answer->second);
+    const Shared::Mount& mount = shared_->mounts[path];
+    found.push_back(mount.fresh ? mount.answer : std::nullopt);
   }
+  for (auto& [path, mount] : shared_->mounts) mount.late = mount.late || mount.asked;
+  std::erase_if(shared_->mounts, [](const auto& entry) {
+    const Shared::Mount& mount = entry.second;
+    return !mount.asked && !mount.waiting && !mount.listed;
+  });
   return found;
 }
 

@@ -5,6 +5,10 @@
 //   MS1  ask() returns within the time it is given, whatever the file systems do.
 //   MS2  A file system that has not answered is asked again only when it has: it holds one thread,
 //        and no more than kMostThreads are held in all.
+//   MS3  One that did not answer in time is not waited for again until it has answered in time:
+//        ask() waits once for it, not each time.
+//   MS4  Those that answered in time last are asked before the others, and while a thread can be
+//        had none of them waits behind one that hangs.
 #pragma once
 
 #include <sys/statfs.h>
@@ -12,7 +16,6 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,7 +25,7 @@ namespace notch::agent {
 
 class MountStatistics {
  public:
-  static constexpr std::size_t kMostThreads = 8;
+  static constexpr std::size_t kMostThreads = 64;
   using Ask = std::function<bool(const std::string& path, struct statfs& answer)>;
 
   // `ask`: statfs, but in tests.
@@ -34,7 +37,7 @@ class MountStatistics {
 
   // An answer per path; nothing of those that failed or did not answer in time.
   std::vector<std::optional<struct statfs>> ask(const std::vector<std::string>& paths,
-                                                std::chrono::milliseconds patience);
+                                                std::chrono::steady_clock::time_point deadline);
 
  private:
   struct Shared;

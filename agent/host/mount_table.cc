@@ -19,6 +19,11 @@ constexpr std::string_view kHiddenFolders[] = {"/dev", "/proc", "/run", "/sys", 
 // All below these.
 constexpr std::string_view kHiddenParents[] = {"/var/lib/docker/", "/var/lib/containers/storage/"};
 
+// Of devices and memory.
+constexpr std::string_view kLocalTypes[] = {"bcachefs", "btrfs", "exfat", "ext2",  "ext3",
+                                            "ext4",     "f2fs",  "jfs",   "ntfs3", "ramfs",
+                                            "reiserfs", "tmpfs", "vfat",  "xfs",   "zfs"};
+
 bool is_octal(char c) {
   return c >= '0' && c <= '7';
 }
@@ -64,6 +69,10 @@ std::vector<Mount> parse_mounts(std::string_view text) {
     if (seen.insert(mount).second) mounts.push_back(std::move(mount));
   }
   return mounts;
+}
+
+bool is_local_mount(const Mount& mount) {
+  return std::ranges::find(kLocalTypes, mount.type) != std::end(kLocalTypes);
 }
 
 bool is_shown_mount(const Mount& mount) {

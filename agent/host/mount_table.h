@@ -24,4 +24,7 @@ std::vector<Mount> parse_mounts(std::string_view text);
 // /media or as a part of a container.
 bool is_shown_mount(const Mount& mount);
 
+// Its answers come from this host alone: no server and no program can hold them up.
+bool is_local_mount(const Mount& mount);
+
 }  // namespace notch::agent

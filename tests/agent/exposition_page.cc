@@ -1,7 +1,8 @@
 // Prints one rich page as http would send it, for judges that are not ours:
 //   exposition_page ACCEPT ACCEPT_ENCODING [LATER_MS]
-// LATER_MS moves the times of exemplars, as if they had been made anew since. The first line is the Content-Type, the second the Content-Encoding or empty, then the body.
-// What the page holds is written down a second time, as expectations, in exposition_judges.py and
+// LATER_MS moves the times of exemplars, as if they had been made anew since. The first line is the
+// Content-Type, the second the Content-Encoding or empty, then the body. What the page holds is
+// written down a second time, as expectations, in exposition_judges.py and
 // exposition_prometheus.py.
 #include <cstdint>
 #include <cstdio>
@@ -130,6 +131,5 @@ int main(int argc, char** argv) {
     std::fputs("usage: exposition_page ACCEPT ACCEPT_ENCODING [LATER_MS]\n", stderr);
     return 2;
   }
-  return notch::agent::print(argv[1], argv[2],
-                             argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
+  return notch::agent::print(argv[1], argv[2], argc == 4 ? std::strtoull(argv[3], nullptr, 10) : 0);
 }

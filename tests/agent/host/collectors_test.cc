@@ -3,14 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <memory>
-#include <mutex>
 #include <random>
 #include <string>
-#include <thread>
 
 #include "agent/host/arp.h"
 #include "agent/host/cgroup_text.h"
@@ -21,7 +17,6 @@
 #include "agent/host/hwmon.h"
 #include "agent/host/loadavg.h"
 #include "agent/host/meminfo.h"
-#include "agent/host/mount_statistics.h"
 #include "agent/host/mount_table.h"
 #include "agent/host/netdev.h"
 #include "agent/host/netstat.h"
@@ -36,8 +31,6 @@
 
 namespace notch::agent {
 namespace {
-
-using std::chrono::milliseconds;
 
 constexpr const char* kStat =
     "cpu  300 0 100 4000 20 0 2 1 0 0\n"
@@ -132,30 +125,6 @@ TEST(Mounts, EscapesAndWhatIsShown) {
   EXPECT_FALSE(is_shown_mount(mounts[1]));
   EXPECT_TRUE(is_shown_mount(mounts[2]));
   EXPECT_FALSE(mounts[2].read_only);
-}
-
-TEST(MountStatistics, AHungFileSystemCostsItsPatienceOnceAndHoldsUpNoOther) {
-  // Held until the test ends, and then let go.
-  const auto hung = std::make_shared<std::timed_mutex>();
-  std::unique_lock hold(*hung);
-  MountStatistics statistics([hung](const std::string& path, struct statfs& answer) {
-    if (path == "/hung") const std::unique_lock wait(*hung);
-    answer.f_bsize = 1;
-    return path != "/broken";
-  });
-  const auto start = std::chrono::steady_clock::now();
-  statistics.ask({"/hung"}, milliseconds(20));
-  const auto found = statistics.ask({"/hung", "/good", "/broken"}, milliseconds(20'000));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, milliseconds(10'000));
-  EXPECT_FALSE(found[0]);
-  EXPECT_TRUE(found[1]);
-  EXPECT_FALSE(found[2]);
-  hold.unlock();
-  // It has answered: it is asked again.
-  for (int i = 0; i < 1000 && !statistics.ask({"/hung"}, milliseconds(10))[0]; ++i) {
-    std::this_thread::sleep_for(milliseconds(1));
-  }
-  EXPECT_TRUE(statistics.ask({"/hung"}, milliseconds(10'000))[0]);
 }
 
 TEST(Cgroups, OfBothVersionsAndOfHybridHosts) {

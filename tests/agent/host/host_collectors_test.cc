@@ -82,7 +82,8 @@ class HostCollectorsThatFail : public ::testing::Test {
 
   // Every row of a scrape: `family{labels}` and its value.
   std::map<std::string, double> scrape() {
-    const Snapshot snapshot = collectors_.gather(std::vector<bool>(collectors_.names().size(), true));
+    const Snapshot snapshot =
+        collectors_.gather(std::vector<bool>(collectors_.names().size(), true));
     std::map<std::string, double> rows;
     for (const FamilySnapshot& family : snapshot.families) {
       if (family.family->name == "node_scrape_collector_duration_seconds") continue;
@@ -112,9 +113,9 @@ constexpr const char* kGoodSuccess = "node_scrape_collector_success{collector=\"
 TEST_F(HostCollectorsThatFail, InAScrapeTakeBackWhatTheyHadAddedAndNothingElse) {
   collecting_fails = true;
   collectors_.sample();
-  EXPECT_THAT(scrape(), UnorderedElementsAre(Pair("node_samples{of=\"good\"}", 1),
-                                             Pair(kHalfwaySuccess, 0), Pair(kThrowerSuccess, 0),
-                                             Pair(kGoodSuccess, 1)));
+  EXPECT_THAT(scrape(),
+              UnorderedElementsAre(Pair("node_samples{of=\"good\"}", 1), Pair(kHalfwaySuccess, 0),
+                                   Pair(kThrowerSuccess, 0), Pair(kGoodSuccess, 1)));
   EXPECT_THAT(told_, ElementsAre("halfway: halfway: broken",
                                  HasSubstr("thrower: filesystem error: no such folder")));
   EXPECT_THAT(collectors_.errors(), UnorderedElementsAre(Pair("halfway", 1), Pair("thrower", 1)));

@@ -165,7 +165,10 @@ TEST(HostLimits, RowsThatStandTwiceAndNamesNoFormatAllows) {
   families.begin(MetricType::kGauge, "good", "Help.");
   families.add(1, {{"device", "a"}});
   families.begin_collector("two");
-  families.begin(MetricType::kGauge, "b\xc3\xa4" "d", "Help.");
+  families.begin(MetricType::kGauge,
+                 "b\xc3\xa4"
+                 "d",
+                 "Help.");
   families.add(1);
   families.begin(MetricType::kGauge, "twice", "Help.");
   for (int i = 0; i < 3; ++i) families.add(i, {{"device", "a"}});
