@@ -4,6 +4,13 @@
 #include <cmath>
 
 namespace notch::agent {
+namespace {
+
+bool is_later(const Exemplar& one, const Exemplar& other) noexcept {
+  return exemplar_ms(one.unix_time_ns) > exemplar_ms(other.unix_time_ns);
+}
+
+}  // namespace
 
 std::span<const Exemplar> exemplars_of(std::span<const Exemplar> ascending,
                                        std::uint32_t slot) noexcept {
@@ -16,7 +23,7 @@ const Exemplar* newest(std::span<const Exemplar> exemplars) noexcept {
   const Exemplar* chosen = nullptr;
   for (const Exemplar& exemplar : exemplars) {
     if (!std::isfinite(exemplar.value)) continue;
-    if (chosen == nullptr || exemplar.unix_time_ns >= chosen->unix_time_ns) chosen = &exemplar;
+    if (chosen == nullptr || is_later(exemplar, *chosen)) chosen = &exemplar;
   }
   return chosen;
 }
@@ -30,7 +37,7 @@ void ExemplarChoice::offer(std::size_t bucket, const Exemplar& exemplar,
     return;
   }
   const Exemplar*& chosen = chosen_[bucket];
-  if (chosen == nullptr || exemplar.unix_time_ns >= chosen->unix_time_ns) chosen = &exemplar;
+  if (chosen == nullptr || is_later(exemplar, *chosen)) chosen = &exemplar;
 }
 
 void ExemplarChoice::choose_classic(std::span<const Exemplar> ascending, std::uint32_t first_slot,

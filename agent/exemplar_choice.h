@@ -20,7 +20,12 @@ namespace notch::agent {
 std::span<const Exemplar> exemplars_of(std::span<const Exemplar> ascending,
                                        std::uint32_t slot) noexcept;
 
-// The newest finite one, or null.
+// Receivers tell times apart by milliseconds.
+constexpr std::uint64_t exemplar_ms(std::uint64_t unix_time_ns) noexcept {
+  return unix_time_ns / 1'000'000;
+}
+
+// The newest finite one, of several of a millisecond the first, which may have been shown; or null.
 const Exemplar* newest(std::span<const Exemplar> exemplars) noexcept;
 
 // One row's choice; kept by a writer and refilled row by row, so that its memory is reused.

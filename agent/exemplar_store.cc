@@ -1,5 +1,9 @@
 #include "agent/exemplar_store.h"
 
+#include <algorithm>
+
+#include "agent/exemplar_choice.h"
+
 namespace notch::agent {
 namespace {
 
@@ -15,10 +19,14 @@ Exemplar exemplar_of(const shm::ExemplarEntry& entry, std::uint32_t offset) {
 
 // Of those without a time the last stays.
 bool follows(const shm::ExemplarEntry& next, const Exemplar& last) {
-  constexpr std::uint64_t kNsPerMs = 1'000'000;
-  const std::uint64_t next_ms = next.unix_time_ns / kNsPerMs;
-  const std::uint64_t last_ms = last.unix_time_ns / kNsPerMs;
+  const std::uint64_t next_ms = exemplar_ms(next.unix_time_ns);
+  const std::uint64_t last_ms = exemplar_ms(last.unix_time_ns);
   return next_ms > last_ms || (next_ms == 0 && last_ms == 0);
+}
+
+bool same(const shm::ExemplarEntry& entry, const Exemplar& kept) {
+  return entry.unix_time_ns == kept.unix_time_ns && entry.value == kept.value &&
+         entry.span_id == kept.span_id && entry.trace_id == kept.trace_id;
 }
 
 }  // namespace
@@ -36,9 +44,16 @@ void ExemplarStore::keep(std::uint32_t row, std::uint32_t offset, const shm::Exe
 void ExemplarStore::keep_native(std::uint32_t row, const shm::ExemplarEntry& entry) {
   if (of_natives_.size() >= kMaxExemplars / kNativeExemplars && !of_natives_.contains(row)) return;
   std::vector<Exemplar>& exemplars = of_natives_[row];
-  if (!exemplars.empty() && !follows(entry, exemplars.back())) return;
-  if (exemplars.size() >= kNativeExemplars) exemplars.erase(exemplars.begin());
-  exemplars.push_back(exemplar_of(entry, 0));
+  if (std::ranges::any_of(exemplars, [&](const Exemplar& kept) { return same(entry, kept); }))
+    return;
+  if (exemplars.size() >= kNativeExemplars) {
+    if (!follows(entry, exemplars.front())) return;
+    exemplars.erase(exemplars.begin());
+  }
+  const auto behind =
+      std::ranges::upper_bound(exemplars, exemplar_ms(entry.unix_time_ns), {},
+                               [](const Exemplar& kept) { return exemplar_ms(kept.unix_time_ns); });
+  exemplars.insert(behind, exemplar_of(entry, 0));
 }
 
 void ExemplarStore::forget(std::uint32_t row) {

@@ -47,16 +47,28 @@ TEST(ExemplarStore, OfThoseWithoutATimeTheLastStaysUntilOneHasATime) {
   EXPECT_EQ(kept_value(store), 12);
 }
 
-TEST(ExemplarStore, OfANativeHistogramTheLastEightAscendByMilliseconds) {
-  ExemplarStore store;
-  for (std::uint64_t i = 1; i <= 10; ++i) {
-    store.keep_native(3, entry(static_cast<double>(i), i * kMs));
-    store.keep_native(3, entry(-1, i * kMs + 1));
-    store.keep_native(3, entry(-1, (i - 1) * kMs));
-  }
+std::vector<double> native_values(const ExemplarStore& store) {
   std::vector<double> values;
   for (const Exemplar& exemplar : *store.of_native(3)) values.push_back(exemplar.value);
-  EXPECT_THAT(values, ElementsAre(3, 4, 5, 6, 7, 8, 9, 10));
+  return values;
+}
+
+TEST(ExemplarStore, OfANativeHistogramTheEightNewestAscendHoweverOftenRingsAreRead) {
+  ExemplarStore store;
+  for (int reading = 0; reading < 3; ++reading) {
+    for (const std::uint64_t i : {2U, 4U, 6U, 8U, 10U, 1U, 3U, 5U, 7U, 9U}) {
+      store.keep_native(3, entry(static_cast<double>(i), i * kMs));
+    }
+    EXPECT_THAT(native_values(store), ElementsAre(3, 4, 5, 6, 7, 8, 9, 10));
+  }
+}
+
+TEST(ExemplarStore, OfANativeHistogramSeveralOfOneTickStayInTheirOrderAndAreNotPushedOut) {
+  ExemplarStore store;
+  for (int i = 1; i <= 10; ++i) store.keep_native(3, entry(i, 5 * kMs));
+  EXPECT_THAT(native_values(store), ElementsAre(1, 2, 3, 4, 5, 6, 7, 8));
+  store.keep_native(3, entry(20, 6 * kMs));
+  EXPECT_THAT(native_values(store), ElementsAre(2, 3, 4, 5, 6, 7, 8, 20));
 }
 
 }  // namespace

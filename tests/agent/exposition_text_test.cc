@@ -210,10 +210,10 @@ TEST_F(ExpositionText, ExemplarOutsideItsBucketIsDroppedAndCounted) {
 TEST_F(ExpositionText, TheNewestOfABucketsExemplarsStands) {
   build.family(MetricType::kHistogram, "h").bounds = {1};
   build.row("", {3, 0, bits(1)});
-  build.exemplar(0, 0.1, 1000);
-  build.exemplar(0, 0.2, 3000);
-  build.exemplar(0, 0.3, 2000);
-  EXPECT_THAT(openmetrics(), HasSubstr("} 0.2 0.000\n"));
+  build.exemplar(0, 0.1, 1'000'000);
+  build.exemplar(0, 0.2, 3'000'000);
+  build.exemplar(0, 0.3, 2'000'000);
+  EXPECT_THAT(openmetrics(), HasSubstr("} 0.2 0.003\n"));
 }
 
 TEST_F(ExpositionText, ExemplarWithoutIdsOrTimeHasEmptyLabels) {

@@ -121,6 +121,7 @@ class Exemplars(Live):
         for number, (kind, name, value) in enumerate(self.LEFT, 1):
             trace_id, span_id = f"{number:02x}" * 16, f"{0xf0 + number:02x}" * 8
             self.assertEqual(worker.say(kind, name, value, exemplar=trace_id + span_id), "ok")
+            time.sleep(self.CLOCK_S)  # of one tick's the first would stay
             # A counter has one exemplar, its last; the values of one histogram are in different buckets.
             at = (name, None if kind == "counter" else value)
             self.wanted[at] = ({"trace_id": trace_id, "span_id": span_id}, value)
