@@ -1,6 +1,8 @@
 // `notch`, the command-line tool: one program with subcommands, each a file of its own.
 // Called by: tool_main, and by its tests with a table of theirs.
 //
+// `notch help` is `notch --help`, and `notch help NAME` is `notch NAME --help`.
+//
 // To add `notch NAME`: NAME_options.{h,cc} as run_options, NAME_command.{h,cc} as run_command, and
 // a line in tool_main's table.
 #pragma once

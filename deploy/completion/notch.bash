@@ -29,7 +29,11 @@ _notch() {
   local cur prev words cword at
   _init_completion || return
   if ((cword == 1)); then
-    mapfile -t COMPREPLY < <(compgen -W 'ready run --help --version' -- "$cur")
+    mapfile -t COMPREPLY < <(compgen -W 'ready run help --help --version' -- "$cur")
+    return
+  fi
+  if ((cword == 2)) && [[ ${words[1]} == help ]]; then
+    mapfile -t COMPREPLY < <(compgen -W 'ready run' -- "$cur")
     return
   fi
   [[ ${words[1]} != ready ]] || { _notch_ready; return; }

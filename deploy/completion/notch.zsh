@@ -25,12 +25,13 @@ _notch() {
   _arguments -C \
     '(- *)--help[print the commands and exit]' \
     '(- *)--version[print the version and exit]' \
-    '1:command:((ready\:"ask an agent whether it is ready" run\:"run a program with its metrics"))' \
+    '1:command:((ready\:"ask an agent whether it is ready" run\:"run a program with its metrics" help\:"tell the commands, or a command'"'"'s options"))' \
     '*::arguments:->arguments'
   [[ $state == arguments ]] || return
   case $line[1] in
     ready) _notch_ready ;;
     run) _notch_run ;;
+    help) _arguments '1:command:(ready run)' ;;
   esac
 }
 

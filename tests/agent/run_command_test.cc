@@ -222,6 +222,18 @@ TEST(Tool, RunsTheNamedCommandWithWhatFollows) {
   EXPECT_EQ(run_tool(commands, 4, argv.data()), 42);
 }
 
+int wants_help(std::span<const char* const> arguments) {
+  return arguments.size() == 1 && std::string_view(arguments.front()) == "--help" ? 43 : 0;
+}
+
+TEST(Tool, HelpAsAWordAsksTheCommandForItsOwn) {
+  const std::vector<ToolCommand> commands = {{"one", "", nullptr}, {"two", "", wants_help}};
+  const std::vector<const char*> argv = {"notch", "help", "two", "more"};
+  EXPECT_EQ(run_tool(commands, 3, argv.data()), 43);
+  EXPECT_EQ(run_tool(commands, 2, argv.data()), kToolDone);
+  EXPECT_EQ(run_tool(commands, 4, argv.data()), kToolUsage);
+}
+
 TEST(Tool, WithoutACommandItIsWrongUsage) {
   const std::vector<ToolCommand> commands = {{"two", "", answer}};
   const std::vector<const char*> argv = {"notch", "three"};

@@ -86,6 +86,19 @@ class Manual(unittest.TestCase):
             with self.subTest(page=page):
                 self.assertEqual(ManualPage(page).exit_codes(), exit_codes_of(helped(*command)))
 
+    def test_help_as_a_word_tells_the_same(self):
+        def told(*command):
+            return subprocess.run([NOTCH, *command], capture_output=True, text=True, check=False, timeout=60)
+
+        self.assertEqual(told("help").stdout, helped(NOTCH))
+        self.assertEqual(told("help", "help").stdout, helped(NOTCH))
+        for command in sorted(commands()):
+            self.assertEqual(told("help", command).stdout, helped(NOTCH, command))
+        for wrong in (("help", "nothing"), ("help", "run", "ready")):
+            done = told(*wrong)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), wrong)
+            self.assertIn("notch --help tells the commands", done.stderr)
+
     def test_every_command_has_a_page_and_stands_in_the_tools(self):
         self.assertEqual(ManualPage("notch.1").commands(), commands())
         pages = {name for name in os.listdir(os.path.join(DEPLOY, "man")) if name.startswith("notch-")}
@@ -120,7 +133,7 @@ class Completion(unittest.TestCase):
             print("skipped: documented_options_test: bash-completion is not installed")
             self.skipTest("no bash-completion")
         for line, wanted in (("notchd --web.s", ["--web.systemd-socket"]), ("notchd --log.level w", ["warn"]),
-                             ("notch r", ["ready", "run"]), ("notch ready --a", ["--address"]), ("notch run --modules io,ma", ["io,malloc"]),
+                             ("notch r", ["ready", "run"]), ("notch he", ["help"]), ("notch help re", ["ready"]), ("notch ready --a", ["--address"]), ("notch run --modules io,ma", ["io,malloc"]),
                              ("notch run --lib", ["--library"]), ("notch run -- --lib", [])):
             with self.subTest(line=line):
                 words = line.split(" ")
