@@ -235,6 +235,9 @@ def _agent_claims():
     yield Claim("A death folded among 10,000, over one among 1,000", "deaths_bench",
                 lambda rows: rows["deaths/10000"].real_ns / rows["deaths/1000"].real_ns, "x",
                 at_most=2)
+    yield Claim("A sweep in which one of 1,000 segments died, over a gather of them", "deaths_bench",
+                lambda rows: rows["one_death/sweep/1000"].real_ns / rows["one_death/gather/1000"].real_ns, "x",
+                at_most=3)
     yield Claim("Leaving the tally among 50,000 segments, over leaving it among 1,000",
                 "deaths_bench",
                 lambda rows: rows["detaches/50000"].real_ns / rows["detaches/1000"].real_ns, "x",

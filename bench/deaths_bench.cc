@@ -3,6 +3,7 @@
 //   deaths_bench [--benchmark_filter=...]
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -51,8 +52,19 @@ class Doomed {
   }
   Doomed(const Doomed&) = delete;
   Doomed& operator=(const Doomed&) = delete;
-  ~Doomed() { ::close(directory_); }
+  ~Doomed() {
+    for (const int file : held_) ::close(file);
+    ::close(directory_);
+  }
 
+  // All but the first live from now on: their locks are held.
+  void hold_others() {
+    for (std::size_t i = 1; i < names_.size(); ++i) {
+      const int file = ::openat(directory_, names_[i].c_str(), O_RDONLY | O_CLOEXEC);
+      if (file >= 0 && ::flock(file, LOCK_SH) == 0) held_.push_back(file);
+    }
+  }
+  bool others_are_held() const { return held_.size() + 1 == names_.size(); }
   int directory() const { return directory_; }
   const std::vector<std::string>& names() const { return names_; }
 
@@ -60,6 +72,7 @@ class Doomed {
   bench::ScratchDirectory scratch_;
   int directory_ = -1;
   std::vector<std::string> names_;
+  std::vector<int> held_;
 };
 
 void deaths(benchmark::State& state) {
@@ -84,6 +97,35 @@ void deaths(benchmark::State& state) {
   }
 }
 
+// One among many that live on: what all of them had counted is added up once more before it is
+// folded, in case it had stepped back. With `gathers`, the scrape's gather of the same segments.
+void one_death(benchmark::State& state, bool gathers) {
+  agent::install_truncation_handler();
+  const agent::Moment now = {1'000'000, 1'000'000'000};
+  agent::CollectOptions options;
+  options.limits.per_uid.segments = 20'000;
+  options.limits.total.segments = 20'000;
+  for (auto _ : state) {
+    Doomed segments(static_cast<int>(state.range(0)));
+    segments.hold_others();
+    if (!segments.others_are_held()) state.SkipWithError("not all could be held");
+    agent::Collect collect(options);
+    agent::Recovered recovered;
+    if (!collect.open(segments.directory(), recovered).ok) state.SkipWithError("no ledger");
+    collect.add(segments.names(), now);
+    collect.gather(now);
+    const auto begin = std::chrono::steady_clock::now();
+    if (gathers) {
+      collect.gather(now);
+    } else {
+      collect.sweep(now);
+    }
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    state.SetIterationTime(took.count());
+    if (collect.stats().folds != (gathers ? 0 : 1)) state.SkipWithError("not one was folded");
+  }
+}
+
 // The tally's part alone, among as many as no descriptor limit lets live in files.
 void detaches(benchmark::State& state) {
   const auto count = static_cast<std::size_t>(state.range(0));
@@ -99,6 +141,8 @@ void detaches(benchmark::State& state) {
 }
 
 BENCHMARK(detaches)->Arg(1'000)->Arg(50'000)->UseManualTime()->Iterations(3);
+BENCHMARK_CAPTURE(one_death, sweep, false)->Arg(100)->Arg(1'000)->UseManualTime()->Iterations(3);
+BENCHMARK_CAPTURE(one_death, gather, true)->Arg(100)->Arg(1'000)->UseManualTime()->Iterations(3);
 BENCHMARK(deaths)->Arg(1'000)->Arg(10'000)->UseManualTime()->Iterations(3);
 
 }  // namespace
