@@ -87,6 +87,20 @@ bool write_pid(int lock_fd) {
          ::pwrite(lock_fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
+// Of a directory that holds what is not ours, the name of such a file: it is somebody else's, given
+// by mistake. Empty if it has held segments or an agent, or has the mode that only directories of
+// segments are given: there anyone may leave a file, and must not keep the agent out by it.
+std::string foreign_name(const std::vector<std::string>& names, mode_t mode) {
+  if ((mode & 07777) == kDirectoryMode) return "";
+  std::string foreign;
+  for (const std::string& name : names) {
+    const NameKind kind = kind_of(name);
+    if (kind == NameKind::kSegment || name.starts_with("agent.")) return "";
+    if (kind == NameKind::kOther && (foreign.empty() || name < foreign)) foreign = name;
+  }
+  return foreign;
+}
+
 }  // namespace
 
 DirectoryResult SegmentDirectory::open(const std::string& path, bool create) {
@@ -118,6 +132,14 @@ DirectoryResult SegmentDirectory::open_directory(bool create) {
   struct statfs file_system {};
   if (::fstat(directory_.get(), &status) != 0 || ::fstatfs(directory_.get(), &file_system) != 0) {
     return failure("cannot examine", path_, errno);
+  }
+  int error = 0;
+  const std::vector<std::string> names = names_in(directory_.get(), error);
+  if (error != 0) return failure("cannot list", path_, error);
+  if (const std::string foreign = foreign_name(names, status.st_mode); !foreign.empty()) {
+    return failure("not a directory of segments, as it holds " + foreign +
+                       "; one that is empty or missing will do:",
+                   path_);
   }
   DirectoryResult result;
   result.not_tmpfs = file_system.f_type != TMPFS_MAGIC;

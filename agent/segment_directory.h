@@ -7,6 +7,8 @@
 //       anew after lost events yields the differences only.
 //   N2  While an object is open no other agent can open the same directory.
 //   N3  Nothing is removed but half-born files whose writer is gone.
+//   N4  Nothing is written into a directory that holds other files, unless it has held segments or
+//       an agent before, or has the mode of one made for segments (3777).
 #pragma once
 
 #include <cstdint>
@@ -51,7 +53,8 @@ class SegmentDirectory {
   SegmentDirectory& operator=(SegmentDirectory&&) = default;
 
   // Opens `path`, made with mode 3777 if it is missing and `create` is set (its parent must exist),
-  // takes agent.lock in it, and watches it. On failure nothing is held.
+  // takes agent.lock in it, and watches it. On failure nothing is held. Fails for one that holds
+  // files of others (N4).
   DirectoryResult open(const std::string& path, bool create);
 
   // Reads what the kernel queued; the first call lists the directory. Never waits. Also to be

@@ -75,6 +75,35 @@ TEST_F(SegmentDirectoryTest, NamesAMissingDirectory) {
   EXPECT_THAT(result.message, HasSubstr(scratch_.path("missing")));
 }
 
+TEST_F(SegmentDirectoryTest, RefusesADirectoryOfOthersAndLeavesItAlone) {
+  std::ofstream(scratch_.path("hosts")) << "127.0.0.1 localhost\n";
+  const DirectoryResult result = directory_.open(scratch_.path(), true);
+  EXPECT_FALSE(result.ok);
+  EXPECT_THAT(result.message, HasSubstr("holds hosts"));
+  EXPECT_THAT(result.message, HasSubstr(scratch_.path()));
+  EXPECT_NE(::access(scratch_.path("agent.lock").c_str(), F_OK), 0);
+}
+
+TEST_F(SegmentDirectoryTest, TakesADirectoryWithOtherFilesThatHasHeldSegments) {
+  std::ofstream(scratch_.path("hosts")) << "127.0.0.1 localhost\n";
+  std::ofstream(scratch_.path("1-0123456789abcdef.notch")) << "";
+  EXPECT_TRUE(directory_.open(scratch_.path(), true).ok);
+}
+
+TEST_F(SegmentDirectoryTest, TakesADirectoryWithOtherFilesThatHadAnAgent) {
+  open();
+  directory_ = SegmentDirectory();
+  std::ofstream(scratch_.path("hosts")) << "127.0.0.1 localhost\n";
+  EXPECT_TRUE(directory_.open(scratch_.path(), true).ok);
+}
+
+// As systemd-tmpfiles makes it: anyone may leave a file there before the agent comes.
+TEST_F(SegmentDirectoryTest, TakesADirectoryMadeForSegmentsWhateverIsInIt) {
+  std::ofstream(scratch_.path("hosts")) << "127.0.0.1 localhost\n";
+  ASSERT_EQ(::chmod(scratch_.path().c_str(), 03777), 0);
+  EXPECT_TRUE(directory_.open(scratch_.path(), true).ok);
+}
+
 TEST_F(SegmentDirectoryTest, RefusesALinkToADirectory) {
   ASSERT_EQ(::symlink(scratch_.path().c_str(), scratch_.path("link").c_str()), 0);
   EXPECT_FALSE(directory_.open(scratch_.path("link"), false).ok);
@@ -286,6 +315,7 @@ TEST_F(SegmentDirectoryTest, LeavesHalfBornFilesOfLivingWriters) {
 }
 
 TEST_F(SegmentDirectoryTest, LeavesFilesThatOnlyLookHalfBorn) {
+  scratch_.touch("agent.lock");
   scratch_.touch("a.new");
   scratch_.touch(".a");
   ASSERT_EQ(::symlinkat("a.new", scratch_.fd(), ".b.new"), 0);
