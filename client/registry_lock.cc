@@ -1,7 +1,13 @@
 #include "client/registry_lock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdint>
 
 #include "client/counting_mode.h"
 #include "client/parked.h"
@@ -10,6 +16,36 @@
 #include "shm/memory_order.h"
 
 namespace notch::client {
+namespace {
+
+constexpr std::uint32_t kSpins = 4096;
+constexpr std::uint32_t kYields = 64;
+constexpr long kSleepNs = 100'000;
+
+// Of a sealed process, which may only spin: a tenth of a second of the thread's own time or more,
+// many of a scheduler's turns.
+constexpr std::uint32_t kMostSpins = 1U << 22;
+
+// The holder may be a thread of lower priority that waits for this very processor (SCHED_FIFO): it
+// runs when this one sleeps, not when it yields. False if this one has waited long enough and may
+// not sleep. By syscall(), as libc's nanosleep() is a cancellation point.
+bool let_holder_run(std::uint32_t tries) noexcept {
+  if (tries < kSpins || sealed()) {
+    shm::pause();
+    return tries < kMostSpins;
+  }
+  const int saved_errno = errno;
+  const timespec while_it_runs{0, kSleepNs};
+  if (tries < kSpins + kYields) {
+    sched_yield();
+  } else {
+    syscall(SYS_nanosleep, &while_it_runs, nullptr);
+  }
+  errno = saved_errno;
+  return true;
+}
+
+}  // namespace
 
 NoCancellation::NoCancellation() noexcept {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
@@ -39,13 +75,10 @@ bool take_registry_lock(RegistryLock::Wait wait) noexcept {
   Wiped* const own = wiped();
   if (own == nullptr) return false;
   const std::uint64_t self = thread_pointer();
-  for (int spins = 0; !shm::take_lock(own->lock, self); ++spins) {  // [tag: registry-lock]
+  std::uint32_t tries = 0;
+  while (!shm::take_lock(own->lock, self)) {  // [tag: registry-lock]
     if (wait == RegistryLock::Wait::kNot || shm::read_alone(own->lock) == self) return false;
-    if (spins < 4096) {
-      shm::pause();
-    } else if (!sealed()) {
-      sched_yield();
-    }
+    if (!let_holder_run(tries++)) return false;
   }
   return true;
 }

@@ -4,6 +4,10 @@
 // Invariants
 //   X1  A forked child finds the lock free: its word is in wiped memory.
 //   X2  Nothing that a handler parked is left when the lock is free.
+//   X3  Waiting ends, whatever the priorities: who waits long sleeps, so that a holder which it
+//   keeps
+//       from the processor runs. In a sealed process nobody may sleep, and who has spun for about a
+//       tenth of a second of its own time goes without the lock, as one that holds it already.
 #pragma once
 
 #include <signal.h>
@@ -36,7 +40,7 @@ class NoSignals {
 };
 
 // Held while the registry or the segment changes. Not got when this very thread holds it already,
-// below us on the stack: we are in a signal handler then, and must not wait.
+// below us on the stack: we are in a signal handler then, and must not wait. Nor after X3.
 class RegistryLock {
  public:
   enum class Wait { kForIt, kNot };
