@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#include <bit>
 #include <cstddef>
+#include <iterator>
 
 #include "client/wiped.h"
 #include "shm/memory_order.h"
@@ -42,7 +44,8 @@ constexpr ptrdiff_t kUnusedInThreadHeader = 128;
 constexpr ptrdiff_t kUnusedInThreadHeader = 0;  // no section here, and nothing is written
 #endif
 
-void* no_columns[kColumnEntries];
+// Never written, and constant, so that what is written lies together in one page.
+void* const no_columns[kColumnEntries] = {};
 
 char* thread_rseq() noexcept {
   return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
@@ -59,13 +62,13 @@ std::uint32_t possible_ids(pid_t pid) noexcept {
   errno = saved_errno;
   if (!known) return 0;
   std::uint32_t processors = 0;
-  std::uint32_t last = 0;
-  for (std::uint32_t cpu = 0; cpu < 8 * sizeof mask; ++cpu) {
-    if ((mask[cpu / kBitsPerWord] >> cpu % kBitsPerWord & 1) == 0) continue;
-    ++processors;
-    last = cpu;
+  std::uint32_t end = 0;  // behind the last one
+  for (std::uint32_t word = 0; word < std::size(mask); ++word) {
+    if (mask[word] == 0) continue;
+    processors += static_cast<std::uint32_t>(std::popcount(mask[word]));
+    end = word * kBitsPerWord + static_cast<std::uint32_t>(std::bit_width(mask[word]));
   }
-  return counts_by_cpu() ? last + 1 : processors;
+  return counts_by_cpu() ? end : processors;
 }
 
 }  // namespace
@@ -126,4 +129,5 @@ void leave_section() noexcept {
 
 }  // namespace notch::client
 
-notch_hot notch_v1_hot = {notch::client::no_columns, notch::client::kUnusedInThreadHeader};
+notch_hot notch_v1_hot = {const_cast<void**>(notch::client::no_columns),
+                          notch::client::kUnusedInThreadHeader};

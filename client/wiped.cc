@@ -45,6 +45,10 @@ bool make_mapping() noexcept {
     memory.release();
     return false;
   }
+  // Their pages are written before they are read: a page that is read first takes two faults.
+  auto& own = *reinterpret_cast<Wiped*>(base);
+  shm::write_alone(own.lock, std::uint64_t{0});
+  shm::write_alone(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
   *reinterpret_cast<std::uint64_t*>(base + kLengthOffset) = bytes - kLogOffset;
   std::byte* const none = nullptr;
   if (!shm::publish_first(mapping.base, none, base)) memory.release();  // [tag: private-memory]

@@ -33,13 +33,15 @@ inline constexpr std::size_t kColumnEntries = kColumnsByCpu + kProcessors;
 
 // Zero after a fork.
 struct Wiped {
-  void* columns[kColumnEntries];
   std::uint64_t lock;                            // the holder's thread pointer, 0: free
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
   shm::Segment* segment;                         // null: not tried, or no memory at all
   std::uint32_t failed;                          // 1: tried, and there was no memory at all
   Parked parked;                                 // under the lock
-  Postponed postponed;                           // the preloaded library's alone
+  // Adds read here: in lines where nothing is written, and the first of them in a page with the
+  // above.
+  alignas(64) void* columns[kColumnEntries];
+  Postponed postponed;  // the preloaded library's alone
 };
 
 // Null if there is no private memory.

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,18 +82,22 @@ void describe_process(SegmentHeader& header) noexcept {
   header.uid = geteuid();
   header.start_time_ticks = start_time_ticks();
   header.pid_namespace = pid_namespace();
-  char boot[64];
-  if (read_small_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot) != 0) {
-    parse_uuid(boot, header.boot_id);
-  }
   const ssize_t length = readlink("/proc/self/exe", header.executable, kExecutableBytes - 1);
   header.executable[length > 0 ? length : 0] = '\0';
+  // By a call: to read the clock without one costs two page faults when it is the first time.
   timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
+  syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
   header.created_unix_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
                            static_cast<std::uint64_t>(now.tv_nsec);
   if (getrandom(header.segment_id, sizeof header.segment_id, GRND_NONBLOCK) < 0) {
     memcpy(header.segment_id, &header.created_unix_ns, sizeof header.created_unix_ns);
+  }
+}
+
+void describe_boot(SegmentHeader& header) noexcept {
+  char boot[64];
+  if (read_small_file("/proc/sys/kernel/random/boot_id", boot, sizeof boot) != 0) {
+    parse_uuid(boot, header.boot_id);
   }
 }
 

@@ -133,6 +133,7 @@ void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
     header.column_bitmap[column / 64] |= std::uint64_t{1} << (column % 64);
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
+  if (segment.on_disk) describe_boot(header);
   publish(header.magic, kMagic);  // [tag: segment-magic] read by SegmentReader::attach
 }
 
