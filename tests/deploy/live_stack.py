@@ -88,9 +88,10 @@ class Stack:
         self.first = free_ports()
         self.agent, self.prometheus, self.alertmanager = (f"127.0.0.1:{self.first + i}" for i in range(3))
         environment = live_agent.environment(CLUSTER="test", REGION="here")
+        # A test that is killed for its time takes the stack along.
         self.process = subprocess.Popen(
-            [SCRIPT, "--programs", programs, "--ports", str(self.first), *flags], text=True, env=environment,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            ["setpriv", "--pdeathsig", "TERM", SCRIPT, "--programs", programs, "--ports", str(self.first), *flags],
+            text=True, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.folder = self.segments = None
 
     def read_folder(self):
