@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <string_view>
 
 #include "ebpf/cgroup_path.h"
@@ -16,7 +17,6 @@ namespace notch::ebpf {
 namespace {
 
 constexpr const char* kIterator = "living_tasks";
-constexpr const char* kOthers = "(others)";  // no path is
 
 std::string text_of(const std::string& path) {
   std::ifstream file(path);
@@ -168,8 +168,7 @@ void CpuProbe::taken_back(std::size_t slot, const std::string& service) {
 
 void CpuProbe::forget(const std::string& service) {
   kept_.erase(service);
-  std::erase_if(kept_groups_, [&](const auto& kept) { return kept.first.first == service; });
-  std::erase_if(kept_order_, [&](const Group& group) { return group.first == service; });
+  kept_groups_.forget(service);
 }
 
 // A cgroup is named once, by a process that the iterator has just met in it. One that nobody is in
@@ -180,12 +179,9 @@ void CpuProbe::name_cgroups() {
   for (std::size_t i = 1; i < slots.size(); ++i) {
     if (i == NOTCH_CGROUP_SLOTS || slots[i].id == 0 || !paths_[i].empty()) continue;
     const bool empty = living[NOTCH_CPU_CGROUPS + i].tasks == 0;
-    paths_[i] = empty ? kOthers : cgroup_of(slots[i].member_tgid);
-    const auto kept = kept_groups_.find({service_of(i), paths_[i]});
-    if (kept == kept_groups_.end()) continue;
-    add_shown(kept->second, sums_[NOTCH_CPU_CGROUPS + i]);
-    std::erase(kept_order_, kept->first);
-    kept_groups_.erase(kept);
+    paths_[i] = empty ? kOtherCgroups : cgroup_of(slots[i].member_tgid);
+    const std::optional<cpu_row> kept = kept_groups_.take({service_of(i), paths_[i]});
+    if (kept) add_shown(*kept, sums_[NOTCH_CPU_CGROUPS + i]);
   }
 }
 
@@ -206,7 +202,7 @@ void CpuProbe::free_empty_cgroups() {
 
 // A task that is given back after this finds no slot, and counts with the others.
 void CpuProbe::free_cgroup(std::size_t slot, const std::string& service) {
-  const Group group{service, paths_[slot].empty() ? kOthers : paths_[slot]};
+  const CpuGroup group{service, paths_[slot].empty() ? kOtherCgroups : paths_[slot]};
   object_.writable_values<cgroup_slot>("cgroups")[slot] = {};
   paths_[slot].clear();
   quiet_.taken(slot);
@@ -216,34 +212,29 @@ void CpuProbe::free_cgroup(std::size_t slot, const std::string& service) {
 }
 
 // With the next cgroup of that path, if it is there already.
-void CpuProbe::keep(const Group& group, const cpu_row& used) {
+void CpuProbe::keep(const CpuGroup& group, const cpu_row& used) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if (paths_[i] != group.second || service_of(i) != group.first) continue;
     return add_shown(used, sums_[NOTCH_CPU_CGROUPS + i]);
   }
-  const auto [kept, is_new] = kept_groups_.try_emplace(group);
-  add(used, kept->second);
-  if (is_new) kept_order_.push_back(group);
-  if (kept_order_.size() <= kMostKept) return;
-  kept_groups_.erase(kept_order_.front());
-  kept_order_.pop_front();
+  kept_groups_.add(group, used);
 }
 
 std::string CpuProbe::service_of(std::size_t slot) const {
   if (slot < NOTCH_CGROUP_SLOTS) return {};
-  if (slot == NOTCH_CGROUP_SLOTS) return kOthers;
+  if (slot == NOTCH_CGROUP_SLOTS) return kOtherCgroups;
   return services_->name_of(object_.values<cgroup_slot>("cgroups")[slot].service);
 }
 
 // Two cgroups can have had one path in turn: their sums are one row's.
-std::map<CpuProbe::Group, cpu_row> CpuProbe::groups() const {
-  std::map<Group, cpu_row> groups = kept_groups_;
+std::map<CpuGroup, cpu_row> CpuProbe::groups() const {
+  std::map<CpuGroup, cpu_row> groups = kept_groups_.all();
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const cpu_row& sum = sums_[NOTCH_CPU_CGROUPS + i].shown;
     const bool is_others = i % NOTCH_CGROUP_SLOTS == 0;
     // One without a name waits for it: among the others its sum would be missing there afterwards.
     if (is_others ? sum.run_ns == 0 : paths_[i].empty()) continue;
-    add(sum, groups[{service_of(i), is_others ? kOthers : paths_[i]}]);
+    add(sum, groups[{service_of(i), is_others ? kOtherCgroups : paths_[i]}]);
   }
   return groups;
 }

@@ -8,18 +8,17 @@
 //   CP3  A sum that would fall (by such a gap, or as a process changed its service) stays as it
 //        was.
 //   CP4  A cgroup that has been empty for a while gives its slots back. What it used is kept with
-//        its path, of the last kMostKept that are gone.
+//        its path, as kept_groups says.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "ebpf/cpu.h"
+#include "ebpf/kept_groups.h"
 #include "ebpf/probe.h"
 #include "ebpf/quiet_slots.h"
 
@@ -27,8 +26,6 @@ namespace notch::ebpf {
 
 class CpuProbe final : public Probe, private ServiceSums {
  public:
-  static constexpr std::size_t kMostKept = 512;
-
   const char* name() const override { return "cpu"; }
   Outcome start(const ServiceTable& services) override;
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
@@ -42,7 +39,6 @@ class CpuProbe final : public Probe, private ServiceSums {
     cpu_row before{};  // when the probe began, or the row became its owner's
     cpu_row shown{};
   };
-  using Group = std::pair<std::string, std::string>;  // service, empty for all; path
   struct Move {
     std::string path;
     ServiceTable::Change change;
@@ -58,10 +54,10 @@ class CpuProbe final : public Probe, private ServiceSums {
   void apply_moves();
   void free_empty_cgroups();
   void free_cgroup(std::size_t slot, const std::string& service);
-  void keep(const Group& group, const cpu_row& used);
+  void keep(const CpuGroup& group, const cpu_row& used);
   static void add_shown(const cpu_row& used,
                         Sum& sum);  // what the row counted for its owner before
-  std::map<Group, cpu_row> groups() const;
+  std::map<CpuGroup, cpu_row> groups() const;
   std::string service_of(std::size_t slot) const;
 
   KernelObject object_;
@@ -74,9 +70,8 @@ class CpuProbe final : public Probe, private ServiceSums {
   // Of cgroups and services in cgroups, by slot: row NOTCH_CPU_CGROUPS on.
   std::vector<std::string> paths_ = std::vector<std::string>(2 * NOTCH_CGROUP_SLOTS);
   QuietSlots quiet_{2 * NOTCH_CGROUP_SLOTS};
-  std::map<Group, cpu_row> kept_groups_;
-  std::deque<Group> kept_order_;  // the longest gone first
-  std::vector<Move> moves_;       // since the last look
+  KeptGroups kept_groups_;
+  std::vector<Move> moves_;  // since the last look
   bool begun_ = false;
 };
 
