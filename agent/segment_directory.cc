@@ -89,14 +89,16 @@ bool write_pid(int lock_fd) {
 
 // Of a directory that holds what is not ours, the name of such a file: it is somebody else's, given
 // by mistake. Empty if it has held segments or an agent, or has the mode that only directories of
-// segments are given: there anyone may leave a file, and must not keep the agent out by it.
+// segments are given: there anyone may leave a file, and must not keep the agent out by it. What
+// mkfs leaves in a new ext4 is nobody's.
 std::string foreign_name(const std::vector<std::string>& names, mode_t mode) {
   if ((mode & 07777) == kDirectoryMode) return "";
   std::string foreign;
   for (const std::string& name : names) {
     const NameKind kind = kind_of(name);
     if (kind == NameKind::kSegment || name.starts_with("agent.")) return "";
-    if (kind == NameKind::kOther && (foreign.empty() || name < foreign)) foreign = name;
+    if (kind != NameKind::kOther || name == "lost+found") continue;
+    if (foreign.empty() || name < foreign) foreign = name;
   }
   return foreign;
 }

@@ -84,6 +84,11 @@ TEST_F(SegmentDirectoryTest, RefusesADirectoryOfOthersAndLeavesItAlone) {
   EXPECT_NE(::access(scratch_.path("agent.lock").c_str(), F_OK), 0);
 }
 
+TEST_F(SegmentDirectoryTest, TakesANewFileSystem) {
+  ASSERT_EQ(::mkdir(scratch_.path("lost+found").c_str(), 0700), 0);
+  EXPECT_TRUE(directory_.open(scratch_.path(), true).ok);
+}
+
 TEST_F(SegmentDirectoryTest, TakesADirectoryWithOtherFilesThatHasHeldSegments) {
   std::ofstream(scratch_.path("hosts")) << "127.0.0.1 localhost\n";
   std::ofstream(scratch_.path("1-0123456789abcdef.notch")) << "";
