@@ -1,5 +1,6 @@
 #include "ebpf/cgroup_path.h"
 
+#include <fstream>
 #include <optional>
 
 namespace notch::ebpf {
@@ -38,6 +39,13 @@ Paths paths_in(std::string_view text) {
 }
 
 }  // namespace
+
+// By getline: a stream's buffer itself throws when a read fails, as that of a process that is gone.
+std::string read_proc_cgroup(const std::string& path) {
+  std::string text;
+  std::getline(std::ifstream(path), text, '\0');
+  return text;
+}
 
 bool has_cpu_hierarchy(std::string_view proc_cgroup) {
   return paths_in(proc_cgroup).cpu.has_value();

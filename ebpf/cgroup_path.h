@@ -7,6 +7,10 @@
 
 namespace notch::ebpf {
 
+// The text of such a file; empty where it cannot be read, be it that the process ends between the
+// opening and the reading.
+std::string read_proc_cgroup(const std::string& path);
+
 // Whether the cpu controller is in a cgroup v1 hierarchy of its own.
 bool has_cpu_hierarchy(std::string_view proc_cgroup);
 

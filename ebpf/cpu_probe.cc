@@ -18,11 +18,6 @@ namespace {
 
 constexpr const char* kIterator = "living_tasks";
 
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
 // `before` can be less than nothing: of a service whose process went over to another.
 std::uint64_t grown(std::uint64_t sum, std::uint64_t before, std::uint64_t shown) {
   const auto difference = static_cast<std::int64_t>(sum - before);
@@ -57,7 +52,7 @@ void take_away(const cpu_row& used, cpu_row& sum) {
 }
 
 std::string cgroup_of(std::uint64_t pid) {
-  return cpu_cgroup_path(text_of("/proc/" + std::to_string(pid) + "/cgroup"));
+  return cpu_cgroup_path(read_proc_cgroup("/proc/" + std::to_string(pid) + "/cgroup"));
 }
 
 std::uint64_t now_s() {
@@ -100,7 +95,7 @@ Outcome CpuProbe::start(const ServiceTable& services) {
   if (!outcome.ok()) return outcome;
   object_.set_entries("gone", possible_processors() * std::size_t{NOTCH_CPU_ROWS});
   object_.share_map("service_slots", services.object());
-  object_.set_constants(cpu_constants{has_cpu_hierarchy(text_of("/proc/self/cgroup")), 0});
+  object_.set_constants(cpu_constants{has_cpu_hierarchy(read_proc_cgroup("/proc/self/cgroup")), 0});
   outcome = object_.run();
   return outcome.ok() ? look() : outcome;
 }

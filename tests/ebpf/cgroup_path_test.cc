@@ -30,5 +30,15 @@ TEST(CgroupPath, IsEmptyWhereNothingIsTold) {
     EXPECT_EQ(cpu_cgroup_path(text), "") << text;
 }
 
+TEST(CgroupPath, IsReadFromTheFileOfAProcess) {
+  EXPECT_TRUE(read_proc_cgroup("/proc/self/cgroup").ends_with("\n"));
+}
+
+// As of a process that ends once its file is open: /proc/self/mem opens, and its first byte is none.
+TEST(CgroupPath, IsEmptyWhereTheReadingFails) {
+  EXPECT_EQ(read_proc_cgroup("/proc/self/mem"), "");
+  EXPECT_EQ(read_proc_cgroup("/proc/4194304/cgroup"), "");
+}
+
 }  // namespace
 }  // namespace notch::ebpf
