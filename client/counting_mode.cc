@@ -65,7 +65,8 @@ std::uint32_t possible_ids(pid_t pid) noexcept {
   std::uint32_t end = 0;  // behind the last one
   for (std::uint32_t word = 0; word < std::size(mask); ++word) {
     if (mask[word] == 0) continue;
-    processors += static_cast<std::uint32_t>(std::popcount(mask[word]));
+    // Not std::popcount: without the instruction it is a call into libgcc_s, which we do without.
+    for (unsigned long left = mask[word]; left != 0; left &= left - 1) ++processors;
     end = word * kBitsPerWord + static_cast<std::uint32_t>(std::bit_width(mask[word]));
   }
   return counts_by_cpu() ? end : processors;
