@@ -5,9 +5,9 @@
 //   X1  A forked child finds the lock free: its word is in wiped memory.
 //   X2  Nothing that a handler parked is left when the lock is free.
 //   X3  Waiting ends, whatever the priorities: who waits long sleeps, so that a holder which it
-//   keeps
-//       from the processor runs. In a sealed process nobody may sleep, and who has spun for about a
-//       tenth of a second of its own time goes without the lock, as one that holds it already.
+//       keeps from the processor runs. In a sealed process nobody may sleep, and who has spun for
+//       about a tenth of a second of its own time goes without the lock, as one that holds it
+//       already.
 #pragma once
 
 #include <signal.h>
