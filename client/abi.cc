@@ -9,11 +9,14 @@
 
 #include "client/add_by_cpu.h"
 #include "client/catalogue.h"
+#include "client/columns.h"
 #include "client/counting_mode.h"
+#include "client/drops.h"
 #include "client/exemplar_ring.h"
 #include "client/include/notch/abi.h"
 #include "client/process.h"
 #include "client/registry.h"
+#include "client/seal.h"
 #include "client/series_index.h"
 #include "shm/memory_order.h"
 

@@ -5,7 +5,9 @@
 
 #include "client/private_memory.h"
 #include "client/process.h"
+#include "client/seal.h"
 #include "client/text_hash.h"
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {

@@ -10,7 +10,8 @@
 //       nothing is copied that could have to be taken back: it would be counted again later.
 #pragma once
 
-#include "client/process.h"
+#include <cstdint>
+
 #include "shm/segment_file.h"
 
 namespace notch::client {

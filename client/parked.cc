@@ -1,7 +1,8 @@
 #include "client/parked.h"
 
-#include "client/process.h"
+#include "client/drops.h"
 #include "client/series_index.h"
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {

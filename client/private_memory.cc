@@ -1,6 +1,6 @@
 #include "client/private_memory.h"
 
-#include "client/process.h"
+#include "client/seal.h"
 #include "shm/reservation.h"
 
 namespace notch::client {
@@ -75,6 +75,13 @@ void* PrivateMemory::take(std::uint64_t bytes) noexcept {
   void* const taken = reinterpret_cast<std::byte*>(current_) + current_->used;
   current_->used += rounded;
   return taken;
+}
+
+void* PrivateMemory::take_from_end(std::uint64_t bytes) noexcept {
+  const std::uint64_t rounded = (bytes + 7) & ~std::uint64_t{7};
+  if (rounded > current_->bytes - current_->used) return nullptr;
+  current_->bytes -= rounded;
+  return reinterpret_cast<std::byte*>(current_) + current_->bytes;
 }
 
 }  // namespace notch::client

@@ -6,7 +6,6 @@
 //       middle of another thread's registration sees the registry from before it.
 //   P2  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
 //       the system.
-//   P3  columns[id] is null or a column with memory for every cell handed out.
 #pragma once
 
 #include <cstddef>
@@ -39,25 +38,14 @@ shm::Segment* attach_locked() noexcept;
 // REQUIRES: the lock is held.
 bool may_define_locked() noexcept;
 
-// The segment if this process is attached, else null. Does not attach.
-shm::Segment* attached_segment() noexcept;
-
 // Column 0, attaching first if need be; null if there is none.
 std::byte* shared_column() noexcept;
-
-// Gives the running thread's id a column of its own, if it can have one and the lock is free: an
-// add does not wait, its next one may have more luck.
-void adopt_column() noexcept;
 
 // Where a handler counts whose own thread holds the lock: an offset of parked.h, or 0.
 std::uint64_t park_observation(const ParkedBucket& bucket) noexcept;
 
 // The environment's words, once. REQUIRES: the lock is held.
 void read_settings_locked() noexcept;
-
-// Counts something not taken. Async-signal-safe.
-void drop(shm::DropReason reason, std::uint64_t count = 1) noexcept;
-std::uint64_t dropped() noexcept;
 
 // Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
 bool commit_cells_locked(std::uint64_t cells) noexcept;
@@ -73,23 +61,10 @@ bool is_birth_postponed() noexcept;
 // to be given later.
 void attach_with_columns(std::uint32_t ids) noexcept;
 
-// From here on nothing grows by a system call; a forked child still gets a segment.
-void close_growth() noexcept;
-// From here on no system call at all, in forked children neither.
-void seal() noexcept;
-// Whether either was called.
-bool sealed() noexcept;
-
 // The process begins: the library is loaded. libc's own __libc_single_threaded saves a fork its
 // signal masks where it is known.
 void begin(const char* libc_is_single_threaded = nullptr) noexcept;
 // The process ends in order. What is counted after it still counts.
 void end() noexcept;
-
-// NOTCH_DEBUG is set.
-bool debugging() noexcept;
-
-// Writes a line to standard error if NOTCH_DEBUG is set. Parts are joined.
-void debug_line(const char* a, const char* b = "", const char* c = "", const char* d = "") noexcept;
 
 }  // namespace notch::client

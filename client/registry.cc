@@ -7,6 +7,8 @@
 
 #include "client/bucket_tables.h"
 #include "client/catalogue.h"
+#include "client/debug_line.h"
+#include "client/drops.h"
 #include "client/name_rules.h"
 #include "client/private_memory.h"
 #include "client/process.h"

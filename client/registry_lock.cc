@@ -11,7 +11,7 @@
 
 #include "client/counting_mode.h"
 #include "client/parked.h"
-#include "client/process.h"
+#include "client/seal.h"
 #include "client/wiped.h"
 #include "shm/memory_order.h"
 
@@ -22,8 +22,8 @@ constexpr std::uint32_t kSpins = 4096;
 constexpr std::uint32_t kYields = 64;
 constexpr long kSleepNs = 100'000;
 
-// Of a sealed process, which may only spin: a tenth of a second of the thread's own time or more,
-// many of a scheduler's turns.
+// Of a sealed process, which may only spin: about a sixth of a second of the thread's own time where
+// a pause takes 40 ns, many of a scheduler's turns.
 constexpr std::uint32_t kMostSpins = 1U << 22;
 
 // The holder may be a thread of lower priority that waits for this very processor (SCHED_FIFO): it

@@ -6,7 +6,7 @@
 //   X2  Nothing that a handler parked is left when the lock is free.
 //   X3  Waiting ends, whatever the priorities: who waits long sleeps, so that a holder which it
 //       keeps from the processor runs. In a sealed process nobody may sleep, and who has spun for
-//       about a tenth of a second of its own time goes without the lock, as one that holds it
+//       about a sixth of a second of its own time goes without the lock, as one that holds it
 //       already.
 #pragma once
 

@@ -5,6 +5,8 @@
 
 #include "client/bucket_tables.h"
 #include "client/catalogue.h"
+#include "client/debug_line.h"
+#include "client/drops.h"
 #include "client/label_key.h"
 #include "client/private_memory.h"
 #include "client/process.h"
@@ -256,8 +258,8 @@ notch_series make_series(std::uint32_t family, FamilyShape& shape,
 
 bool prepare_series_index() noexcept {
   index.table = nullptr;
-  index.scratch = static_cast<char*>(
-      private_memory().take(std::uint64_t{shm::kMaxLabels} * shm::kMaxLabelValueBytes * 3));
+  index.scratch = static_cast<char*>(private_memory().take_from_end(std::uint64_t{shm::kMaxLabels} *
+                                                                    shm::kMaxLabelValueBytes * 3));
   return index.scratch != nullptr && make_slots(0);
 }
 

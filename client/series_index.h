@@ -11,7 +11,7 @@
 
 #include "client/include/notch/abi.h"
 #include "client/include/notch/native_table.h"
-#include "client/process.h"
+#include "client/registry_lock.h"
 
 namespace notch::client {
 

@@ -61,6 +61,11 @@ Wiped* wiped() noexcept {
   return reinterpret_cast<Wiped*>(shm::observe(mapping.base));  // [tag: private-memory]
 }
 
+shm::Segment* attached_segment() noexcept {
+  const Wiped* const own = wiped();
+  return own == nullptr ? nullptr : shm::observe(own->segment);  // [tag: attached]
+}
+
 bool prepare() noexcept {
   if (is_prepared()) return true;
   find_counting_mode();

@@ -47,6 +47,9 @@ struct Wiped {
 // Null if there is no private memory.
 Wiped* wiped() noexcept;
 
+// The segment if this process is attached, else null. Does not attach.
+shm::Segment* attached_segment() noexcept;
+
 // Makes the private memory if there is none; false if there can be none. Async-signal-safe.
 bool prepare() noexcept;
 bool is_prepared() noexcept;

@@ -107,7 +107,11 @@ bool commit_first(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
     }
     end = next + cells;
   }
-  return commit_part(fd, segment, start, end);
+  if (!commit_part(fd, segment, start, end)) return false;
+  const bool has_own = plan.own_column >= plan.committed_columns;
+  const std::uint64_t own = segment.values_offset + plan.own_column * segment.column_stride;
+  segment.own_column = has_own && commit_part(fd, segment, own, own + cells) ? plan.own_column : 0;
+  return true;
 }
 
 void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
@@ -131,6 +135,7 @@ void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
   header.exemplar_slot_bytes = sizeof(ExemplarSlot);
   for (std::uint32_t column = 0; column < plan.committed_columns; ++column)
     header.column_bitmap[column / 64] |= std::uint64_t{1} << (column % 64);
+  header.column_bitmap[segment.own_column / 64] |= std::uint64_t{1} << (segment.own_column % 64);
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
   if (segment.on_disk) describe_boot(header);

@@ -28,8 +28,9 @@ struct SegmentPlan {
   std::uint32_t columns = 1;
   std::uint64_t cells = 0;
   std::uint64_t catalogue_bytes = 0;
-  std::uint64_t committed_cells = 0;  // with memory from the start, in the first columns
-  std::uint32_t committed_columns = 1;
+  std::uint64_t committed_cells = 0;    // with memory from the start, in the first columns, and
+  std::uint32_t committed_columns = 1;  // (at least one)
+  std::uint32_t own_column = 0;  // in one more if there is memory, below `columns`; 0: in none
   std::uint64_t committed_catalogue_bytes = 0;
 };
 
@@ -44,6 +45,7 @@ struct Segment {
   std::uint64_t cell_capacity = 0;
   std::uint64_t cells_committed = 0;
   std::uint32_t column_capacity = 0;
+  std::uint32_t own_column = 0;  // the plan's, if it had memory from the start; else 0
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
   int birth_fd = -1;      // the descriptor it was made through; a fork amid that inherits it

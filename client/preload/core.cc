@@ -8,8 +8,11 @@
 
 #include "client/catalogue.h"
 #include "client/counting_mode.h"
+#include "client/debug_line.h"
+#include "client/drops.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
+#include "client/seal.h"
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "notch/abi.h"

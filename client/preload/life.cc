@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/auxv.h>
 
+#include "client/debug_line.h"
 #include "client/preload/clock.h"
 #include "client/preload/connections.h"
 #include "client/preload/core.h"
@@ -24,6 +25,7 @@
 #include "client/preload/tls_part.h"
 #include "client/preload/vfork.h"
 #include "client/process.h"
+#include "client/seal.h"
 #include "shm/memory_order.h"
 
 extern "C" {

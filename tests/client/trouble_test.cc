@@ -398,6 +398,17 @@ TEST_F(Trouble, AKernelWithoutMadvPopulateWrite) {
   expect_attached([] { refuse_call(SYS_madvise, 2, kPopulateWrite, true, EINVAL); });
 }
 
+// The memory of the first thread's column is asked for with the file's, so it has one even where no
+// other memory can be had.
+TEST_F(Trouble, TheFirstThreadHasAColumnFromTheBirth) {
+  expect_quiet_success([&] {
+    refuse_call(SYS_madvise, 2, kPopulateWrite, true, EPERM);
+    counter({.name = "test_first_total", .help = "First."}).add();
+    const SegmentTotals segment = read_segments(directory()).at(0);
+    NOTCH_REQUIRE(segment.columns_in_use() == (health().rseq ? 2U : 1U));
+  });
+}
+
 TEST_F(Trouble, AFileSystemWithoutTmpfile) {
   expect_attached([] { refuse_call(SYS_openat, 2, kTmpfileBit, false, EOPNOTSUPP); });
   for (const auto& entry : std::filesystem::directory_iterator(directory()))

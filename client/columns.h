@@ -1,0 +1,34 @@
+// The columns of this process: which id has one, and when adds begin to find it.
+// Called by: process under the lock; abi.cc for an add that found none.
+//
+// Invariants
+//   O1  columns[id] is null or a column with memory for every cell handed out.
+//   O2  A column is there before its pointer is; a pointer, once stored, stays until
+//       take_columns().
+//   O3  An id without a column counts in column 0: right, and by a locked instruction. That is so
+//       of an id at or past the segment's capacity, of one whose column finds no memory, and of
+//       every id that is new after close_growth() or seal().
+#pragma once
+
+#include <cstdint>
+
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+// From here on adds find their columns: column 0, and that of the running thread's id.
+// REQUIRES: the registry's lock is held.
+void publish_columns(shm::Segment& segment) noexcept;
+
+// From here on adds wait for the registry's lock. REQUIRES: it is held.
+void take_columns(const shm::Segment& old) noexcept;
+
+// Gives ids [0, ids) their columns, as far as there is memory. REQUIRES: the registry's lock is
+// held.
+void commit_columns(std::uint32_t ids, shm::Segment& segment) noexcept;
+
+// Gives the running thread's id a column of its own, if it can have one and the lock is free: an
+// add does not wait, its next one may have more luck.
+void adopt_column() noexcept;
+
+}  // namespace notch::client

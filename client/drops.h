@@ -1,0 +1,25 @@
+// What is not taken, counted by reason: in the segment, or before there is one in wiped memory.
+// Called by: abi.cc, registry, series_index, parked; process when it attaches.
+//
+// Invariants
+//   N1  Nothing counted before a segment is lost: attaching moves it there.
+//   N2  Async-signal-safe, no lock; two threads may count at once.
+#pragma once
+
+#include <cstdint>
+
+#include "shm/layout.h"
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+// Counts something not taken.
+void drop(shm::DropReason reason, std::uint64_t count = 1) noexcept;
+
+// Over all reasons. REQUIRES: prepare().
+std::uint64_t dropped() noexcept;
+
+// What was counted before this segment. REQUIRES: the registry's lock is held.
+void move_early_drops(shm::Segment& segment) noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,27 @@
+// What a fork asks of the parent before it, and of the child after it.
+// Called by: process. The handlers run inside fork(); a bare clone runs none of them.
+//
+// Invariants
+//   F1  No child is forked while another thread makes the segment: it would inherit the descriptor,
+//       or the mapping, and with either the parent's lock.
+//   F2  An operation that a signal handler's fork interrupted finds memory where the segment was,
+//       kForksDeep forks deep.
+//   F3  A forking thread's signal mask is as it was when fork() returns, on both sides.
+#pragma once
+
+#include "shm/segment_file.h"
+
+namespace notch::client {
+
+// Registers the handlers. libc's own __libc_single_threaded saves a fork its signal masks where it
+// is known. REQUIRES: once, when the library is loaded.
+void watch_forks(const char* libc_is_single_threaded) noexcept;
+
+// The segment that a child's operations may still hold addresses of: the attached one, and in a
+// child its parent's. REQUIRES: the registry's lock is held.
+void remember_segment(const shm::Segment& segment) noexcept;
+
+// A child that begins anew is in nobody's fork. REQUIRES: the registry's lock is held.
+void forget_forks() noexcept;
+
+}  // namespace notch::client

@@ -1,0 +1,22 @@
+// How far the process is closed to system calls of ours. It only gets further.
+// Called by: process, fork, columns, the tables and the log before they grow; abi.cc and the
+// preloaded library, which close it.
+//
+// Invariants
+//   L1  After seal() nothing of Notch calls the system, in this process and its forked children.
+//   L2  Inherited by a fork; any thread or handler may ask.
+#pragma once
+
+namespace notch::client {
+
+// From here on nothing grows by a system call; a forked child still gets a segment.
+void close_growth() noexcept;
+// From here on no system call at all, in forked children neither.
+void seal() noexcept;
+
+// Whether either was called.
+bool sealed() noexcept;
+// Whether seal() was: then a process that has no segment gets none.
+bool may_not_attach() noexcept;
+
+}  // namespace notch::client
