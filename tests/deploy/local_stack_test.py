@@ -69,24 +69,19 @@ class LocalStack(unittest.TestCase):
         live_agent.until(deadline_s, f"the end of {alert} of {instance} at Slack", lambda: self.messages.slack(alert, "RESOLVED", instance))
 
     def collector(self):
-        """The demonstration's process that has no segment and is not the supervisor, once it stands still: it is replaced at
-        times, and so are workers, which have none for a moment."""
-        seen = []
-        def still_there():
-            seen.append(self.without_segment())
-            return len(seen[-1]) == 1 and seen[-3:] == [seen[-1]] * 3 and seen[-1]
-        return live_agent.until(DEADLINE_S, "a collector", still_there, pause_s=0.2)[0]
+        """The demonstration's process that listens. It is replaced at times, and there is none for a moment."""
+        def listeners():
+            with open("/proc/net/tcp", encoding="utf-8") as file:
+                listening = {f"socket:[{fields[9]}]" for fields in map(str.split, file) if fields[3] == "0A"}
+            return [pid for pid in self.stack.pids("otlp_demo") if listening & self.open_files(pid)]
+        return live_agent.until(DEADLINE_S, "a collector", listeners)[0]
 
-    def without_segment(self):
-        found = []
-        for pid in self.stack.pids("otlp_demo")[1:]:
-            try:
-                with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
-                    if self.stack.segments not in file.read():
-                        found.append(pid)
-            except OSError:
-                continue
-        return found
+    def open_files(self, pid):
+        """What its descriptors are; none of a process that has ended."""
+        try:
+            return {os.readlink(f"/proc/{pid}/fd/{name}") for name in os.listdir(f"/proc/{pid}/fd")}
+        except OSError:
+            return set()
 
     def filled(self, dashboard, expression):
         service = "web|visitor" if dashboard == "http-red" else "otlp-service"
@@ -139,7 +134,7 @@ class LocalStack(unittest.TestCase):
         self.wait_for_alert("HighCPUUsage", "#warnings", "the limit is 80 %")
         self.one_keeps_the_other_back("MemoryUsage", "CPUUsage")
         load.end()
-        # The files' own limits first: what else runs here may have taken as much memory meanwhile.
+        # With the files' own limits again: what else runs here may have taken as much memory meanwhile.
         for name in ("otlp_service.yml", "otlp_thresholds.yml"):
             self.stack.set_limits(FASTER, name)
         self.wait_for_end("MemoryUsageCritical")
