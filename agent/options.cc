@@ -17,7 +17,7 @@ std::string check_duration(const std::string& text) {
   std::uint64_t seconds = 0;
   return parse_duration_s(text, seconds)
              ? ""
-             : "\"" + text + "\" is not a duration such as 90s, 15m, 6h or 7d";
+             : "\"" + text + "\" is not a duration with its unit, such as 90s, 15m, 6h or 7d";
 }
 
 // CLI11 itself would take -1 for 2^64 - 1.
@@ -141,11 +141,12 @@ bool parse_duration_s(const std::string& text, std::uint64_t& seconds) {
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc() || stop == text.data()) return false;
   const std::string unit(stop, end);
-  const std::uint64_t scale = unit.empty() || unit == "s" ? 1
-                              : unit == "m"               ? 60
-                              : unit == "h"               ? 3600
-                              : unit == "d"               ? 86400
-                                                          : 0;
+  // 7 may be meant as days: only nothing at all needs no unit.
+  const std::uint64_t scale = unit == "s" || (unit.empty() && value == 0) ? 1
+                              : unit == "m"                               ? 60
+                              : unit == "h"                               ? 3600
+                              : unit == "d"                               ? 86400
+                                                                          : 0;
   if (scale == 0 || value > UINT64_MAX / 1000 / scale) return false;
   seconds = value * scale;
   return true;
@@ -174,7 +175,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   std::string linger = "5m";
   const CLI::Validator duration(check_duration, "DURATION");
   app.add_option("--retention", retention,
-                 "How long a series stays that no living process has; 0: for ever")
+                 "How long a series stays that no living process has, such as 90s, 15m, 6h or "
+                 "7d; 0: for ever")
       ->check(duration)
       ->capture_default_str();
   app.add_option("--linger", linger, "With --per-process: how long a dead process's rows stay")

@@ -49,7 +49,7 @@ struct ParsedOptions {
 
 ParsedOptions parse_options(int argc, const char* const* argv);
 
-// "90s", "15m", "6h", "7d", or plain seconds. False if it is none of these.
+// "90s", "15m", "6h", "7d", or "0". False if it is none of these.
 bool parse_duration_s(const std::string& text, std::uint64_t& seconds);
 
 }  // namespace notch::agent

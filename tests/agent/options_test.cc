@@ -26,8 +26,7 @@ struct DurationCase {
 };
 
 TEST(ParseDuration, ReadsSecondsMinutesHoursAndDays) {
-  for (const DurationCase& good : {DurationCase{"90", 90},
-                                   {"90s", 90},
+  for (const DurationCase& good : {DurationCase{"90s", 90},
                                    {"15m", 900},
                                    {"6h", 21'600},
                                    {"7d", 604'800},
@@ -40,7 +39,7 @@ TEST(ParseDuration, ReadsSecondsMinutesHoursAndDays) {
 }
 
 TEST(ParseDuration, RefusesEverythingElseAndLeavesTheValue) {
-  for (const char* bad : {"", "s", "m5", "-1s", "+1s", " 1s", "1 s", "1s ", "1S", "1w", "1ms",
+  for (const char* bad : {"", "s", "7", "90", "m5", "-1s", "+1s", " 1s", "1 s", "1s ", "1S", "1w", "1ms",
                           "1h30m", "1.5h", "18446744073709551616", "213503982334602d"}) {
     std::uint64_t seconds = 77;
     EXPECT_FALSE(parse_duration_s(bad, seconds)) << bad;
