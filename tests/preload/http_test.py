@@ -275,14 +275,23 @@ class EveryWay(HttpTestCase):
 
     def test_a_connection_is_given_up_when_two_threads_are_in_it_and_the_next_one_is_not(self):
         expected = self.serve("read", "write", self.crumbs_and_another, {"LD_PRELOAD": ""}, rest=("100000000", "crumbs"))
-        said = self.serve("read", "write", self.crumbs_and_another, rest=("100000000", "crumbs"))
-        self.assertEqual(said, expected)
-        samples = self.page()
+        # Whether the two meet is the scheduler's to say, and whether the client's close on the new connection is read before
+        # the other thread has told of its answer (README.md, Limits): each try is a service of its own.
+        followed = {("GET", "/length/*", "200", ""): 1}
+        for attempt in range(8):
+            service = f"crumbs {attempt}"
+            said = self.serve("read", "write", self.crumbs_and_another, {"NOTCH_SERVICE": service},
+                              rest=("100000000", "crumbs"))
+            self.assertEqual(said, expected)
+            samples = {key: value for key, value in self.page().items() if f'service="{service}"' in key[1]}
+            contended = self.count(samples, "libc_http_unobserved_total", reason="contended")
+            if contended and self.requests(samples) == followed:
+                break
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="contended"), 1)
         # The exchange that was under way has no duration, for its end was not seen; what came after it is not followed.
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="unended"), 1)
         self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 2)
-        self.assertEqual(self.requests(samples), {("GET", "/length/*", "200", ""): 1})
+        self.assertEqual(self.requests(samples), followed)
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), 2)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
