@@ -86,7 +86,8 @@ std::string endpoint_text(const tcp::endpoint& endpoint) {
 std::string listen_address_fault(const std::string& address) {
   HostAndPort where;
   if (split_address(address, where)) return "";
-  return "\"" + address + "\" is no address to listen on: want ADDRESS:PORT, [IPV6]:PORT or :PORT, "
+  return "\"" + address +
+         "\" is no address to listen on: want ADDRESS:PORT, [IPV6]:PORT or :PORT, "
          "PORT at most 65535";
 }
 

@@ -175,8 +175,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   std::string linger = "5m";
   const CLI::Validator duration(check_duration, "DURATION");
   app.add_option("--retention", retention,
-                 "How long a series stays that no living process has, such as 90s, 15m, 6h or "
-                 "7d; 0: for ever")
+                 "How long a series stays that no living process has: 90s, 7d; 0: for ever")
       ->check(duration)
       ->capture_default_str();
   app.add_option("--linger", linger, "With --per-process: how long a dead process's rows stay")
