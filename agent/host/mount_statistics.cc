@@ -97,7 +97,8 @@ void MountStatistics::Shared::begin(const std::vector<std::string>& paths,
     awaited += mount.awaited ? 1 : 0;
     waiting.push_back(path);
   }
-  std::ranges::stable_partition(waiting, [this](const std::string& path) {
+  // Not the one of std::ranges: clang 14 does not take libstdc++'s subrange.
+  std::stable_partition(waiting.begin(), waiting.end(), [this](const std::string& path) {
     return mounts[path].answer.has_value() && !mounts[path].late;
   });
 }
