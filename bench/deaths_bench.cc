@@ -75,15 +75,19 @@ class Doomed {
   std::vector<int> held_;
 };
 
-void deaths(benchmark::State& state) {
-  agent::install_truncation_handler();
-  const agent::Moment now = {1'000'000, 1'000'000'000};
+agent::CollectOptions room_for_all() {
   agent::CollectOptions options;
   options.limits.per_uid.segments = 20'000;
   options.limits.total.segments = 20'000;
+  return options;
+}
+
+void deaths(benchmark::State& state) {
+  agent::install_truncation_handler();
+  const agent::Moment now = {1'000'000, 1'000'000'000};
   for (auto _ : state) {
     const Doomed doomed(static_cast<int>(state.range(0)));
-    agent::Collect collect(options);
+    agent::Collect collect(room_for_all());
     agent::Recovered recovered;
     if (!collect.open(doomed.directory(), recovered).ok) state.SkipWithError("no ledger");
     collect.add(doomed.names(), now);
@@ -102,14 +106,11 @@ void deaths(benchmark::State& state) {
 void one_death(benchmark::State& state, bool gathers) {
   agent::install_truncation_handler();
   const agent::Moment now = {1'000'000, 1'000'000'000};
-  agent::CollectOptions options;
-  options.limits.per_uid.segments = 20'000;
-  options.limits.total.segments = 20'000;
   for (auto _ : state) {
     Doomed segments(static_cast<int>(state.range(0)));
     segments.hold_others();
     if (!segments.others_are_held()) state.SkipWithError("not all could be held");
-    agent::Collect collect(options);
+    agent::Collect collect(room_for_all());
     agent::Recovered recovered;
     if (!collect.open(segments.directory(), recovered).ok) state.SkipWithError("no ledger");
     collect.add(segments.names(), now);

@@ -44,7 +44,7 @@ void Probes::start() {
 
 bool Probes::needs_bpf_capability() {
   if (!set_bpf_capability_in_force(false)) return false;
-  bool needed = !services_.can_look();
+  bool needed = states_.front().outcome.ok() && !services_.can_look();
   for (std::size_t i = 1; i < states_.size(); ++i) {
     if (states_[i].outcome.ok() && !probes_[i - 1]->can_read()) needed = true;
   }
