@@ -45,6 +45,7 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
   if (judged.fault != Conflict::kNone) {
     count(judged.fault);
   } else {
+    judged.family.owner_uid = binding_.owner_uid;
     const Admission admission = tally_.admit(judged.family);
     if (admission.conflict != Conflict::kNone) count(admission.conflict);
     bound.family = admission.family;
@@ -108,8 +109,8 @@ void Binder::on_series(shm::SeriesEntry&& entry) {
   --series_left_;
   ++binding_.bound_series;
   const std::uint32_t group = group_of(family, entry);
-  const std::uint32_t row =
-      tally_.bind_row(family.family, labels_of(family, entry), {group, binding_.zero_unix_s});
+  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry),
+                                            {group, binding_.zero_unix_s, binding_.owner_uid});
   binding_.series.back().row = row;
   add_runs(family, entry.first_cell, tally_.row(row).first_slot);
 }

@@ -78,6 +78,7 @@ struct Binding {
   // Set at the start.
   std::string service;
   std::uint32_t pid = 0;
+  std::uint32_t owner_uid = kUnknownOwner;  // of the segment's file, as the kernel says
   std::uint64_t cell_capacity = 0;
   // When the series not bound yet were zero still: at the segment's birth, and from then on when
   // its catalogue was last followed. 0: unknown.

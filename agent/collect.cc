@@ -145,6 +145,7 @@ std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const 
   const shm::SegmentInfo& info = segment.reader.info();
   binding->service = info.service.empty() ? "unknown_service" : info.service;
   binding->pid = info.pid;
+  binding->owner_uid = segment.file.owner_uid();
   binding->zero_unix_s =
       static_cast<std::uint32_t>(segment.file.identity().birth_ns / 1'000'000'000);
   return binding;

@@ -22,6 +22,9 @@ enum class Number : std::uint8_t { kUnsigned, kSigned, kFloat };
 // How the gauges of several processes become one.
 enum class Combine : std::uint8_t { kSum, kMin, kMax, kLast, kEach };
 
+// No user: what the agent shows of its own, and rows of a ledger that did not say whose they are.
+inline constexpr std::uint32_t kUnknownOwner = 0xFFFFFFFF;
+
 struct Family {
   std::string name;
   std::string help;
@@ -29,9 +32,10 @@ struct Family {
   MetricType type = MetricType::kCounter;
   Number number = Number::kUnsigned;
   Combine combine = Combine::kSum;
-  std::int8_t schema = 0;      // native histograms: -4..8
-  double zero_threshold = 0;   // native histograms
-  std::vector<double> bounds;  // classic histograms, without +Inf
+  std::int8_t schema = 0;                   // native histograms: -4..8
+  double zero_threshold = 0;                // native histograms
+  std::vector<double> bounds;               // classic histograms, without +Inf
+  std::uint32_t owner_uid = kUnknownOwner;  // of the segment's file that defined it
 
   bool operator==(const Family&) const = default;
 };

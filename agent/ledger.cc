@@ -63,7 +63,7 @@ void write_definitions(std::span<const Family> families, std::span<const Recover
   }
   RowChange total;
   for (std::uint32_t id = 0; id < rows.size(); ++id) {
-    encode_row({id, rows[id].family, rows[id].labels}, writer.out());
+    encode_row({id, rows[id].family, rows[id].labels, rows[id].owner_uid}, writer.out());
     total = rows[id].total;
     total.row = id;
     encode_total(total, rows[id].last_seen_unix_s, writer.out());
@@ -132,6 +132,10 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
     recovered = std::move(replay.recovered);
     return replace_broken(replay, recovered);
   }
+  if (replay.version < kLedgerVersion) {
+    recovered = std::move(replay.recovered);
+    return take_over(recovered);
+  }
   if (replay.whole_bytes != bytes) {
     NOTCH_INJECTION_POINT("ledger.before_drop_torn");
     if (const int error = file.cut(replay.whole_bytes)) {
@@ -156,6 +160,11 @@ LedgerResult Ledger::replace_broken(const Replay& replay, Recovered& recovered) 
                              std::to_string(recovered.broken_frames) +
                              " frames break a rule, the first: " + replay.message +
                              "; all others are in force, and the file is kept as " + kept;
+  return take_over(recovered);
+}
+
+// Writes what was read as a new file, in the bytes of this version.
+LedgerResult Ledger::take_over(const Recovered& recovered) {
   folded_.insert(recovered.folded.begin(), recovered.folded.end());
   const LedgerResult result = replace_file(recovered.families, recovered.rows);
   if (result.ok) remember_definitions(recovered.families, recovered.rows);
@@ -196,13 +205,14 @@ std::uint32_t Ledger::define_family(const Family& family) {
   return id;
 }
 
-std::uint32_t Ledger::define_row(std::uint32_t family, std::string_view labels) {
+std::uint32_t Ledger::define_row(std::uint32_t family, std::string_view labels,
+                                 std::uint32_t owner_uid) {
   const auto id = static_cast<std::uint32_t>(row_families_.size());
   if (family >= families_.size() && definition_fault_.empty()) {
     definition_fault_ = "row {" + std::string(labels) + "}: its family is not defined";
   }
   row_families_.push_back(family);
-  encode_row({id, family, labels}, pending_);
+  encode_row({id, family, labels, owner_uid}, pending_);
   return id;
 }
 

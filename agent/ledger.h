@@ -41,7 +41,8 @@ class Ledger {
   ~Ledger() = default;
 
   // Opens or creates `file_name` in the directory, recovers what it holds. A file of another owner,
-  // a link, a newer version or another magic is an error, and the file is left as it is. One of
+  // a link, a newer version or another magic is an error, and the file is left as it is. One of an
+  // older version is written anew in this one. One of
   // another boot is set aside under the name with `.other-boot`. One with frames that break a rule
   // is kept under the name with `.broken` (`.broken-2` and so on if there is one already), and a
   // new one is written of all that keeps the rules. Cost: one pass over the file. REQUIRES: not
@@ -50,7 +51,8 @@ class Ledger {
 
   // Both return the new id. Written with the next append(), not before.
   std::uint32_t define_family(const Family& family);
-  std::uint32_t define_row(std::uint32_t family, std::string_view labels);
+  std::uint32_t define_row(std::uint32_t family, std::string_view labels,
+                           std::uint32_t owner_uid = kUnknownOwner);
 
   // Makes `folds` part of the file by one write. On failure (disk full) nothing of them is in the
   // file, they may be tried again, and their segments must stay. A segment that is folded already,
@@ -75,6 +77,7 @@ class Ledger {
   LedgerResult failure(std::string_view what) const;
   LedgerResult recover(OwnedFile file, Recovered& recovered);
   LedgerResult set_aside();
+  LedgerResult take_over(const Recovered& recovered);
   LedgerResult replace_broken(const Replay& replay, Recovered& recovered);
   std::string keep_as_broken() const;
   LedgerResult replace_file(std::span<const Family> families, std::span<const RecoveredRow> rows);

@@ -201,6 +201,7 @@ void encode_family(std::uint32_t id, const Family& family, std::string& out) {
   put_text(family.unit, out);
   put(static_cast<std::uint32_t>(family.bounds.size()), out);
   for (const double bound : family.bounds) put(bound, out);
+  put(family.owner_uid, out);
   end_frame(start, FrameKind::kFamily, out);
 }
 
@@ -209,6 +210,7 @@ void encode_row(const RowDefinition& row, std::string& out) {
   put(row.row, out);
   put(row.family, out);
   put_text(row.labels, out);
+  put(row.owner_uid, out);
   end_frame(start, FrameKind::kRow, out);
 }
 
@@ -250,7 +252,7 @@ std::size_t fold_payload_bytes(const Fold& fold) noexcept {
   return bytes;
 }
 
-HeaderFault decode_header(std::span<const std::byte> file, BootId& boot) noexcept {
+HeaderFault decode_header(std::span<const std::byte> file, LedgerHeader& header) noexcept {
   if (file.size() < kLedgerHeaderBytes) return HeaderFault::kNotALedger;
   if (std::memcmp(file.data(), kLedgerMagic.data(), kLedgerMagic.size()) != 0) {
     return HeaderFault::kNotALedger;
@@ -269,7 +271,7 @@ HeaderFault decode_header(std::span<const std::byte> file, BootId& boot) noexcep
   fields.take(reserved);
   fields.take(crc);
   if (crc != checksum(file.data(), kLedgerHeaderBytes - sizeof crc)) return HeaderFault::kDamaged;
-  boot = read_boot;
+  header = {version, read_boot};
   return HeaderFault::kNone;
 }
 
@@ -286,7 +288,8 @@ std::optional<Frame> first_frame(std::span<const std::byte> rest) noexcept {
                kFrameHeaderBytes + length};
 }
 
-BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t& id, Family& family) {
+BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t version,
+                         std::uint32_t& id, Family& family) {
   FieldReader fields(payload);
   if (!fields.take(id)) return kTooShort;
   if (!take_enum(fields, MetricType::kUnknown, family.type)) return "its type is unknown";
@@ -306,15 +309,18 @@ BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t& id, 
   if (!fields.take(bounds) || !fields.holds(bounds, sizeof(double))) return kTooShort;
   family.bounds.resize(bounds);
   for (double& bound : family.bounds) fields.take(bound);
+  if (version >= kOwnerVersion && !fields.take(family.owner_uid)) return kTooShort;
   if (const BrokenRule broken = family_fault(family)) return broken;
   return fields.end();
 }
 
-BrokenRule decode_row(std::span<const std::byte> payload, RowDefinition& row) noexcept {
+BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,
+                      RowDefinition& row) noexcept {
   FieldReader fields(payload);
   if (!fields.take(row.row) || !fields.take(row.family) || !fields.take_text(row.labels)) {
     return kTooShort;
   }
+  if (version >= kOwnerVersion && !fields.take(row.owner_uid)) return kTooShort;
   return fields.end();
 }
 

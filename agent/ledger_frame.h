@@ -23,7 +23,8 @@ namespace notch::agent {
 
 inline constexpr std::string_view kLedgerMagic = "NOTCHLDG";
 inline constexpr std::uint32_t kLedgerByteOrder = 0x01020304;
-inline constexpr std::uint32_t kLedgerVersion = 1;
+inline constexpr std::uint32_t kLedgerVersion = 2;
+inline constexpr std::uint32_t kOwnerVersion = 2;  // from here on families and rows name theirs
 inline constexpr std::size_t kLedgerHeaderBytes = 40;
 inline constexpr std::size_t kFrameHeaderBytes = 12;
 inline constexpr std::uint32_t kMaxPayloadBytes = 1U << 30;
@@ -60,6 +61,7 @@ struct RowDefinition {
   std::uint32_t row = 0;
   std::uint32_t family = 0;
   std::string_view labels;  // into the payload
+  std::uint32_t owner_uid = kUnknownOwner;
 };
 
 struct SnapshotCounts {
@@ -86,14 +88,22 @@ void encode_fold(const Fold& fold, std::uint64_t now_unix_s, std::string& out);
 // The payload encode_fold() would make, in bytes.
 std::size_t fold_payload_bytes(const Fold& fold) noexcept;
 
-// Reads the header at the start of `file`; `boot` is set on kNone only.
-HeaderFault decode_header(std::span<const std::byte> file, BootId& boot) noexcept;
+struct LedgerHeader {
+  std::uint32_t version = kLedgerVersion;
+  BootId boot{};
+};
+
+// Reads the header at the start of `file`; `header` is set on kNone only.
+HeaderFault decode_header(std::span<const std::byte> file, LedgerHeader& header) noexcept;
 
 // The frame at the start of `rest`, or nothing if no whole one is there: the torn end.
 std::optional<Frame> first_frame(std::span<const std::byte> rest) noexcept;
 
-BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t& id, Family& family);
-BrokenRule decode_row(std::span<const std::byte> payload, RowDefinition& row) noexcept;
+// Of a file of this `version`.
+BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t version,
+                         std::uint32_t& id, Family& family);
+BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,
+                      RowDefinition& row) noexcept;
 BrokenRule decode_total(std::span<const std::byte> payload, RowChange& total,
                         std::uint64_t& last_seen_unix_s);
 BrokenRule decode_segment(std::span<const std::byte> payload, SegmentIdentity& segment);

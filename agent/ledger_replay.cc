@@ -32,6 +32,8 @@ class IdMap {
 // What the frames read so far add up to.
 class Replayer {
  public:
+  explicit Replayer(std::uint32_t version) : version_(version) {}
+
   // The rule the frame breaks, or nullptr. What of it keeps the rules has been taken all the same.
   BrokenRule take(const Frame& frame) {
     const BrokenRule broken = take_kind(frame);
@@ -82,7 +84,7 @@ class Replayer {
   BrokenRule take_family(std::span<const std::byte> payload) {
     std::uint32_t id = 0;
     Family family;
-    if (const BrokenRule broken = decode_family(payload, id, family)) return broken;
+    if (const BrokenRule broken = decode_family(payload, version_, id, family)) return broken;
     if (!families_.define(id, result_.broken_frames, result_.families.size())) return kNotTheNext;
     result_.families.push_back(std::move(family));
     return nullptr;
@@ -90,7 +92,7 @@ class Replayer {
 
   BrokenRule take_row(std::span<const std::byte> payload) {
     RowDefinition definition;
-    if (const BrokenRule broken = decode_row(payload, definition)) return broken;
+    if (const BrokenRule broken = decode_row(payload, version_, definition)) return broken;
     const std::uint32_t family = families_[definition.family];
     if (family == kMissing) return "its family is not defined";
     const auto place = static_cast<std::uint32_t>(result_.rows.size());
@@ -98,6 +100,7 @@ class Replayer {
     RecoveredRow row;
     row.family = family;
     row.labels = definition.labels;
+    row.owner_uid = definition.owner_uid;
     row.total = empty_total(result_.families[family], place);
     result_.rows.push_back(std::move(row));
     return nullptr;
@@ -163,6 +166,7 @@ class Replayer {
 
   static constexpr BrokenRule kNotTheNext = "its id is not the next one";
 
+  const std::uint32_t version_;  // of the file
   Recovered result_;
   bool in_snapshot_ = true;
   IdMap families_;
@@ -180,16 +184,17 @@ std::string place_and_rule(std::size_t offset, FrameKind kind, BrokenRule broken
 
 Replay replay_ledger(std::span<const std::byte> file, const BootId& this_boot) {
   Replay replay;
-  BootId boot{};
-  if (const HeaderFault fault = decode_header(file, boot); fault != HeaderFault::kNone) {
+  LedgerHeader header;
+  if (const HeaderFault fault = decode_header(file, header); fault != HeaderFault::kNone) {
     replay.message = header_fault_text(fault);
     return replay;
   }
-  if (boot != this_boot) {
+  if (header.boot != this_boot) {
     replay.outcome = ReplayOutcome::kOtherBoot;
     return replay;
   }
-  Replayer replayer;
+  replay.version = header.version;
+  Replayer replayer(header.version);
   std::size_t offset = kLedgerHeaderBytes;
   while (const auto frame = first_frame(file.subspan(offset))) {
     const bool was_snapshot = replayer.in_snapshot();

@@ -30,6 +30,7 @@ struct Replay {
   ReplayOutcome outcome = ReplayOutcome::kRefused;
   std::string message;  // why it is refused; or the first frame that breaks a rule, and the rule
   Recovered recovered;
+  std::uint32_t version = 0;         // of the file
   std::uint64_t whole_bytes = 0;     // where the torn end begins
   std::uint64_t snapshot_bytes = 0;  // what the last compaction wrote
 };

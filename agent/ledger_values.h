@@ -58,6 +58,7 @@ struct RecoveredRow {
   std::string labels;  // as Row::labels
   std::uint64_t last_seen_unix_s = 0;
   RowChange total;  // the sum of all folds
+  std::uint32_t owner_uid = kUnknownOwner;
 
   bool operator==(const RecoveredRow&) const = default;
 };

@@ -14,6 +14,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/family.h"
+
 namespace notch::agent {
 
 inline constexpr std::uint32_t kNoRow = 0xFFFFFFFF;
@@ -44,7 +46,8 @@ struct RowRecord {
   std::uint32_t last_seen_unix_s = 0;  // when `living` last became zero
   std::uint32_t ledger_row = kNoLedgerId;
   std::uint32_t group = 0;  // rows of a group are shown once one has counted; 0: it is shown
-  std::uint32_t created_unix_s = 0;  // when it was known to be zero still; 0: unknown
+  std::uint32_t created_unix_s = 0;         // when it was known to be zero still; 0: unknown
+  std::uint32_t owner_uid = kUnknownOwner;  // who had the first part in it
 
   std::string_view labels() const noexcept { return {text, text_bytes}; }
   bool erased() const noexcept { return family == kNoFamily; }

@@ -56,14 +56,23 @@ Admission Tally::admit(const Family& definition) {
     state.contested = true;
     return {kNoFamily, conflict};
   }
+  const std::uint32_t owner_uid = state.definition->owner_uid;
   if (only_words && state.uses == 0) {
     // Only the dead used the old words: those of the living are in force from now on.
-    state.definition = std::make_shared<Family>(definition);
-    layout_ = nullptr;
+    redefine(state, definition, owner_uid == kUnknownOwner ? definition.owner_uid : owner_uid);
     conflict = Conflict::kNone;
+  } else if (owner_uid == kUnknownOwner && definition.owner_uid != kUnknownOwner) {
+    redefine(state, *state.definition, definition.owner_uid);
   }
   ++state.uses;
   return {found->second, conflict};
+}
+
+void Tally::redefine(FamilyState& state, const Family& definition, std::uint32_t owner_uid) {
+  auto changed = std::make_shared<Family>(definition);
+  changed->owner_uid = owner_uid;
+  state.definition = std::move(changed);
+  layout_ = nullptr;
 }
 
 std::uint32_t Tally::add_family(const Family& definition) {
@@ -89,9 +98,11 @@ void Tally::release_family(std::uint32_t family) {
   free_families_.push_back(family);
 }
 
-std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels) {
+std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
+                             std::uint32_t owner_uid) {
   const std::uint32_t row =
       rows_.insert(family, labels, allocate_row(slots_, *families_[family].definition));
+  rows_[row].owner_uid = owner_uid;
   if (families_[family].definition->type == MetricType::kNativeHistogram) {
     rows_[row].native = static_cast<std::uint32_t>(natives_.size());
     natives_.emplace_back();
@@ -104,7 +115,7 @@ std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels) {
 std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, const NewRow& made) {
   std::uint32_t row = rows_.find(family, labels);
   if (row == kNoRow) {
-    row = add_row(family, labels);
+    row = add_row(family, labels, made.owner_uid);
     // Not of a known row: it has been shown, and stays.
     rows_[row].group = made.group;
     rows_[row].created_unix_s = made.zero_unix_s;
@@ -113,6 +124,7 @@ std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, con
     std::uint32_t& created_unix_s = rows_[row].created_unix_s;
     if (row >= shown_rows_) created_unix_s = std::min(created_unix_s, made.zero_unix_s);
     if (rows_[row].living == 0) --dead_rows_;
+    if (rows_[row].owner_uid == kUnknownOwner) rows_[row].owner_uid = made.owner_uid;
   }
   ++rows_[row].living;
   return row;

@@ -62,6 +62,7 @@ struct Admission {
 struct NewRow {
   std::uint32_t group = 0;        // RowRecord's
   std::uint32_t zero_unix_s = 0;  // when it was still zero; 0: unknown
+  std::uint32_t owner_uid = kUnknownOwner;
 };
 
 // A dead segment's last numbers, on their way to the ledger.
@@ -177,7 +178,8 @@ class Tally {
   struct Layout;
 
   std::uint32_t add_family(const Family& definition);
-  std::uint32_t add_row(std::uint32_t family, std::string_view labels);
+  void redefine(FamilyState& state, const Family& definition, std::uint32_t owner_uid);
+  std::uint32_t add_row(std::uint32_t family, std::string_view labels, std::uint32_t owner_uid);
   void erase_row(std::uint32_t row);
   void release_family(std::uint32_t family);
   void erase_rows_of(const std::vector<bool>& families);

@@ -108,7 +108,7 @@ std::uint32_t Tally::fold_target(std::uint32_t row) {
   const std::uint32_t overflow = rows_.find(record.family, labels);
   if (overflow != kNoRow) return overflow;
   ++dead_rows_;
-  return add_row(record.family, labels);
+  return add_row(record.family, labels, record.owner_uid);
 }
 
 std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
@@ -117,7 +117,8 @@ std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
     if (state.ledger_family == kNoLedgerId) {
       state.ledger_family = ledger.define_family(*state.definition);
     }
-    rows_[row].ledger_row = ledger.define_row(state.ledger_family, rows_[row].labels());
+    rows_[row].ledger_row =
+        ledger.define_row(state.ledger_family, rows_[row].labels(), rows_[row].owner_uid);
     ++ledger_rows_;
   }
   return rows_[row].ledger_row;
@@ -212,7 +213,7 @@ void Tally::restore(const Recovered& recovered) {
       --dead_rows_;
       erase_row(earlier);
     }
-    const std::uint32_t row = add_row(family, old.labels);
+    const std::uint32_t row = add_row(family, old.labels, old.owner_uid);
     ++dead_rows_;
     ++ledger_rows_;
     rows_[row].ledger_row = i;
@@ -256,6 +257,7 @@ DeadRows Tally::dead_rows(const Moment& now) const {
     RecoveredRow kept;
     kept.family = index_of[record.family];
     kept.labels = record.labels();
+    kept.owner_uid = record.owner_uid;
     kept.last_seen_unix_s = record.living != 0 ? now.unix_s : record.last_seen_unix_s;
     kept.total = folded_total(record);
     kept.total.row = static_cast<std::uint32_t>(dead.rows.size());

@@ -58,6 +58,12 @@ class FakeSegment final : public agent::CellSource {
   FakeSegment(const FakeSegment&) = delete;
   FakeSegment& operator=(const FakeSegment&) = delete;
 
+  // Of this user; to be said before anything is defined.
+  FakeSegment& of(std::uint32_t uid) {
+    binding_.owner_uid = uid;
+    return *this;
+  }
+
   std::uint32_t define(shm::FamilyEntry entry) {
     entry.family = static_cast<std::uint32_t>(families_.size());
     families_.push_back(entry);

@@ -77,9 +77,9 @@ class Scene {
     if (directory_.has("ledger")) {
       const std::string file = directory_.read("ledger");
       const auto bytes = std::as_bytes(std::span(file));
-      BootId boot{};
-      if (decode_header(bytes, boot) != HeaderFault::kNone) return "no ledger has the name (J4)";
-      Replay replay = replay_ledger(bytes, boot);
+      LedgerHeader header;
+      if (decode_header(bytes, header) != HeaderFault::kNone) return "no ledger has the name (J4)";
+      Replay replay = replay_ledger(bytes, header.boot);
       if (replay.outcome != ReplayOutcome::kRead) return replay.message;
       recovered = std::move(replay.recovered);
     }

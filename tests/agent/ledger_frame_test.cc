@@ -113,7 +113,7 @@ TEST_F(LedgerBytes, ChangesOfEveryKindComeBackAsTheyWentIn) {
 
 TEST_F(LedgerBytes, HeaderIsAsDocumented) {
   const std::string documented =
-      std::string("NOTCHLDG\x04\x03\x02\x01\x01\0\0\0", 16) +
+      std::string("NOTCHLDG\x04\x03\x02\x01\x02\0\0\0", 16) +
       std::string(reinterpret_cast<const char*>(kBoot.data()), kBoot.size()) + std::string(4, '\0');
   ASSERT_EQ(file_.size(), 40U);
   EXPECT_EQ(file_.substr(0, 36), documented);
@@ -139,6 +139,45 @@ TEST_F(LedgerBytes, FoldIsAsDocumented) {
   EXPECT_EQ(fold_payload_bytes(one), documented.size());
 }
 
+TEST_F(LedgerBytes, OwnersComeBackAsTheyWentIn) {
+  Family family = sample::families()[sample::kCount];
+  family.owner_uid = 1001;
+  encode_family(0, family, file_);
+  encode_row({0, 0, "a", 1002}, file_);
+  encode_row({1, 0, "b"}, file_);
+  encode_snapshot_end({1, 2, 0}, file_);
+  const Replay result = replay();
+  EXPECT_EQ(result.recovered.families, std::vector{family});
+  ASSERT_EQ(result.recovered.rows.size(), 2U);
+  EXPECT_EQ(result.recovered.rows[0].owner_uid, 1002U);
+  EXPECT_EQ(result.recovered.rows[1].owner_uid, kUnknownOwner);
+}
+
+// Every field by hand: family and row end where version 2 goes on with the owner.
+TEST_F(LedgerBytes, VersionOneHasNoOwners) {
+  file_ = sample::version_1(file_);
+  std::string family = family_payload(0, sample::families()[sample::kCount]);
+  family.resize(family.size() - 4);
+  frame(1, family);
+  frame(2, std::string("\0\0\0\0\0\0\0\0\x01\0\0\0a", 13));
+  encode_snapshot_end({1, 1, 0}, file_);
+  const Replay result = replay();
+  EXPECT_EQ(result.message, "");
+  EXPECT_EQ(result.version, 1U);
+  ASSERT_EQ(result.recovered.families.size(), 1U);
+  EXPECT_EQ(result.recovered.families[0], sample::families()[sample::kCount]);
+  ASSERT_EQ(result.recovered.rows.size(), 1U);
+  EXPECT_EQ(result.recovered.rows[0].labels, "a");
+  EXPECT_EQ(result.recovered.rows[0].owner_uid, kUnknownOwner);
+}
+
+TEST_F(LedgerBytes, VersionOneWithAnOwnerBreaksARule) {
+  begin_ledger();
+  file_ = sample::version_1(file_);
+  begin_ledger();
+  expect_left_out("longer than its fields");
+}
+
 TEST_F(LedgerBytes, RefusesAnotherMagic) {
   file_[0] = 'X';
   expect_refused("magic");
@@ -158,7 +197,7 @@ TEST_F(LedgerBytes, RefusesTheOtherByteOrder) {
 }
 
 TEST_F(LedgerBytes, RefusesANewerVersion) {
-  file_[12] = 2;
+  file_[12] = static_cast<char>(kLedgerVersion + 1);
   expect_refused("newer version");
 }
 

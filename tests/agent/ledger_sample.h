@@ -2,11 +2,15 @@
 // write. Called by: tests/agent/ledger_*_test.cc, the crash test's child, the fuzz seeds.
 #pragma once
 
+#include <libdeflate.h>
+
 #include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <vector>
 
+#include "agent/ledger_frame.h"
 #include "agent/ledger_values.h"
 
 namespace notch::agent::sample {
@@ -102,6 +106,29 @@ inline SegmentIdentity make_segment(std::uint64_t number) {
 // The labels of the rows that segment `number` counts in, in the crash test.
 inline std::string labels_of(std::uint64_t number) {
   return "service=\"s" + std::to_string(number % 3) + "\"";
+}
+
+// The same ledger as version 1 had it: families and rows without their owners.
+inline std::string version_1(const std::string& file) {
+  std::string old = file.substr(0, kLedgerHeaderBytes);
+  old[12] = 1;
+  const auto seal = [&old](std::size_t at, std::size_t first, std::size_t end) {
+    const std::uint32_t crc = libdeflate_crc32(0, old.data() + first, end - first);
+    std::memcpy(old.data() + at, &crc, sizeof crc);
+  };
+  seal(kLedgerHeaderBytes - 4, 0, kLedgerHeaderBytes - 4);
+  const auto rest = [&file](std::size_t at) { return std::as_bytes(std::span(file)).subspan(at); };
+  std::size_t at = kLedgerHeaderBytes;
+  while (const auto frame = first_frame(rest(at))) {
+    const std::size_t start = old.size();
+    const bool has_owner = frame->kind == FrameKind::kFamily || frame->kind == FrameKind::kRow;
+    old += file.substr(at, frame->bytes - (has_owner ? sizeof(std::uint32_t) : 0));
+    const auto length = static_cast<std::uint32_t>(old.size() - start - kFrameHeaderBytes);
+    std::memcpy(old.data() + start + 4, &length, sizeof length);
+    seal(start, start + 4, old.size());
+    at += frame->bytes;
+  }
+  return old;
 }
 
 }  // namespace notch::agent::sample

@@ -65,6 +65,42 @@ TEST_F(TallyFoldTest, WhatTheDeadCountedStays) {
   EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total"), 3U);
 }
 
+TEST_F(TallyFoldTest, FamiliesAndRowsBelongToWhoWasFirst) {
+  const auto mine = segment();
+  const std::uint32_t family = mine->of(1001).define(counter_entry("a_total", {"x"}));
+  mine->cells[mine->add_series(family, {"1"})] = 1;
+  const auto others = segment();
+  const std::uint32_t same = others->of(1002).define(counter_entry("a_total", {"x"}));
+  others->cells[others->add_series(same, {"1"})] = 2;
+  others->cells[others->add_series(same, {"2"})] = 4;
+  fold(*others);
+  fold(*mine);
+  const DeadRows dead = tally_.dead_rows({});
+  ASSERT_EQ(dead.families.size(), 1U);
+  EXPECT_EQ(dead.families[0].owner_uid, 1001U);
+  ASSERT_EQ(dead.rows.size(), 2U);
+  EXPECT_EQ(dead.rows[0].owner_uid, 1001U);
+  EXPECT_EQ(dead.rows[1].owner_uid, 1002U);
+  Tally next{TallyOptions{}};
+  Recovered recovered;
+  recovered.families = dead.families;
+  recovered.rows = dead.rows;
+  next.restore(recovered);
+  const DeadRows again = next.dead_rows({});
+  EXPECT_EQ(again.families, dead.families);
+  EXPECT_EQ(again.rows, dead.rows);
+}
+
+// As version 1 of the ledger leaves them.
+TEST_F(TallyFoldTest, WhatBelongsToNobodyIsItsNextUsers) {
+  live_and_die(1, "1");
+  EXPECT_EQ(tally_.dead_rows({}).rows[0].owner_uid, kUnknownOwner);
+  const auto next = segment();
+  next->add_series(next->of(1001).define(counter_entry("a_total", {"x"})), {"1"});
+  EXPECT_EQ(tally_.dead_rows({}).families[0].owner_uid, 1001U);
+  EXPECT_EQ(tally_.dead_rows({}).rows[0].owner_uid, 1001U);
+}
+
 TEST_F(TallyFoldTest, GaugesLeaveButLastStays) {
   const auto dying = segment();
   dying->set_gauge(dying->add(gauge_entry("sum", shm::GaugeMode::kSum)), 1);

@@ -55,7 +55,7 @@ std::string written_again(const Recovered& recovered, const BootId& boot) {
     const RecoveredRow& row = recovered.rows[id];
     require(row.family < recovered.families.size() && row.total.row == id);
     require(change_fault(recovered.families[row.family], row.total) == nullptr);
-    encode_row({id, row.family, row.labels}, file);
+    encode_row({id, row.family, row.labels, row.owner_uid}, file);
     encode_total(row.total, row.last_seen_unix_s, file);
   }
   for (const SegmentIdentity& segment : recovered.folded) {
