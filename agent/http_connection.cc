@@ -114,10 +114,11 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
 
  private:
   // A completion handler that keeps the connection alive until it has run.
-  template <class Member>
-  auto on(Member member) {
-    return [self = this->shared_from_this(), member](auto&&... results) {
-      (self.get()->*member)(std::forward<decltype(results)>(results)...);
+  // Of exactly the member's parameters: Asio asks a handler which results it takes.
+  template <class... Results>
+  auto on(void (Connection::*member)(Results...)) {
+    return [self = this->shared_from_this(), member](Results... results) {
+      (self.get()->*member)(results...);
     };
   }
 

@@ -123,7 +123,10 @@ void pcp_mmv_inc_one(benchmark::State& state) {
   const OwnCpu own_cpu(state);
   static void* const file = [] {
     mmv_registry_t* registry = mmv_stats_registry("notch_bench", 1, mmv_stats_flags_t{});
-    const pmUnits units = MMV_UNITS(0, 0, 1, 0, 0, PM_COUNT_ONE);
+    // Not by MMV_UNITS, which is a compound literal of C alone in later versions.
+    pmUnits units{};
+    units.dimCount = 1;
+    units.scaleCount = PM_COUNT_ONE;
     if (registry == nullptr ||
         mmv_stats_add_metric(registry, "adds", 1, MMV_TYPE_U64, MMV_SEM_COUNTER, units, 0,
                              "Additions", "Additions by the benchmark") != 0) {

@@ -94,7 +94,7 @@ void plain_observe_our_look_up_one(benchmark::State& state) {
 
 void plain_observe_our_look_up_many(benchmark::State& state) {
   const auto histograms = std::make_unique<std::array<PlainHistogram, kMany>>();
-  PlainHistogram* const first = histograms->data();
+  PlainHistogram* first = histograms->data();
   benchmark::DoNotOptimize(first);
   const BucketTable* const table = our_table();
   observe_all(state, [=](double value, std::size_t i) {

@@ -92,7 +92,10 @@ Outcome KernelObject::open(const char* name, std::span<const unsigned char> byte
   if (kernel_types() == nullptr) {
     return {Refusal::kNoBtf, "the kernel does not tell its types (/sys/kernel/btf/vmlinux)"};
   }
-  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
+  // Not by LIBBPF_OPTS, whose statement expression newer compilers refuse in C++.
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.object_name = name;
   auto parts = std::make_unique<Parts>();
   parts->name = name;
   parts->object = bpf_object__open_mem(bytes.data(), bytes.size(), &options);

@@ -1,5 +1,6 @@
 #include "shm/utf8.h"
 
+#include <cstdint>
 #include <cstring>
 
 namespace notch::shm {

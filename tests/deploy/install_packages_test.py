@@ -23,6 +23,10 @@ exit $status
 APT_GET = '#!/bin/bash\necho "$@" >>"$CALLS"\n[[ $* != *" $REFUSED"* ]]\n'
 # Asks what a package's script asks before it starts a server.
 APT_GET_STARTS = '#!/bin/bash\n/usr/sbin/policy-rc.d x start\necho "policy says $?" >>"$CALLS"\n'
+# As apt-cache policy: a name that is merely provided by another package has no candidate.
+APT_CACHE = """#!/bin/bash
+if [[ " KNOWN " == *" $2 "* ]]; then echo "  Candidate: 1"; else echo "  Candidate: (none)"; fi
+"""
 SUDO_REFUSES = "#!/bin/bash\nexit 1\n"
 SUDO_AGREES = '#!/bin/bash\n[[ $1 == -n ]] && shift\necho "sudo $*" >>"$CALLS"\n"$@"\n'
 
@@ -95,6 +99,27 @@ class InstallPackages(unittest.TestCase):
         self.assertTrue(update.endswith(" update"))
         self.assertTrue(install.endswith(" install -y --no-install-recommends cmake strace"))
 
+    def test_where_nothing_is_installed_everything_is_missing(self):
+        self.stand_in("dpkg-query", "#!/bin/bash\nexit 1\n")
+        run = self.run_script("--list", "build", as_root=False)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("cmake", run.stdout.split())
+        self.assertGreater(len(run.stdout.split()), 10)
+
+    def test_one_of_several_names_is_enough(self):
+        for missing in ("clang", "clang-14"):
+            with self.subTest(missing=missing):
+                run = self.run_script("--list", "test", missing=missing, as_root=False)
+                self.assertEqual((run.returncode, run.stdout), (0, ""))
+
+    def test_of_several_names_apt_knows_one_is_installed(self):
+        for known, installed in (("clang", "clang"), ("clang-14", "clang-14"), ("clang-14 clang", "clang-14"),
+                                 ("neither", "clang-14")):
+            with self.subTest(known=known):
+                self.stand_in("apt-cache", APT_CACHE.replace("KNOWN", known))
+                run = self.run_script("--list", "test", missing="clang clang-14", as_root=False)
+                self.assertEqual((run.returncode, run.stdout), (0, f"{installed}\n"))
+
     def test_a_section_not_named_is_left_alone(self):
         self.assertEqual(self.run_script("build", missing="libbenchmark-dev").returncode, 0)
         self.assertEqual(self.apt_calls(), [])
@@ -166,12 +191,13 @@ class PackageList(unittest.TestCase):
         with open(os.path.join(DEPLOY, "packages.txt"), encoding="utf-8") as file:
             for number, line in enumerate(file, 1):
                 text, _, why = line.partition("#")
-                name = text.strip()
-                if not name or name.startswith("["):
+                if not text.strip() or text.startswith("["):
                     continue
-                self.assertTrue(why.strip(), f"line {number}: {name} does not say why")
-                self.assertNotIn(name, seen, f"line {number}")
-                seen.add(name)
+                self.assertTrue(why.strip(), f"line {number}: {text} does not say why")
+                for name in text.split("|"):
+                    self.assertRegex(name.strip(), r"^[a-z0-9][a-z0-9+.-]+$", f"line {number}")
+                    self.assertNotIn(name.strip(), seen, f"line {number}")
+                    seen.add(name.strip())
         self.assertIn("cmake", seen)
 
 

@@ -67,7 +67,9 @@ std::vector<int> relocated(const char* object_name, const char* program_name,
   const std::string path = types.write_to(folder.path());
   const std::string object_path =
       std::string(NOTCH_SOURCE_DIR "/ebpf/objects/") + object_name + ".bpf.o";
-  LIBBPF_OPTS(bpf_object_open_opts, options, .btf_custom_path = path.c_str());
+  bpf_object_open_opts options{};
+  options.sz = sizeof(options);
+  options.btf_custom_path = path.c_str();
   bpf_object* object = bpf_object__open_file(object_path.c_str(), &options);
   if (object == nullptr) return {};
   bpf_object__load(object);

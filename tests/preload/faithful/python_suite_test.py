@@ -4,12 +4,14 @@ Called by: ctest, with faithful_case's arguments and a class.
 
 As the suite is run by any user, some of its tests may fail here by themselves; they must fail with the library too.
 """
+import os
 import unittest
 import xml.etree.ElementTree as ElementTree
 
 import faithful_case
 
-PYTHON = "/usr/bin/python3.11"
+PYTHON = os.path.realpath("/usr/bin/python3")  # /usr/bin/python3.11 on Debian 12
+SUITE = f"/usr/lib/{os.path.basename(PYTHON)}/test/test_socket.py"
 # Where a virtual machine has a VSOCK device but nobody answers on it, these wait for ever, by themselves.
 LEFT_OUT = ("-i", "*VSOCK*")
 
@@ -71,4 +73,4 @@ class Asyncio(Suite):
 
 
 if __name__ == "__main__":
-    faithful_case.main(PYTHON, "/usr/lib/python3.11/test/test_socket.py")
+    faithful_case.main(PYTHON, SUITE)
