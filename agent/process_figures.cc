@@ -36,7 +36,7 @@ constexpr std::array<CounterFamily, 5> kCounterFamilies = {{
      {{{"user", ProcessCounter::kUserTicks}, {"system", ProcessCounter::kSystemTicks}}}},
     {"process_paging_faults_total",
      "Page faults of the attached processes; major ones waited for a disk.",
-     "process_paging_fault_type",
+     "system_paging_fault_type",
      {{{"minor", ProcessCounter::kMinorFaults}, {"major", ProcessCounter::kMajorFaults}}}},
     {"process_context_switches_total",
      "Context switches of the attached processes' threads.",
@@ -64,7 +64,7 @@ constexpr std::array<GaugeFamily, kProcessGauges> kGaugeFamilies = {{
     {"process_memory_virtual_bytes", "Address space of the attached processes.",
      ProcessGauge::kVirtualBytes},
     {"process_thread_count", "Threads of the attached processes.", ProcessGauge::kThreads},
-    {"process_open_file_descriptor_count", "Open file descriptors of the attached processes.",
+    {"process_unix_file_descriptor_count", "Open file descriptors of the attached processes.",
      ProcessGauge::kDescriptors},
 }};
 

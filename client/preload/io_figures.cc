@@ -40,7 +40,7 @@ Families define_families() noexcept {
                      {"operation", "kind"}, kQuiet),
       define_counter("libc_io_errors_total",
                      "Calls that failed for good: EAGAIN, EINTR and EINPROGRESS are not counted.",
-                     "", {"operation", "kind", "error"}, kQuiet),
+                     "", {"operation", "kind", "error_type"}, kQuiet),
       define_histogram("libc_io_duration_seconds",
                        "How long calls took, waiting included: a random sample of the reads and "
                        "writes, every sync.",

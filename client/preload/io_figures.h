@@ -11,7 +11,7 @@
 
 namespace notch::preload {
 
-// The values of the label "error".
+// The values of the label "error_type".
 enum class IoError : std::uint8_t { kNoSpace, kDevice, kDisconnected, kBadDescriptor, kOther };
 inline constexpr std::size_t kIoErrors = 5;
 

@@ -51,7 +51,7 @@ void define_net_figures() noexcept {
   define_bytes();
   const Family errors =
       define_counter("libc_net_errors_total", "Calls on sockets that failed for good.", "",
-                     {"operation", "error"}, kQuiet);
+                     {"operation", "error_type"}, kQuiet);
   const Family duration = define_histogram(
       "libc_net_duration_seconds",
       "How long calls on sockets took, waiting included: every connect, else a random sample.",

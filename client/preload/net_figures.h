@@ -15,7 +15,7 @@ namespace notch::preload {
 enum class NetOperation : std::uint8_t { kConnect, kAccept, kSend, kReceive };
 inline constexpr std::size_t kNetOperations = 4;
 
-// The values of the label "error".
+// The values of the label "error_type".
 enum class NetError : std::uint8_t {
   kRefused,
   kTimeout,

@@ -110,7 +110,7 @@ SERVICE = {
         ("sum by (service) (process_memory_usage_bytes{%O})", "{{service}}"), least=0),
     "process_descriptors": panel(
         "timeseries", "Open Descriptors and Threads", "short", "Of the living processes.",
-        ("sum by (service) (process_open_file_descriptor_count{%O})", "{{service}} descriptors"),
+        ("sum by (service) (process_unix_file_descriptor_count{%O})", "{{service}} descriptors"),
         ("sum by (service) (process_thread_count{%O})", "{{service}} threads"), least=0),
     "process_io": panel(
         "timeseries", "I/O of the Service", "Bps", "By system calls of whatever kind.",

@@ -90,7 +90,7 @@ TEST_F(ProcessFiguresTest, EveryFamilyIsThereAndNoneIsTheAgentsOwn) {
                        "process_cpu_time_seconds_total", "process_paging_faults_total",
                        "process_context_switches_total", "process_disk_io_bytes_total", kBytes,
                        "process_memory_usage_bytes", "process_memory_virtual_bytes",
-                       "process_thread_count", "process_open_file_descriptor_count",
+                       "process_thread_count", "process_unix_file_descriptor_count",
                        "process_creation_time_seconds"}));
 }
 

@@ -57,7 +57,7 @@ class Conduct(preload_test_case.PreloadTestCase):
             writes = int(file.read())
         samples = self.folded()
         self.assertEqual(self.count(samples, "libc_io_operations_total", operation="write", kind="file"), writes)
-        self.assertEqual(self.count(samples, "libc_io_errors_total", error="bad_descriptor"), 200)
+        self.assertEqual(self.count(samples, "libc_io_errors_total", error_type="bad_descriptor"), 200)
 
     def test_a_program_that_closes_all_descriptors_still_counts(self):
         script = "import os; os.closerange(0, 1000); r, w = os.pipe(); os.write(w, b'x' * 12345)"

@@ -67,7 +67,7 @@ class Io(preload_test_case.PreloadTestCase):
 
         self.assertEqual(rows(kind="socket"), [])
         self.assertEqual(rows(operation="fsync"), [])
-        errors = rows(operation="write", kind="pipe", error="disconnected")
+        errors = rows(operation="write", kind="pipe", error_type="disconnected")
         self.assertEqual(errors, [0], "the errors of what it did are zeros, so that a first one is an increase")
         self.assertEqual(rows(operation="read", kind="pipe"), [])
 
@@ -112,9 +112,9 @@ class Io(preload_test_case.PreloadTestCase):
         self.assertEqual(self.count(after, "libc_io_duration_seconds_count", operation="fsync"), 2)
 
         def errors(operation, kind):
-            return {word: self.count(after, "libc_io_errors_total", operation=operation, kind=kind, error=word)
+            return {word: self.count(after, "libc_io_errors_total", operation=operation, kind=kind, error_type=word)
                     for word in ("no_space", "device", "disconnected", "bad_descriptor", "other")
-                    if self.count(after, "libc_io_errors_total", operation=operation, kind=kind, error=word)}
+                    if self.count(after, "libc_io_errors_total", operation=operation, kind=kind, error_type=word)}
 
         self.assertEqual(errors("write", "pipe"), {"disconnected": 1})
         self.assertEqual(errors("read", "pipe"), {})

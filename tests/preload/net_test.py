@@ -97,7 +97,7 @@ class Net(preload_test_case.PreloadTestCase):
         self.assertEqual(self.count(samples, "libc_net_operations_total", **send), 6)
         self.assertEqual(self.count(samples, "libc_net_operations_total", **receive), 8)
         self.assertEqual(self.count(samples, "libc_io_bytes_total", operation="write", kind="socket"), 5)
-        self.assertEqual(self.count(samples, "libc_net_errors_total", operation="connect", error="refused"), 1)
+        self.assertEqual(self.count(samples, "libc_net_errors_total", operation="connect", error_type="refused"), 1)
         self.assertEqual(self.count(samples, "libc_net_errors_total"), 1)
         # The one that succeeded at once, and the one that was in progress until its first bytes.
         self.assertEqual(self.count(samples, "libc_net_duration_seconds_count", operation="connect"), 2)

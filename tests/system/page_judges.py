@@ -14,7 +14,7 @@ except ImportError:
 # The first has its name from the dashboards that ask for it, the others from OpenTelemetry.
 KNOWN_LINT = frozenset(
     f'{name} non-histogram and non-summary metrics should not have "_count" suffix'
-    for name in ("otlp_system_tasks_count", "process_thread_count", "process_open_file_descriptor_count"))
+    for name in ("otlp_system_tasks_count", "process_thread_count", "process_unix_file_descriptor_count"))
 
 
 def openmetrics(page):

@@ -45,7 +45,7 @@ class ByService(FiguresTestCase):
         # They rest; a sample taken before they did is followed by another.
         for name, labels, truth in (
                 (BYTES, WRITTEN, sum(map(written_bytes, pids))),
-                ("process_open_file_descriptor_count", SERVICE, sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)),
+                ("process_unix_file_descriptor_count", SERVICE, sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)),
                 ("process_memory_virtual_bytes", SERVICE, pages * os.sysconf("SC_PAGESIZE"))):
             live_agent.until(40, f"{name} {truth}", lambda n=name, l=labels, t=truth: self.rows(n)[l] == t)
         self.assert_pages_sound()
