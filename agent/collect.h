@@ -148,10 +148,10 @@ class Collect {
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().
-  std::uint64_t next_retention_unix_s_ = 0;
-  std::uint64_t next_look_unix_s_ = 0;
-  std::uint64_t next_fold_unix_s_ = 0;
-  std::uint64_t next_compaction_unix_s_ = 0;
+  std::uint64_t next_retention_boot_s_ = 0;
+  std::uint64_t next_look_boot_s_ = 0;
+  std::uint64_t next_fold_boot_s_ = 0;
+  std::uint64_t next_compaction_boot_s_ = 0;
   bool one_by_one_ = false;  // the last append failed: one bad fold must not hold up the others
   std::size_t turn_ = 0;     // which of the dead goes first then
   bool room_came_ = false;

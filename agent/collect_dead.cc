@@ -31,13 +31,13 @@ void Collect::sweep(const Moment& now) {
   }
   if (std::exchange(room_came_, false)) add(waiting_.next(quota_), now);
   make_contested_anew(now);
-  if (options_.retention_s != 0 && now.unix_s >= next_retention_unix_s_) {
+  if (options_.retention_s != 0 && now.boot_s >= next_retention_boot_s_) {
     stats_.retired_rows += tally_.retire(now, options_.retention_s);
-    next_retention_unix_s_ = now.unix_s + std::clamp(options_.retention_s / kRetentionChecks,
+    next_retention_boot_s_ = now.boot_s + std::clamp(options_.retention_s / kRetentionChecks,
                                                      std::uint64_t{1}, kLongestRetentionCheck_s);
   }
-  if (now.unix_s >= next_look_unix_s_) {
-    next_look_unix_s_ = now.unix_s + kLook_s;
+  if (now.boot_s >= next_look_boot_s_) {
+    next_look_boot_s_ = now.boot_s + kLook_s;
     for (const SegmentIdentity& gone : folded_files_.look_again(directory_fd_)) {
       ledger_.removed(gone);
     }
@@ -53,7 +53,7 @@ void Collect::find_dead(const Moment& now) {
   for (auto& segment : segments_) {
     if (segment->dead || !segment->file.try_lock_dead()) continue;
     segment->dead = true;
-    segment->died_unix_s = now.unix_s;
+    segment->died_boot_s = now.boot_s;
     found.push_back(segment.get());
   }
   if (found.empty()) return;
@@ -85,7 +85,7 @@ void Collect::count_end(const LiveSegment& segment, const LastPrograms& last_pro
 }
 
 void Collect::fold_dead(const Moment& now) {
-  if (now.unix_s < next_fold_unix_s_) return;
+  if (now.boot_s < next_fold_boot_s_) return;
   if (!fold_last_back_steps(now)) return;
   std::vector<LiveSegment*> dead;
   for (auto& segment : segments_) {
@@ -113,7 +113,7 @@ void Collect::fold_dead(const Moment& now) {
     if (!done && (!one_by_one_ || ++failures == kMostFailures)) break;
   }
   one_by_one_ = !all_done;
-  if (!all_done) next_fold_unix_s_ = now.unix_s + kFoldRetry_s;
+  if (!all_done) next_fold_boot_s_ = now.boot_s + kFoldRetry_s;
   if (all_done) stats_.ledger_message.clear();
   drop_let_go();
 }
@@ -149,7 +149,7 @@ void Collect::read_last_good(LiveSegment& segment, const Moment& now, FoldDraft&
 bool Collect::append_one(const SegmentIdentity& segment, FoldDraft& draft, const Moment& now) {
   tally_.number_fold(draft, ledger_);
   Fold fold = {segment, std::move(draft.changes)};
-  const LedgerResult result = ledger_.append(std::span(&fold, 1), now.unix_s);
+  const LedgerResult result = ledger_.append(std::span(&fold, 1), now.boot_s);
   draft.changes = std::move(fold.rows);
   if (result.ok) return true;
   ++stats_.fold_failures;
@@ -183,7 +183,7 @@ bool Collect::fold_last_back_steps(const Moment& now) {
   tally_.end_gather_unseen();
   const bool done = fold_back_steps(now);
   NOTCH_INJECTION_POINT("collect.after_back_steps");
-  if (!done) next_fold_unix_s_ = now.unix_s + kFoldRetry_s;
+  if (!done) next_fold_boot_s_ = now.boot_s + kFoldRetry_s;
   return done;
 }
 
@@ -212,7 +212,7 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
     drafts.push_back(std::move(draft));
   }
   if (folds.empty()) return true;
-  const LedgerResult result = ledger_.append(folds, now.unix_s);
+  const LedgerResult result = ledger_.append(folds, now.boot_s);
   if (!result.ok) {
     ++stats_.fold_failures;
     stats_.ledger_message = result.message;
@@ -238,7 +238,7 @@ void Collect::remove_folded(const SegmentIdentity& segment, int file) {
 
 void Collect::end_lingering(const Moment& now) {
   for (auto& segment : segments_) {
-    if (!segment->dead || now.unix_s < segment->died_unix_s + options_.linger_s) continue;
+    if (!segment->dead || now.boot_s < segment->died_boot_s + options_.linger_s) continue;
     tally_.detach(*segment->binding, now);
     remove_segment_file(directory_fd_, segment->file.identity());
     let_go(*segment);
@@ -251,7 +251,7 @@ bool Collect::end_oldest_lingering(const Moment& now) {
   LiveSegment* oldest = nullptr;
   for (const auto& segment : segments_) {
     if (segment == nullptr || !segment->dead) continue;
-    if (oldest == nullptr || segment->died_unix_s < oldest->died_unix_s) oldest = segment.get();
+    if (oldest == nullptr || segment->died_boot_s < oldest->died_boot_s) oldest = segment.get();
   }
   if (oldest == nullptr) return false;
   tally_.detach(*oldest->binding, now);
@@ -262,14 +262,14 @@ bool Collect::end_oldest_lingering(const Moment& now) {
 
 void Collect::compact_ledger(const Moment& now) {
   if (!ledger_.wants_compacting() && !tally_.ledger_is_stale()) return;
-  if (now.unix_s < next_compaction_unix_s_) return;
+  if (now.boot_s < next_compaction_boot_s_) return;
   const DeadRows kept = tally_.dead_rows(now);
   const LedgerResult result = ledger_.compact(kept.families, kept.rows);
   if (result.ok) {
     tally_.renumber(kept);
   } else {
     stats_.ledger_message = result.message;
-    next_compaction_unix_s_ = now.unix_s + kLook_s;
+    next_compaction_boot_s_ = now.boot_s + kLook_s;
   }
 }
 

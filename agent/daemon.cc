@@ -40,11 +40,14 @@ constexpr std::uint64_t kRejectedLine_s = 10;
 Moment moment_now() {
   timespec wall{};
   timespec monotonic{};
+  timespec boot{};
   clock_gettime(CLOCK_REALTIME, &wall);
   clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  clock_gettime(CLOCK_BOOTTIME, &boot);
   return {static_cast<std::uint64_t>(wall.tv_sec),
           static_cast<std::uint64_t>(monotonic.tv_sec) * 1'000'000'000U +
-              static_cast<std::uint64_t>(monotonic.tv_nsec)};
+              static_cast<std::uint64_t>(monotonic.tv_nsec),
+          static_cast<std::uint64_t>(boot.tv_sec)};
 }
 
 std::string default_directory() {
@@ -236,25 +239,24 @@ class Daemon {
   void sweep() {
     const Moment now = moment_now();
     collect_.sweep(now);
-    const std::uint64_t now_s = now.monotonic_ns / 1'000'000'000;
-    processes_.sample(collect_.attached(), now_s);
-    kernel_.take(processes_.proven(), now_s);
+    processes_.sample(collect_.attached(), now.boot_s);
+    kernel_.take(processes_.proven(), now.boot_s);
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
     tell_rejected(now);
-    if (now.unix_s < next_half_born_unix_s_) return;
-    next_half_born_unix_s_ = now.unix_s + kHalfBornCheck_s;
-    directory_.remove_half_born(static_cast<std::int64_t>(now.unix_s));
+    if (now.boot_s < next_half_born_boot_s_) return;
+    next_half_born_boot_s_ = now.boot_s + kHalfBornCheck_s;
+    directory_.remove_half_born(now.boot_s);
   }
 
   // The last of those since the line before: whoever writes to the directory must not fill the log.
   void tell_rejected(const Moment& now) {
     const std::string message = collect_.stats().rejected_message;
-    if (message == last_rejected_message_ || now.unix_s < next_rejected_unix_s_) return;
+    if (message == last_rejected_message_ || now.boot_s < next_rejected_boot_s_) return;
     spdlog::warn("{}", message);
     last_rejected_message_ = message;
-    next_rejected_unix_s_ = now.unix_s + kRejectedLine_s;
+    next_rejected_boot_s_ = now.boot_s + kRejectedLine_s;
   }
 
   void tell_status() {
@@ -311,8 +313,8 @@ class Daemon {
   std::unique_ptr<HttpServer> server_;
   std::string last_ledger_message_;
   std::string last_rejected_message_;
-  std::uint64_t next_rejected_unix_s_ = 0;
-  std::uint64_t next_half_born_unix_s_ = 0;
+  std::uint64_t next_rejected_boot_s_ = 0;
+  std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;
 };

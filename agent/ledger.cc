@@ -66,7 +66,7 @@ void write_definitions(std::span<const Family> families, std::span<const Recover
     encode_row({id, rows[id].family, rows[id].labels, rows[id].owner_uid}, writer.out());
     total = rows[id].total;
     total.row = id;
-    encode_total(total, rows[id].last_seen_unix_s, writer.out());
+    encode_total(total, rows[id].last_seen_boot_s, writer.out());
     writer.flush_if_full();
   }
 }
@@ -123,7 +123,11 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
     if (!mapped.ok()) return failure(with_error("cannot be mapped", errno));
     replay = replay_ledger(mapped.bytes(), boot_);
   }
-  if (replay.outcome == ReplayOutcome::kRefused) return failure(replay.message);
+  if (replay.outcome == ReplayOutcome::kRefused) {
+    replay.recovered.broken_frames = 1;
+    recovered = std::move(replay.recovered);
+    return replace_broken(replay, recovered);
+  }
   if (replay.outcome == ReplayOutcome::kOtherBoot) {
     recovered.discarded_other_boot = true;
     return set_aside();
@@ -156,10 +160,16 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
 LedgerResult Ledger::replace_broken(const Replay& replay, Recovered& recovered) {
   const std::string kept = keep_as_broken();
   if (kept.empty()) return failure(with_error(replay.message + "; it cannot be set aside", errno));
-  recovered.broken_message = "ledger " + file_name_ + ": " +
-                             std::to_string(recovered.broken_frames) +
-                             " frames break a rule, the first: " + replay.message +
-                             "; all others are in force, and the file is kept as " + kept;
+  recovered.broken_message = "ledger " + file_name_ + ": ";
+  if (replay.outcome == ReplayOutcome::kRefused) {
+    recovered.broken_message += replay.message + "; totals start at zero";
+  } else {
+    recovered.broken_message +=
+        std::to_string(recovered.broken_frames) +
+        " frames break a rule (the header counts as one), the first: " + replay.message +
+        "; all others are in force";
+  }
+  recovered.broken_message += ", and the file is kept as " + kept;
   return take_over(recovered);
 }
 
@@ -226,7 +236,7 @@ const char* Ledger::fold_fault(const Fold& fold) const noexcept {
   return fold_payload_bytes(fold) <= kMaxPayloadBytes ? nullptr : "too large for one frame";
 }
 
-LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_unix_s) {
+LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_boot_s) {
   if (!file_.is_open()) return failure("is not open");
   if (!definition_fault_.empty()) return failure(definition_fault_);
   for (const Fold& fold : folds) {
@@ -247,7 +257,7 @@ LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_unix_
   }
 
   const std::size_t told_before = pending_.size();
-  for (const Fold& fold : folds) encode_fold(fold, now_unix_s, pending_);
+  for (const Fold& fold : folds) encode_fold(fold, now_boot_s, pending_);
   if (pending_.empty()) return {};
   NOTCH_INJECTION_POINT("ledger.before_append");
   const int error = file_.write_at_end(pending_, file_bytes_);

@@ -40,13 +40,13 @@ class Ledger {
   Ledger& operator=(const Ledger&) = delete;
   ~Ledger() = default;
 
-  // Opens or creates `file_name` in the directory, recovers what it holds. A file of another owner,
-  // a link, a newer version or another magic is an error, and the file is left as it is. One of an
-  // older version is written anew in this one. One of
-  // another boot is set aside under the name with `.other-boot`. One with frames that break a rule
-  // is kept under the name with `.broken` (`.broken-2` and so on if there is one already), and a
-  // new one is written of all that keeps the rules. Cost: one pass over the file. REQUIRES: not
-  // open yet; the directory stays open for as long as the ledger.
+  // Opens or creates `file_name` in the directory, recovers what it holds. A file of another owner
+  // or a link is an error, and is left as it is. One of an older version is written anew in this
+  // one. One of another boot is set aside under the name with `.other-boot`. One whose header or
+  // frames break a rule is kept under the name with `.broken` (`.broken-2` and so on if there is
+  // one already), and a new one is written of all that keeps the rules: of nothing, if the header
+  // is of a newer version, or says nothing. Cost: one pass over the file. REQUIRES: not open yet;
+  // the directory stays open for as long as the ledger.
   LedgerResult open(int directory_fd, const std::string& file_name, Recovered& recovered);
 
   // Both return the new id. Written with the next append(), not before.
@@ -58,7 +58,7 @@ class Ledger {
   // file, they may be tried again, and their segments must stay. A segment that is folded already,
   // an unknown row or a change that is not of its row's family is a failure too. Cost: one
   // write(2); none if there is nothing to write.
-  LedgerResult append(std::span<const Fold> folds, std::uint64_t now_unix_s);
+  LedgerResult append(std::span<const Fold> folds, std::uint64_t now_boot_s);
 
   // The segment's file is gone from the directory. Written with the next append(). Nothing if the
   // segment is not folded.

@@ -2,6 +2,8 @@
 
 #include <libdeflate.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <type_traits>
 
@@ -13,6 +15,7 @@ namespace {
 
 using Bytes = std::span<const std::byte>;
 
+constexpr std::size_t kBootIdOffset = 16;  // in the header
 constexpr BrokenRule kTooShort = "shorter than its fields";
 constexpr BrokenRule kTooLong = "longer than its fields";
 
@@ -167,7 +170,7 @@ const char* header_fault_text(HeaderFault fault) noexcept {
     case HeaderFault::kNone:
       return "none";
     case HeaderFault::kNotALedger:
-      return "not a ledger (its magic differs)";
+      return "not a ledger (too short, or its magic differs)";
     case HeaderFault::kOtherByteOrder:
       return "written in the other byte order";
     case HeaderFault::kNewerVersion:
@@ -214,9 +217,9 @@ void encode_row(const RowDefinition& row, std::string& out) {
   end_frame(start, FrameKind::kRow, out);
 }
 
-void encode_total(const RowChange& total, std::uint64_t last_seen_unix_s, std::string& out) {
+void encode_total(const RowChange& total, std::uint64_t last_seen_boot_s, std::string& out) {
   const std::size_t start = begin_frame(out);
-  put(last_seen_unix_s, out);
+  put(last_seen_boot_s, out);
   put_change(total, out);
   end_frame(start, FrameKind::kTotal, out);
 }
@@ -235,9 +238,9 @@ void encode_snapshot_end(const SnapshotCounts& counts, std::string& out) {
   end_frame(start, FrameKind::kSnapshotEnd, out);
 }
 
-void encode_fold(const Fold& fold, std::uint64_t now_unix_s, std::string& out) {
+void encode_fold(const Fold& fold, std::uint64_t now_boot_s, std::string& out) {
   const std::size_t start = begin_frame(out);
-  put(now_unix_s, out);
+  put(now_boot_s, out);
   put_segment(fold.segment, out);
   put(static_cast<std::uint32_t>(fold.rows.size()), out);
   for (const RowChange& change : fold.rows) put_change(change, out);
@@ -259,20 +262,29 @@ HeaderFault decode_header(std::span<const std::byte> file, LedgerHeader& header)
   }
   FieldReader fields(file.subspan(kLedgerMagic.size()));
   std::uint32_t byte_order = 0;
-  std::uint32_t version = 0;
+  LedgerHeader read;
   fields.take(byte_order);
-  fields.take(version);
+  fields.take(read.version);
   if (byte_order != kLedgerByteOrder) return HeaderFault::kOtherByteOrder;
-  if (version > kLedgerVersion) return HeaderFault::kNewerVersion;
-  BootId read_boot{};
-  for (std::uint8_t& byte : read_boot) fields.take(byte);
+  for (std::uint8_t& byte : read.boot) fields.take(byte);
   std::uint32_t reserved = 0;
   std::uint32_t crc = 0;
   fields.take(reserved);
   fields.take(crc);
   if (crc != checksum(file.data(), kLedgerHeaderBytes - sizeof crc)) return HeaderFault::kDamaged;
-  header = {version, read_boot};
+  if (read.version > kLedgerVersion) return HeaderFault::kNewerVersion;
+  header = read;
   return HeaderFault::kNone;
+}
+
+bool is_damaged_header_of(const BootId& boot, std::span<const std::byte> file) noexcept {
+  if (file.size() < kLedgerHeaderBytes) return false;
+  std::array<std::byte, kLedgerHeaderBytes> header;
+  std::ranges::copy(file.first<kLedgerHeaderBytes>(), header.begin());
+  if (std::memcmp(header.data() + kBootIdOffset, boot.data(), boot.size()) == 0) return true;
+  std::memcpy(header.data() + kBootIdOffset, boot.data(), boot.size());
+  LedgerHeader mended;
+  return decode_header(header, mended) == HeaderFault::kNone;
 }
 
 std::optional<Frame> first_frame(std::span<const std::byte> rest) noexcept {
@@ -325,9 +337,9 @@ BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,
 }
 
 BrokenRule decode_total(std::span<const std::byte> payload, RowChange& total,
-                        std::uint64_t& last_seen_unix_s) {
+                        std::uint64_t& last_seen_boot_s) {
   FieldReader fields(payload);
-  if (!fields.take(last_seen_unix_s) || !take_change(fields, total)) return kTooShort;
+  if (!fields.take(last_seen_boot_s) || !take_change(fields, total)) return kTooShort;
   return fields.end();
 }
 
@@ -350,7 +362,7 @@ BrokenRule FoldCursor::begin(std::span<const std::byte> payload) {
   FieldReader fields(payload);
   rows_left_ = 0;
   broken_ = nullptr;
-  if (!fields.take(now_unix_s_) || !take_segment(fields, segment_) || !fields.take(rows_left_)) {
+  if (!fields.take(now_boot_s_) || !take_segment(fields, segment_) || !fields.take(rows_left_)) {
     broken_ = kTooShort;
   }
   rest_ = fields.rest();

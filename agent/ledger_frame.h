@@ -80,10 +80,10 @@ using BrokenRule = const char*;
 void encode_header(const BootId& boot, std::string& out);
 void encode_family(std::uint32_t id, const Family& family, std::string& out);
 void encode_row(const RowDefinition& row, std::string& out);
-void encode_total(const RowChange& total, std::uint64_t last_seen_unix_s, std::string& out);
+void encode_total(const RowChange& total, std::uint64_t last_seen_boot_s, std::string& out);
 void encode_segment(FrameKind kind, const SegmentIdentity& segment, std::string& out);
 void encode_snapshot_end(const SnapshotCounts& counts, std::string& out);
-void encode_fold(const Fold& fold, std::uint64_t now_unix_s, std::string& out);
+void encode_fold(const Fold& fold, std::uint64_t now_boot_s, std::string& out);
 
 // The payload encode_fold() would make, in bytes.
 std::size_t fold_payload_bytes(const Fold& fold) noexcept;
@@ -96,6 +96,10 @@ struct LedgerHeader {
 // Reads the header at the start of `file`; `header` is set on kNone only.
 HeaderFault decode_header(std::span<const std::byte> file, LedgerHeader& header) noexcept;
 
+// True if the header is damaged, but was that of a ledger of `boot`: it bears that id, or its
+// checksum is right once the id stands in it. Sixteen random bytes are there by no chance.
+bool is_damaged_header_of(const BootId& boot, std::span<const std::byte> file) noexcept;
+
 // The frame at the start of `rest`, or nothing if no whole one is there: the torn end.
 std::optional<Frame> first_frame(std::span<const std::byte> rest) noexcept;
 
@@ -105,7 +109,7 @@ BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t versi
 BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,
                       RowDefinition& row) noexcept;
 BrokenRule decode_total(std::span<const std::byte> payload, RowChange& total,
-                        std::uint64_t& last_seen_unix_s);
+                        std::uint64_t& last_seen_boot_s);
 BrokenRule decode_segment(std::span<const std::byte> payload, SegmentIdentity& segment);
 BrokenRule decode_snapshot_end(std::span<const std::byte> payload, SnapshotCounts& counts) noexcept;
 
@@ -120,13 +124,13 @@ class FoldCursor {
   bool next(RowChange& change);
 
   const SegmentIdentity& segment() const noexcept { return segment_; }
-  std::uint64_t now_unix_s() const noexcept { return now_unix_s_; }
+  std::uint64_t now_boot_s() const noexcept { return now_boot_s_; }
   BrokenRule broken() const noexcept { return broken_; }
 
  private:
   // Set by begin().
   SegmentIdentity segment_;
-  std::uint64_t now_unix_s_ = 0;
+  std::uint64_t now_boot_s_ = 0;
 
   // Moved on by next().
   std::span<const std::byte> rest_;

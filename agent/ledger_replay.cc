@@ -41,6 +41,8 @@ class Replayer {
     return broken;
   }
 
+  void count_broken_header() noexcept { ++result_.broken_frames; }
+
   // Once no frame is left.
   BrokenRule finish_snapshot() {
     if (!in_snapshot_) return nullptr;
@@ -111,7 +113,7 @@ class Replayer {
     if (const BrokenRule broken = decode_total(payload, change_, last_seen)) return broken;
     if (const BrokenRule broken = find_row()) return broken;
     result_.rows[change_.row].total = change_;
-    result_.rows[change_.row].last_seen_unix_s = last_seen;
+    result_.rows[change_.row].last_seen_boot_s = last_seen;
     return nullptr;
   }
 
@@ -141,7 +143,7 @@ class Replayer {
       }
       RecoveredRow& row = result_.rows[change_.row];
       add_change(result_.families[row.family], change_, row.total);
-      row.last_seen_unix_s = std::max(row.last_seen_unix_s, cursor.now_unix_s());
+      row.last_seen_boot_s = std::max(row.last_seen_boot_s, cursor.now_boot_s());
     }
     return first_broken != nullptr ? first_broken : cursor.broken();
   }
@@ -185,16 +187,19 @@ std::string place_and_rule(std::size_t offset, FrameKind kind, BrokenRule broken
 Replay replay_ledger(std::span<const std::byte> file, const BootId& this_boot) {
   Replay replay;
   LedgerHeader header;
-  if (const HeaderFault fault = decode_header(file, header); fault != HeaderFault::kNone) {
+  const HeaderFault fault = decode_header(file, header);
+  if (fault != HeaderFault::kNone) {
     replay.message = header_fault_text(fault);
-    return replay;
-  }
-  if (header.boot != this_boot) {
+    if (fault == HeaderFault::kNewerVersion || !is_damaged_header_of(this_boot, file)) {
+      return replay;
+    }
+  } else if (header.boot != this_boot) {
     replay.outcome = ReplayOutcome::kOtherBoot;
     return replay;
   }
   replay.version = header.version;
   Replayer replayer(header.version);
+  if (fault != HeaderFault::kNone) replayer.count_broken_header();
   std::size_t offset = kLedgerHeaderBytes;
   while (const auto frame = first_frame(file.subspan(offset))) {
     const bool was_snapshot = replayer.in_snapshot();

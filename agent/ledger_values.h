@@ -56,7 +56,7 @@ struct Fold {
 struct RecoveredRow {
   std::uint32_t family = 0;
   std::string labels;  // as Row::labels
-  std::uint64_t last_seen_unix_s = 0;
+  std::uint64_t last_seen_boot_s = 0;
   RowChange total;  // the sum of all folds
   std::uint32_t owner_uid = kUnknownOwner;
 

@@ -52,7 +52,7 @@ struct LiveSegment {
   bool gathered = false;  // a snapshot has its numbers
   bool nameless = false;  // its owner removed the file
   bool dead = false;      // its lock is free, and ours until it is let go
-  std::uint64_t died_unix_s = 0;
+  std::uint64_t died_boot_s = 0;
 
   // Gives the pages read so far back: a catalogue is read once, and would stay in the agent's
   // memory for good. The next gather fetches the pages of cells again.

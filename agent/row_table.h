@@ -43,7 +43,7 @@ struct RowRecord {
   std::uint32_t first_slot = 0;
   std::uint32_t native = kNoNative;    // which of the tally's native rows
   std::uint32_t living = 0;            // bound series of living processes
-  std::uint32_t last_seen_unix_s = 0;  // when `living` last became zero
+  std::uint32_t last_seen_boot_s = 0;  // when `living` last became zero
   std::uint32_t ledger_row = kNoLedgerId;
   std::uint32_t group = 0;  // rows of a group are shown once one has counted; 0: it is shown
   std::uint32_t created_unix_s = 0;         // when it was known to be zero still; 0: unknown

@@ -274,9 +274,10 @@ void SegmentDirectory::list(DirectoryChanges& changes) {
   for (const std::string& name : due) refresh(name, changes);
 }
 
-std::uint64_t SegmentDirectory::remove_half_born(std::int64_t now_unix_s) {
+std::uint64_t SegmentDirectory::remove_half_born(std::uint64_t now_boot_s) {
   if (!directory_.valid()) return 0;
   std::uint64_t removed = 0;
+  const auto before = std::exchange(half_born_, {});
   int error = 0;
   for (const std::string& name : names_in(directory_.get(), error)) {
     if (kind_of(name) != NameKind::kHalfBorn) continue;
@@ -284,7 +285,15 @@ std::uint64_t SegmentDirectory::remove_half_born(std::int64_t now_unix_s) {
         ::openat(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (now_unix_s - status.st_ctim.tv_sec <= kHalfBornAge_s) continue;
+    HalfBorn seen = {status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec,
+                     now_boot_s};
+    if (const auto known = before.find(name); known != before.end() &&
+                                              known->second.inode == seen.inode &&
+                                              known->second.changed_ns == seen.changed_ns) {
+      seen.since_boot_s = known->second.since_boot_s;
+    }
+    half_born_.emplace(name, seen);
+    if (now_boot_s - seen.since_boot_s <= kHalfBornAge_s) continue;
     if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) continue;
     if (::unlinkat(directory_.get(), name.c_str(), 0) == 0) ++removed;
   }

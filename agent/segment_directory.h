@@ -24,7 +24,7 @@ namespace notch::agent {
 
 inline constexpr std::string_view kSegmentSuffix = ".notch";
 inline constexpr std::string_view kHalfBornSuffix = ".new";  // and a name that begins with a dot
-inline constexpr std::int64_t kHalfBornAge_s = 60;
+inline constexpr std::uint64_t kHalfBornAge_s = 60;
 
 struct DirectoryResult {
   bool ok = true;
@@ -63,9 +63,10 @@ class SegmentDirectory {
   // and one per event.
   DirectoryChanges poll();
 
-  // Removes files a writer left half-born (".*.new", lock free, not changed for kHalfBornAge_s).
-  // Returns how many. Cost: a listing of the directory.
-  std::uint64_t remove_half_born(std::int64_t now_unix_s);
+  // Removes files a writer left half-born (".*.new", lock free) and that have not changed for
+  // kHalfBornAge_s of these calls' own time, as the file system's can be set. Returns how many.
+  // Cost: a listing of the directory.
+  std::uint64_t remove_half_born(std::uint64_t now_boot_s);
 
   int fd() const noexcept { return directory_.get(); }
   int watch_fd() const noexcept { return watch_.get(); }  // readable when poll() has something
@@ -83,6 +84,12 @@ class SegmentDirectory {
   void on_event(std::uint32_t mask, const std::string& name, DirectoryChanges& changes);
   void refresh(const std::string& name, DirectoryChanges& changes);
 
+  struct HalfBorn {
+    std::uint64_t inode = 0;
+    std::int64_t changed_ns = 0;
+    std::uint64_t since_boot_s = 0;  // when a call first saw it so
+  };
+
   // Set by open(), constant after.
   std::string path_;
   FileDescriptor directory_;
@@ -94,6 +101,8 @@ class SegmentDirectory {
   std::uint64_t ignored_names_ = 0;
   bool listing_due_ = true;
   bool listed_before_ = false;
+
+  std::unordered_map<std::string, HalfBorn> half_born_;  // by name, of the last remove_half_born()
 };
 
 }  // namespace notch::agent

@@ -177,7 +177,7 @@ void Tally::lose_last_living(std::uint32_t row, const Moment& now) {
     erase_row(row);
     return;
   }
-  rows_[row].last_seen_unix_s = static_cast<std::uint32_t>(now.unix_s);
+  rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(now.boot_s);
   ++dead_rows_;
 }
 
@@ -222,9 +222,11 @@ std::uint64_t Tally::retire(const Moment& now, std::uint64_t retention_s) {
   if (retention_s == 0) return 0;
   std::uint64_t retired = 0;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-    const RowRecord& record = rows_[row];
+    RowRecord& record = rows_[row];
     if (record.erased() || record.living != 0) continue;
-    if (record.last_seen_unix_s + retention_s > now.unix_s) continue;
+    const auto now_boot_s = static_cast<std::uint32_t>(now.boot_s);
+    record.last_seen_boot_s = std::min(record.last_seen_boot_s, now_boot_s);
+    if (record.last_seen_boot_s + retention_s > now.boot_s) continue;
     const std::uint32_t family = record.family;
     --dead_rows_;
     erase_row(row);

@@ -47,10 +47,12 @@ struct TallyOptions {
   std::uint64_t hash_seed = 0;  // to be random: writers choose the labels
 };
 
-// The caller's clocks.
+// The caller's clocks. Waits, ages and retention go by boot_s alone: the other two can be set, or
+// stand still while the host is suspended.
 struct Moment {
-  std::uint64_t unix_s = 0;
-  std::uint64_t monotonic_ns = 0;
+  std::uint64_t unix_s = 0;        // CLOCK_REALTIME: to be shown, never compared
+  std::uint64_t monotonic_ns = 0;  // CLOCK_MONOTONIC: by it writers stamp gauges of mode last
+  std::uint64_t boot_s = 0;        // CLOCK_BOOTTIME, which the ledger keeps too
 };
 
 struct Admission {
@@ -145,7 +147,9 @@ class Tally {
   // True if rows the ledger still holds were dropped since the last renumber().
   bool ledger_is_stale() const noexcept { return ledger_is_stale_; }
 
-  // A4. Returns how many rows left. Cost: one pass over the rows.
+  // A4. Returns how many rows left. A row last seen later than `now` (an older ledger's time was
+  // unix time, or the host's time namespace differs) is as if seen now. Cost: one pass over the
+  // rows.
   std::uint64_t retire(const Moment& now, std::uint64_t retention_s);
 
   // Takes the memory of dropped rows back, when it is worth it. Not between begin_gather() and

@@ -172,7 +172,7 @@ void Tally::fold_change(std::uint32_t row, const RowChange& change) {
 void Tally::apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now) {
   for (std::size_t i = 0; i < draft.rows.size(); ++i) {
     fold_change(draft.rows[i], draft.changes[i]);
-    rows_[draft.rows[i]].last_seen_unix_s = static_cast<std::uint32_t>(now.unix_s);
+    rows_[draft.rows[i]].last_seen_boot_s = static_cast<std::uint32_t>(now.boot_s);
   }
   detach(binding, now);
   for (const std::uint32_t row : draft.overflowed) {
@@ -217,7 +217,7 @@ void Tally::restore(const Recovered& recovered) {
     ++dead_rows_;
     ++ledger_rows_;
     rows_[row].ledger_row = i;
-    rows_[row].last_seen_unix_s = static_cast<std::uint32_t>(old.last_seen_unix_s);
+    rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(old.last_seen_boot_s);
     fold_change(row, old.total);
   }
 }
@@ -258,7 +258,9 @@ DeadRows Tally::dead_rows(const Moment& now) const {
     kept.family = index_of[record.family];
     kept.labels = record.labels();
     kept.owner_uid = record.owner_uid;
-    kept.last_seen_unix_s = record.living != 0 ? now.unix_s : record.last_seen_unix_s;
+    kept.last_seen_boot_s = record.living != 0
+                                ? now.boot_s
+                                : std::min<std::uint64_t>(record.last_seen_boot_s, now.boot_s);
     kept.total = folded_total(record);
     kept.total.row = static_cast<std::uint32_t>(dead.rows.size());
     dead.rows.push_back(std::move(kept));

@@ -84,7 +84,7 @@ agent::CollectOptions room_for_all() {
 
 void deaths(benchmark::State& state) {
   agent::install_truncation_handler();
-  const agent::Moment now = {1'000'000, 1'000'000'000};
+  const agent::Moment now = {1'000'000, 1'000'000'000, 1000};
   for (auto _ : state) {
     const Doomed doomed(static_cast<int>(state.range(0)));
     agent::Collect collect(room_for_all());
@@ -105,7 +105,7 @@ void deaths(benchmark::State& state) {
 // folded, in case it had stepped back. With `gathers`, the scrape's gather of the same segments.
 void one_death(benchmark::State& state, bool gathers) {
   agent::install_truncation_handler();
-  const agent::Moment now = {1'000'000, 1'000'000'000};
+  const agent::Moment now = {1'000'000, 1'000'000'000, 1000};
   for (auto _ : state) {
     Doomed segments(static_cast<int>(state.range(0)));
     segments.hold_others();

@@ -49,7 +49,7 @@ agent::Moment moment_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   const auto seconds = static_cast<std::uint64_t>(now.tv_sec);
-  return {seconds, seconds * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec)};
+  return {seconds, seconds * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec), seconds};
 }
 
 // What a benchmark reads: writers, and the agent's parts over them.

@@ -127,6 +127,11 @@ class CollectTest : public ::testing::Test {
   void pass(std::uint64_t seconds) {
     now_.unix_s += seconds;
     now_.monotonic_ns += seconds * 1'000'000'000;
+    now_.boot_s += seconds;
+  }
+  // Somebody sets the clock of the host: no time passes.
+  void set_clock(std::int64_t seconds) {
+    now_.unix_s = static_cast<std::uint64_t>(static_cast<std::int64_t>(now_.unix_s) + seconds);
   }
   void sweep() { collect_->sweep(now_); }
   agent::Snapshot gather() { return collect_->gather(now_); }
@@ -139,7 +144,7 @@ class CollectTest : public ::testing::Test {
   std::vector<std::unique_ptr<SegmentFile>> segments_;
   std::unique_ptr<agent::Collect> collect_;
   agent::Recovered recovered_;
-  agent::Moment now_ = {1'000'000, 1'000'000'000'000};
+  agent::Moment now_ = {1'000'000'000, 1'000'000'000'000, 2'000};
 };
 
 }  // namespace notch::testing

@@ -172,6 +172,19 @@ TEST_F(CollectRestartTest, TheDeadStayInTheSumsWhileTheLedgerCannotBeWritten) {
   EXPECT_EQ(sum(), 3U);
 }
 
+TEST_F(CollectRestartTest, AFailedFoldDoesNotWaitForAClockThatWasSetBack) {
+  start_agent();
+  start_process(2).die();
+  {
+    const FullDisk full;
+    sweep();
+  }
+  set_clock(-3600);
+  pass(2);
+  sweep();
+  EXPECT_EQ(stats().folds, 1U);
+}
+
 TEST_F(CollectRestartTest, AFoldedFileThatCannotBeRemovedIsNotReadAgain) {
   start_agent();
   SegmentFile& dying = start_process(2);

@@ -342,6 +342,60 @@ TEST_F(CollectTest, RowsOfTheDeadLeaveAfterTheRetentionTime) {
   EXPECT_EQ(sum(), std::nullopt) << "nor does the ledger bring them back";
 }
 
+TEST_F(CollectTest, AClockSetOnRetiresNobodysRows) {
+  constexpr std::int64_t kDays = 24 * 3600;
+  start_agent();
+  start_process(1).die();
+  sweep();
+  set_clock(8 * kDays);
+  pass(1000);
+  sweep();
+  EXPECT_EQ(sum(), 1U);
+  set_clock(8 * kDays);
+  start_agent();
+  sweep();
+  EXPECT_EQ(sum(), 1U) << "nor between two agents";
+  pass(7 * kDays);
+  set_clock(-24 * kDays);
+  sweep();
+  EXPECT_EQ(sum(), std::nullopt) << "and setting it back keeps nothing";
+}
+
+TEST_F(CollectTest, TimesOfAnOlderLedgerAreAsIfSeenNow) {
+  CollectOptions options;
+  options.retention_s = 1000;
+  start_agent(options);
+  start_process(1).die();
+  pass(1'000'000'000);  // a unix time, as version 1 has them
+  sweep();
+  now_.boot_s = 5000;
+  start_agent(options);
+  sweep();
+  pass(999);
+  sweep();
+  EXPECT_EQ(sum(), 1U);
+  pass(1);
+  sweep();
+  pass(600);
+  sweep();
+  EXPECT_EQ(sum(), std::nullopt);
+}
+
+TEST_F(CollectTest, WhatWaitsDoesNotWaitForAClockThatWasSetBack) {
+  start_agent();
+  sweep();
+  // Half written, so that it has to be looked at again.
+  SegmentBuilder builder = SegmentFile::builder_with(7);
+  directory_.write("late.notch", std::string(builder.bytes().size(), '\0'));
+  collect_->add(std::vector<std::string>{"late.notch"}, now_);
+  EXPECT_EQ(sum(), std::nullopt);
+  SegmentFile late(directory_, "late.notch", std::move(builder));
+  set_clock(-3600);
+  pass(11);
+  sweep();
+  EXPECT_EQ(sum(), 7U);
+}
+
 class PerProcessTest : public CollectTest {
  protected:
   static CollectOptions options() {

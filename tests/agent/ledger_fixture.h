@@ -48,7 +48,7 @@ class Agent {
       for (const RowChange& change : fold.rows) {
         RecoveredRow& row = rows_[change.row];
         add_change(families_[row.family], change, row.total);
-        row.last_seen_unix_s = std::max(row.last_seen_unix_s, now);
+        row.last_seen_boot_s = std::max(row.last_seen_boot_s, now);
       }
     }
     return result;

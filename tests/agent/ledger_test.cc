@@ -52,7 +52,7 @@ TEST_F(LedgerFile, GivesBackEveryKindOfRow) {
   EXPECT_EQ(recovered.families, sample::families());
   EXPECT_EQ(recovered.rows, agent.rows());
   EXPECT_EQ(recovered.rows[0].total.slots[0], 11U);
-  EXPECT_EQ(recovered.rows[0].last_seen_unix_s, kNow + 5);
+  EXPECT_EQ(recovered.rows[0].last_seen_boot_s, kNow + 5);
 }
 
 TEST_F(LedgerFile, NamesWhatIsFoldedUntilItsRemovalIsWritten) {
@@ -323,10 +323,42 @@ TEST_F(LedgerFile, WithoutAPlaceForABrokenOneItIsLeftAsItIs) {
   EXPECT_EQ(directory_.read("ledger"), broken);
 }
 
-TEST_F(LedgerFile, WhatIsNoLedgerIsLeftAsItIs) {
-  directory_.write("ledger", "a letter to my aunt, which is longer than a header");
-  EXPECT_THAT(refusal(), HasSubstr("ledger ledger: not a ledger"));
-  EXPECT_THAT(directory_.read("ledger"), HasSubstr("aunt"));
+TEST_F(LedgerFile, WhatIsNoLedgerIsKeptAsideAndANewOneBegins) {
+  const std::vector<std::string> contents = {"", "NOTCHLDG",
+                                             "a letter to my aunt, which is longer than a header"};
+  for (std::size_t i = 0; i < contents.size(); ++i) {
+    directory_.write("ledger", contents[i]);
+    const std::string kept = "ledger.broken" + (i == 0 ? "" : "-" + std::to_string(i + 1));
+    const Recovered recovered = recover();
+    EXPECT_EQ(recovered.broken_frames, 1U);
+    EXPECT_THAT(recovered.broken_message, HasSubstr("ledger ledger: not a ledger"));
+    EXPECT_THAT(recovered.broken_message, HasSubstr("totals start at zero"));
+    EXPECT_THAT(recovered.broken_message, HasSubstr("kept as " + kept));
+    EXPECT_EQ(directory_.read(kept), contents[i]);
+    EXPECT_EQ(recover().broken_frames, 0U) << "the new one is whole";
+  }
+}
+
+TEST_F(LedgerFile, ALedgerWithADamagedHeaderIsKeptAsideAndItsTotalsStay) {
+  std::vector<RecoveredRow> counted;
+  {
+    Agent agent(directory_.fd());
+    agent.define_all();
+    ASSERT_TRUE(agent.fold_segment(1).ok);
+    counted = agent.rows();
+  }
+  std::string damaged = directory_.read("ledger");
+  damaged[36] = static_cast<char>(damaged[36] ^ 4);
+  directory_.write("ledger", damaged);
+  const Recovered recovered = recover();
+  EXPECT_EQ(recovered.broken_frames, 1U);
+  EXPECT_THAT(recovered.broken_message, HasSubstr("header's checksum"));
+  EXPECT_EQ(recovered.rows, counted);
+  EXPECT_EQ(directory_.read("ledger.broken"), damaged);
+  const Recovered again = recover();
+  EXPECT_EQ(again.broken_frames, 0U);
+  EXPECT_EQ(again.rows, counted);
+  EXPECT_THAT(again.folded, UnorderedElementsAre(sample::make_segment(1)));
 }
 
 TEST_F(LedgerFile, ALinkIsNotFollowed) {

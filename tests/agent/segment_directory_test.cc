@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <ctime>
 #include <fstream>
 #include <string>
@@ -302,11 +303,23 @@ TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsMovedAndReplaced) {
 TEST_F(SegmentDirectoryTest, RemovesHalfBornFilesOfDeadWritersWhenTheyAreOld) {
   scratch_.touch(".a.new");
   open_and_list();
-  const std::int64_t now = std::time(nullptr);
-  EXPECT_EQ(directory_.remove_half_born(now + kHalfBornAge_s - 5), 0U);
+  EXPECT_EQ(directory_.remove_half_born(1000), 0U);
+  EXPECT_EQ(directory_.remove_half_born(1000 + kHalfBornAge_s), 0U);
   EXPECT_TRUE(scratch_.has(".a.new"));
-  EXPECT_EQ(directory_.remove_half_born(now + kHalfBornAge_s + 5), 1U);
+  EXPECT_EQ(directory_.remove_half_born(1001 + kHalfBornAge_s), 1U);
   EXPECT_FALSE(scratch_.has(".a.new"));
+}
+
+// Its age is what these calls have seen of it: the clock of the file system may have been set.
+TEST_F(SegmentDirectoryTest, AHalfBornFileThatChangesIsYoungAgain) {
+  scratch_.touch(".a.new");
+  open_and_list();
+  EXPECT_EQ(directory_.remove_half_born(1000), 0U);
+  const std::array<timespec, 2> in_an_hour = {timespec{std::time(nullptr) + 3600, 0},
+                                              timespec{std::time(nullptr) + 3600, 0}};
+  ASSERT_EQ(::utimensat(scratch_.fd(), ".a.new", in_an_hour.data(), 0), 0);
+  EXPECT_EQ(directory_.remove_half_born(1100), 0U);
+  EXPECT_EQ(directory_.remove_half_born(1101 + kHalfBornAge_s), 1U);
 }
 
 TEST_F(SegmentDirectoryTest, LeavesHalfBornFilesOfLivingWriters) {
@@ -314,7 +327,8 @@ TEST_F(SegmentDirectoryTest, LeavesHalfBornFilesOfLivingWriters) {
   open_and_list();
   const int writer = ::openat(scratch_.fd(), ".a.new", O_RDWR | O_CLOEXEC);
   ASSERT_EQ(::flock(writer, LOCK_SH), 0);
-  EXPECT_EQ(directory_.remove_half_born(std::time(nullptr) + 1000), 0U);
+  directory_.remove_half_born(1000);
+  EXPECT_EQ(directory_.remove_half_born(2000), 0U);
   EXPECT_TRUE(scratch_.has(".a.new"));
   ::close(writer);
 }
@@ -325,7 +339,8 @@ TEST_F(SegmentDirectoryTest, LeavesFilesThatOnlyLookHalfBorn) {
   scratch_.touch(".a");
   ASSERT_EQ(::symlinkat("a.new", scratch_.fd(), ".b.new"), 0);
   open_and_list();
-  EXPECT_EQ(directory_.remove_half_born(std::time(nullptr) + 1000), 0U);
+  directory_.remove_half_born(1000);
+  EXPECT_EQ(directory_.remove_half_born(2000), 0U);
   EXPECT_TRUE(scratch_.has("a.new"));
   EXPECT_TRUE(scratch_.has(".b.new"));
 }

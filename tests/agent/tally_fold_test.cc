@@ -27,19 +27,20 @@ class TallyFoldTest : public ::testing::Test {
     return std::make_unique<FakeSegment>(tally_, conflicts_, ++pid_);
   }
 
-  void fold(FakeSegment& segment, const Moment& now = {100, 1'000'000}) {
+  void fold(FakeSegment& segment, const Moment& now = {0, 1'000'000, 100}) {
     FoldDraft draft = tally_.draft_fold(segment.binding(), segment, now);
     tally_.number_fold(draft, ledger_);
     std::vector<Fold> folds(1);
     folds[0].segment = {++inode_, 1, "s" + std::to_string(inode_)};
     folds[0].rows = draft.changes;
-    const LedgerResult result = ledger_.append(folds, now.unix_s);
+    const LedgerResult result = ledger_.append(folds, now.boot_s);
     ASSERT_TRUE(result.ok) << result.message;
     tally_.apply_fold(draft, segment.binding(), now);
   }
 
   // One process that adds `count` to a_total{x=`x`} and dies.
-  void live_and_die(std::uint64_t count, const std::string& x, const Moment& now = {100, 0}) {
+  void live_and_die(std::uint64_t count, const std::string& x,
+                    const Moment& now = {.boot_s = 100}) {
     const auto one = segment();
     one->cells[one->add_series(one->define(counter_entry("a_total", {"x"})), {x})] = count;
     fold(*one, now);
@@ -166,7 +167,7 @@ TEST_F(TallyFoldTest, TheLedgerGivesTheSameSumsBack) {
 
 TEST_F(TallyFoldTest, ACompactedLedgerGivesTheSameSumsBack) {
   for (int i = 0; i < 5; ++i) live_and_die(3, std::to_string(i % 2));
-  const DeadRows kept = tally_.dead_rows({200, 0});
+  const DeadRows kept = tally_.dead_rows({.boot_s = 200});
   ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
   tally_.renumber(kept);
   live_and_die(1, "0");
@@ -199,10 +200,10 @@ TEST_F(TallyFoldTest, OfTwoDefinitionsInTheLedgerTheLaterCounts) {
 }
 
 TEST_F(TallyFoldTest, RowsOfTheDeadLeaveAfterTheirTime) {
-  live_and_die(3, "old", {100, 0});
-  live_and_die(3, "new", {150, 0});
-  EXPECT_EQ(tally_.retire({199, 0}, 100), 0U);
-  EXPECT_EQ(tally_.retire({200, 0}, 100), 1U);
+  live_and_die(3, "old", {.boot_s = 100});
+  live_and_die(3, "new", {.boot_s = 150});
+  EXPECT_EQ(tally_.retire({.boot_s = 199}, 100), 0U);
+  EXPECT_EQ(tally_.retire({.boot_s = 200}, 100), 1U);
   EXPECT_TRUE(tally_.ledger_is_stale());
   const Snapshot snapshot = gather(tally_, {});
   EXPECT_EQ(find_row(snapshot, "a_total", labels("old")), nullptr);
@@ -210,31 +211,31 @@ TEST_F(TallyFoldTest, RowsOfTheDeadLeaveAfterTheirTime) {
 }
 
 TEST_F(TallyFoldTest, RowsWithALivingPartStay) {
-  live_and_die(3, "1", {100, 0});
+  live_and_die(3, "1", {.boot_s = 100});
   const auto living = segment();
   living->add_series(living->define(counter_entry("a_total", {"x"})), {"1"});
-  EXPECT_EQ(tally_.retire({1'000'000, 0}, 100), 0U);
+  EXPECT_EQ(tally_.retire({.boot_s = 1'000'000}, 100), 0U);
   EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total", labels("1")), 3U);
 }
 
 TEST_F(TallyFoldTest, RetentionOfZeroIsForEver) {
-  live_and_die(3, "1", {100, 0});
-  EXPECT_EQ(tally_.retire({1'000'000'000, 0}, 0), 0U);
+  live_and_die(3, "1", {.boot_s = 100});
+  EXPECT_EQ(tally_.retire({.boot_s = 1'000'000'000}, 0), 0U);
 }
 
 TEST_F(TallyFoldTest, CompactionMovesLivingBindingsWithTheirRows) {
   const auto living = segment();
   const std::uint32_t family = living->define(counter_entry("a_total", {"x"}));
   constexpr int kRows = 3000;
-  for (int i = 0; i < kRows; ++i) live_and_die(1, "dead" + std::to_string(i), {100, 0});
+  for (int i = 0; i < kRows; ++i) live_and_die(1, "dead" + std::to_string(i), {.boot_s = 100});
   living->cells[living->add_series(family, {"a"})] = 5;
-  live_and_die(2, "kept", {500, 0});
+  live_and_die(2, "kept", {.boot_s = 500});
   living->cells[living->add_series(family, {"b"})] = 6;
   const std::uint32_t native = living->add(family_entry(shm::FamilyType::kNativeHistogram, "n"));
   living->cells[native] = 7;
   living->cells[living->add_chunk(2, 0)] = 8;
   gather(tally_, {living.get()});
-  EXPECT_EQ(tally_.retire({500, 0}, 300), static_cast<std::uint64_t>(kRows));
+  EXPECT_EQ(tally_.retire({.boot_s = 500}, 300), static_cast<std::uint64_t>(kRows));
   const std::size_t slots_before = tally_.slots();
   tally_.compact_if_worth();
   EXPECT_EQ(tally_.slots(), slots_before - kRows);
@@ -252,10 +253,10 @@ TEST_F(TallyFoldTest, CompactionMovesLivingBindingsWithTheirRows) {
 TEST_F(TallyFoldTest, ASumNeverFallsThroughACompaction) {
   const auto living = segment();
   const std::uint32_t cell = living->add(counter_entry("b_total"));
-  for (int i = 0; i < 2000; ++i) live_and_die(1, std::to_string(i), {100, 0});
+  for (int i = 0; i < 2000; ++i) live_and_die(1, std::to_string(i), {.boot_s = 100});
   living->cells[cell] = 10;
   gather(tally_, {living.get()});
-  tally_.retire({1000, 0}, 100);
+  tally_.retire({.boot_s = 1000}, 100);
   tally_.compact_if_worth();
   living->cells[cell] = 4;
   EXPECT_EQ(slot(gather(tally_, {living.get()}), "b_total"), 10U);

@@ -56,7 +56,7 @@ std::string written_again(const Recovered& recovered, const BootId& boot) {
     require(row.family < recovered.families.size() && row.total.row == id);
     require(change_fault(recovered.families[row.family], row.total) == nullptr);
     encode_row({id, row.family, row.labels, row.owner_uid}, file);
-    encode_total(row.total, row.last_seen_unix_s, file);
+    encode_total(row.total, row.last_seen_boot_s, file);
   }
   for (const SegmentIdentity& segment : recovered.folded) {
     encode_segment(FrameKind::kAwaiting, segment, file);
