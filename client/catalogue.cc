@@ -214,6 +214,10 @@ bool Catalogue::reserve(std::uint64_t cells, std::uint64_t bytes) noexcept {
   return true;
 }
 
+void Catalogue::close() noexcept {
+  log_.keep(shm::round_to_page(log_committed_));
+}
+
 void Catalogue::copy_to(shm::Segment& segment) noexcept {
   const std::uint64_t bytes = used();
   if (bytes > segment.catalogue_committed) return;

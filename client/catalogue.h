@@ -61,6 +61,10 @@ class Catalogue {
   // of a forked child starts with as much.
   bool reserve(std::uint64_t cells, std::uint64_t bytes) noexcept;
 
+  // Gives back the address space of the log behind what has memory. Nothing that needs more is added
+  // from here on.
+  void close() noexcept;
+
   // Writes the whole log into a new segment. REQUIRES: the segment has committed used() bytes for
   // it.
   void copy_to(shm::Segment& segment) noexcept;

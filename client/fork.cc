@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/mman.h>
 
 #include <cstddef>
 
@@ -71,6 +70,20 @@ void end_wait_of_births() noexcept {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
+// Where the parent could write in its segment, the child can; the rest stays address space.
+bool make_writable_as(const shm::Segment& parents, shm::Reservation& memory) noexcept {
+  const auto commit = [&](std::uint64_t offset, std::uint64_t bytes) {
+    return bytes == 0 || memory.commit(offset, bytes);
+  };
+  bool done = commit(0, parents.catalogue_offset + parents.catalogue_committed);
+  const std::uint64_t column_bytes = parents.cells_committed * shm::kCellBytes;
+  for (std::uint32_t column = 0; done && column < parents.column_capacity; ++column) {
+    if (shm::column_in_use(parents, column))
+      done = commit(parents.values_offset + column * parents.column_stride, column_bytes);
+  }
+  return done;
+}
+
 // A child may go on with an operation that its parent's thread had begun when a signal handler
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
 // to hit. What older forebears left goes back: in a line of children that fork, each would have the
@@ -78,10 +91,9 @@ void end_wait_of_births() noexcept {
 void keep_memory_of(const shm::Segment& parents) noexcept {
   shm::Reservation memory = parents.memory;
   if (memory.base() == nullptr || memory.base() == state.forebears[0].base()) return;
-  if (parents.attached && mmap(memory.base(), memory.bytes(), PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE,
-                               -1, 0) != memory.base()) {
-    return;
+  if (parents.attached) {
+    if (!memory.reserve_at(memory.base(), memory.bytes())) return;
+    if (!make_writable_as(parents, memory)) return memory.release();
   }
   state.forebears[kForksDeep - 1].release();
   for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];

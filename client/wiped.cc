@@ -4,6 +4,8 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
+#include <algorithm>
+
 #include "client/catalogue.h"
 #include "client/counting_mode.h"
 #include "shm/memory_order.h"
@@ -55,6 +57,13 @@ bool make_mapping() noexcept {
   return true;
 }
 
+// Without a limit, all.
+std::uint64_t share_of_limit(__rlimit_resource resource) noexcept {
+  struct rlimit limit {};
+  if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return ~std::uint64_t{0};
+  return limit.rlim_cur / kShareOfLimit;
+}
+
 }  // namespace
 
 Wiped* wiped() noexcept {
@@ -91,10 +100,11 @@ PrivateParts private_parts() noexcept {
 }
 
 std::uint64_t spare_address_space() noexcept {
-  struct rlimit limit {};
-  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-    return ~std::uint64_t{0};
-  return limit.rlim_cur / kShareOfLimit;
+  return share_of_limit(RLIMIT_AS);
+}
+
+std::uint64_t spare_private_memory() noexcept {
+  return std::min(share_of_limit(RLIMIT_AS), share_of_limit(RLIMIT_DATA));
 }
 
 Postponed& postponed() noexcept {

@@ -70,6 +70,9 @@ PrivateParts private_parts() noexcept;
 // One part of the address space that a program under RLIMIT_AS can spare; without a limit, all.
 std::uint64_t spare_address_space() noexcept;
 
+// The same of what it may write to by itself, which is under RLIMIT_DATA too.
+std::uint64_t spare_private_memory() noexcept;
+
 // REQUIRES: prepared.
 Postponed& postponed() noexcept;
 

@@ -19,6 +19,19 @@ bool Reservation::reserve(std::uint64_t bytes) noexcept {
   return true;
 }
 
+bool Reservation::reserve_at(std::byte* base, std::uint64_t bytes) noexcept {
+  const int saved_errno = errno;
+  void* const there =
+      mmap(base, bytes, PROT_NONE,
+           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  // Before Linux 4.17 the address is a wish.
+  if (there != MAP_FAILED && there != base) munmap(there, bytes);
+  errno = saved_errno;
+  if (there != base) return false;
+  adopt(base, bytes, false);
+  return true;
+}
+
 void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept {
   base_ = base;
   bytes_ = bytes;
@@ -35,6 +48,13 @@ bool Reservation::commit(std::uint64_t offset, std::uint64_t bytes) noexcept {
   }
   errno = saved_errno;
   return committed;
+}
+
+void Reservation::keep(std::uint64_t bytes) noexcept {
+  if (bytes >= bytes_) return;
+  const int saved_errno = errno;
+  if (munmap(base_ + bytes, bytes_ - bytes) == 0) bytes_ = bytes;
+  errno = saved_errno;
 }
 
 void Reservation::release() noexcept {

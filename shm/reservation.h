@@ -17,6 +17,9 @@ class Reservation {
   // Takes `bytes` of private anonymous address space. False if there is none (RLIMIT_AS).
   bool reserve(std::uint64_t bytes) noexcept;
 
+  // The same at this address. False if anything is there already.
+  bool reserve_at(std::byte* base, std::uint64_t bytes) noexcept;
+
   // Takes over a mapping made elsewhere, `shared` if a store may need memory of a file system.
   void adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept;
 
@@ -28,6 +31,9 @@ class Reservation {
   // True once if the last failed commit() was refused because the kernel does not know
   // MADV_POPULATE_WRITE (before Linux 5.14); the caller has another way.
   bool populate_unknown() const noexcept { return populate_unknown_; }
+
+  // Gives back what lies behind the first `bytes`, a multiple of the page size.
+  void keep(std::uint64_t bytes) noexcept;
 
   void release() noexcept;
 

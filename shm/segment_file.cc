@@ -115,7 +115,11 @@ bool commit_first(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   return true;
 }
 
-void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
+void note_column(Segment& segment, std::uint32_t column) noexcept {
+  segment.columns_in_use[column / 64] |= std::uint64_t{1} << (column % 64);
+}
+
+void fill_header(const SegmentPlan& plan, Segment& segment) noexcept {
   SegmentHeader& header = segment.header();
   header.major = kMajorVersion;
   header.minor = kMinorVersion;
@@ -135,8 +139,10 @@ void fill_header(const SegmentPlan& plan, const Segment& segment) noexcept {
   header.exemplar_slots = kExemplarSlots;
   header.exemplar_slot_bytes = sizeof(ExemplarSlot);
   for (std::uint32_t column = 0; column < plan.committed_columns; ++column)
-    header.column_bitmap[column / 64] |= std::uint64_t{1} << (column % 64);
-  header.column_bitmap[segment.own_column / 64] |= std::uint64_t{1} << (segment.own_column % 64);
+    note_column(segment, column);
+  note_column(segment, segment.own_column);
+  std::copy(std::begin(segment.columns_in_use), std::end(segment.columns_in_use),
+            std::begin(header.column_bitmap));
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
   if (segment.on_disk) describe_boot(header);
@@ -303,7 +309,7 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
 }
 
 bool column_in_use(const Segment& segment, std::uint32_t column) noexcept {
-  return (read_alone(segment.header().column_bitmap[column / 64]) >> (column % 64) & 1) != 0;
+  return (segment.columns_in_use[column / 64] >> (column % 64) & 1) != 0;
 }
 
 bool commit_column(Segment& segment, std::uint32_t index) noexcept {
@@ -314,8 +320,9 @@ bool commit_column(Segment& segment, std::uint32_t index) noexcept {
   const bool committed = commit_range(segment, offset, segment.cells_committed * kCellBytes);
   errno = saved_errno;
   if (!committed) return false;
-  std::uint64_t& word = segment.header().column_bitmap[index / 64];
-  publish(word, read_alone(word) | std::uint64_t{1} << (index % 64));  // [tag: column-bit]
+  note_column(segment, index);
+  publish(segment.header().column_bitmap[index / 64],
+          segment.columns_in_use[index / 64]);  // [tag: column-bit]
   return true;
 }
 

@@ -45,6 +45,7 @@ struct Segment {
   std::uint64_t cell_capacity = 0;
   std::uint64_t cells_committed = 0;
   std::uint32_t column_capacity = 0;
+  std::uint64_t columns_in_use[kColumnBitmapWords] = {};  // as in the header, which no child has
   std::uint32_t own_column = 0;  // the plan's, if it had memory from the start; else 0
   std::uint64_t device = 0;
   std::uint64_t inode = 0;

@@ -1,7 +1,6 @@
 #include "client/preload/connection_record.h"
 
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -21,19 +20,11 @@ constexpr auto kTaken = static_cast<std::uint8_t>(Watch::kTaken);
 // Tries to get a record, with a pause of some 40 ns between two: longer than a reading takes.
 constexpr int kMostTries = 64;
 
-// Of the address space that the library may take, the records' part where it is limited.
+// Of the memory that the library may take, the records' part where it is limited.
 constexpr std::uint64_t kShareOfSpare = 4;
 
 std::uint8_t generation = 0;  // 1 once they are counted, one more in each child
 HttpRoutes routes;
-
-unsigned wanted_records(unsigned most) noexcept {
-  const std::uint64_t spare = client::spare_address_space();
-  struct rlimit descriptors {};
-  if (spare == ~std::uint64_t{0} || getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return most;
-  const std::uint64_t allowed = std::min<std::uint64_t>(descriptors.rlim_cur, most);
-  return static_cast<unsigned>(std::min(allowed, spare / kShareOfSpare / sizeof(Connection)));
-}
 
 void after_fork_in_child() noexcept {
   if (generation != 0) ++generation;
@@ -51,14 +42,23 @@ void note_dropped(void*) {
 
 }  // namespace
 
-Records make_records(std::uint8_t* watches, unsigned most) noexcept {
-  const unsigned count = wanted_records(most);
-  const std::size_t bytes = count * sizeof(Connection);
-  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) return {};
-  madvise(memory, bytes, MADV_NOHUGEPAGE);  // a record is to cost a page at most
-  return {static_cast<Connection*>(memory), watches, count};
+unsigned wanted_records(unsigned most) noexcept {
+  const std::uint64_t spare = client::spare_private_memory();
+  struct rlimit descriptors {};
+  if (spare == ~std::uint64_t{0} || getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return most;
+  const std::uint64_t allowed = std::min<std::uint64_t>(descriptors.rlim_cur, most);
+  return static_cast<unsigned>(std::min(allowed, spare / kShareOfSpare / sizeof(Connection)));
+}
+
+bool make_room(const Records& records, unsigned index) noexcept {
+  if (index >= records.count) return false;
+  Connection*& page = records.pages[index / kRecordsOfPage];
+  if (shm::observe(page) != nullptr) return true;  // [tag: connection]
+  auto* const made = reinterpret_cast<Connection*>(take_record_page());
+  if (made == nullptr) return false;
+  Connection* const none = nullptr;
+  shm::publish_first(page, none, made);  // [tag: connection] if not, a page is lost
+  return true;
 }
 
 std::uint8_t process_generation() noexcept {
@@ -89,24 +89,23 @@ Visit::Visit(Connection& visited) noexcept
       watch{&observer, &routes} {}
 
 void release_record(const Records& records, unsigned index) noexcept {
-  const Connection& connection = records.all[index];
+  const Connection& connection = records.at(index);
   const bool wanted = is_followed(connection.http) || connection.connecting_since_us != 0;
   shm::publish(records.watches[index], wanted ? kFree : kNone);  // [tag: connection]
 }
 
 Connection* take_record(const Records& records, unsigned index) noexcept {
   if (index >= records.count) return nullptr;
-  Connection& connection = records.all[index];
   // [tag: connection] what the last holder wrote is seen.
   for (int tries = 0; !shm::exchange_if(records.watches[index], kFree, kTaken); ++tries) {
     if (shm::read_alone(records.watches[index]) == kNone) return nullptr;
     if (tries == kMostTries) {
-      shm::write_alone(connection.missed, std::uint8_t{1});
+      shm::write_alone(records.at(index).missed, std::uint8_t{1});
       return nullptr;
     }
     shm::pause();
   }
-  return &connection;
+  return &records.at(index);
 }
 
 bool adopt(Connection& connection) noexcept {

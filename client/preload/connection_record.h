@@ -12,7 +12,9 @@
 //   N2  A record belongs to the process that began it. A forked child goes on with a connection it
 //       inherited once no exchange is under way on it, and never counts its parent's exchanges,
 //       nor its open connections.
-//   N3  No system call, no allocation, and errno is not touched, but by make_records().
+//   N3  Errno is not touched. Nothing waits, and there is no system call but in make_room(), for
+//       memory that was not there yet.
+//   N4  A record has memory before its byte says that it is followed, and for ever then.
 #pragma once
 
 #include <sys/types.h>
@@ -23,6 +25,7 @@
 
 #include "client/preload/http_exchange.h"
 #include "client/preload/http_machine.h"
+#include "client/preload/record_pages.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -41,8 +44,14 @@ enum class Watch : std::uint8_t { kNone = 0, kFree = 1, kTaken = 2 };
 
 enum class Way : std::uint8_t { kIn, kOut };
 
+inline constexpr unsigned kRecordsOfPage = kRecordPageBytes / sizeof(Connection);
+
+constexpr unsigned pages_of(unsigned records) noexcept {
+  return (records + kRecordsOfPage - 1) / kRecordsOfPage;
+}
+
 struct Records {
-  Connection* all = nullptr;
+  Connection** pages = nullptr;  // null where no record was used yet
   std::uint8_t* watches = nullptr;
   unsigned count = 0;
 
@@ -50,11 +59,18 @@ struct Records {
   bool is_watched(unsigned index) const noexcept {
     return index < count && shm::read_alone(watches[index]) != 0;
   }
+  // REQUIRES: make_room() of it, or its byte was seen set.
+  Connection& at(unsigned index) const noexcept {
+    return shm::observe(
+        pages[index / kRecordsOfPage])[index % kRecordsOfPage];  // [tag: connection]
+  }
 };
 
-// As many as may be had of `most`, zeroed, in one mapping; fewer where the address space is
-// limited, none without memory. For the constructor.
-Records make_records(std::uint8_t* watches, unsigned most) noexcept;
+// How many of `most` may be followed: fewer where memory is limited. For the constructor.
+unsigned wanted_records(unsigned most) noexcept;
+
+// Memory for a record, zeroed at first. False: there is none, or it may not be asked for.
+bool make_room(const Records& records, unsigned index) noexcept;
 
 // This process, as a child of a fork tells itself from its parent; 0: too deep to be told apart, or
 // they are not counted.

@@ -15,6 +15,7 @@ __thread std::uint8_t last_endpoint;
 
 namespace {
 
+Connection* record_pages[pages_of(kMostDescriptors)];
 Records records;                        // the constructor's
 std::uint8_t owners[kMostDescriptors];  // the generation that counts it as open, 0 if none does
 
@@ -50,7 +51,8 @@ void count_closed(unsigned index) noexcept {
 }  // namespace
 
 void begin_connections() noexcept {
-  records = make_records(watches, kMostDescriptors);
+  records = {record_pages, watches, wanted_records(kMostDescriptors)};
+  if (records.count != 0) map_record_pages();
   count_generations();
 }
 
@@ -59,13 +61,15 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   end_connection(fd);  // of whoever had the number, and was closed by a way we do not see
   if (is_active(kNet)) count_open(index);
   const bool follows = is_active(kHttp) && start.role != HttpRole::kUnknown;
-  if (index >= records.count || shm::read_alone(watches[index]) != 0) {
+  if (!follows && start.connecting_since_ns == 0) return;
+  if (index >= records.count || shm::read_alone(watches[index]) != 0 ||
+      !make_room(records, index)) {
     if (follows) count_unobserved(Unobserved::kDescriptor);
     return;
   }
   // Zero is "connected": a start of exactly that time is a microsecond later.
   const auto since_us = static_cast<std::uint32_t>(start.connecting_since_ns / 1000);
-  Connection& connection = records.all[index];
+  Connection& connection = records.at(index);
   connection = {};
   connection.http.role = start.role;
   connection.http.verdict = follows ? HttpVerdict::kUndecided : HttpVerdict::kNotHttp;
@@ -74,6 +78,11 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   connection.connecting_since_us =
       start.connecting_since_ns == 0 ? 0 : std::max(since_us, std::uint32_t{1});
   release_record(records, index);
+}
+
+void make_room_for_connections() noexcept {
+  constexpr unsigned kUsualDescriptors = 1024;
+  for (unsigned i = 0; i < kUsualDescriptors && make_room(records, i);) i += kRecordsOfPage;
 }
 
 void end_connection(int fd) noexcept {

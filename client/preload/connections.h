@@ -2,11 +2,10 @@
 // call to the next. Called by: the wrappers that make, feed and close them (io, net, descriptors).
 //
 // Bounds, and why
-//   kMostDescriptors records of 192 bytes, the same numbers as have a kind, in one mapping made by
-//   the constructor. All are zero pages until used: a process has as many of them in memory as it
-//   had connections at once, 21 to a page. Address space they take all the same: where that is
-//   limited (RLIMIT_AS), there are as many as the program may have descriptors at its start, and
-//   at most what a small share of the limit holds. The descriptors above are not followed.
+//   kMostDescriptors records, the same numbers as have a kind. A record has memory once it is used
+//   (record_pages.h). Where a program's memory is limited (RLIMIT_AS, RLIMIT_DATA) there are as
+//   many as it may have descriptors at its start, and at most what a small share of the limit
+//   holds. The descriptors above are not followed.
 //
 // Invariants, besides those of connection_record.h
 //   C1  A copy of a descriptor is not followed; the number that accept or connect gave is, until it
@@ -45,6 +44,10 @@ struct ConnectionStart {
   std::uint64_t connecting_since_ns = 0;  // 0: it is there
 };
 void begin_connection(int fd, const ConnectionStart& start) noexcept;
+
+// Before a filter that may forbid to ask for memory: records for as many descriptors as programs
+// usually may have.
+void make_room_for_connections() noexcept;
 
 // Before the number is closed or becomes a copy of another.
 void end_connection(int fd) noexcept;

@@ -188,6 +188,7 @@ bool close_definitions() noexcept {
   }
   client::attach_with_columns(kFirstColumns);
   client::close_growth();
+  client::catalogue().close();
   const shm::Segment* const segment = client::attached_segment();
   return segment != nullptr && segment->attached;
 }

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include "client/preload/clock.h"
+#include "client/preload/connections.h"
 #include "client/preload/core.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
@@ -35,6 +36,7 @@ Step step_of_system_call(long number, long a, long b) noexcept {
 void prepare_for(Step step) noexcept {
   const int saved_errno = errno;
   if (step == Step::kFilter || step == Step::kStrict) attach_before_sandbox();
+  if (step == Step::kFilter) make_room_for_connections();
   if (step == Step::kForbidCounter || step == Step::kStrict) forbid_clock();
   errno = saved_errno;
 }

@@ -13,6 +13,7 @@ Records session_records;
 namespace {
 
 std::uint8_t session_watches[kMostSessions];
+Connection* session_pages[pages_of(kMostSessions)];
 
 unsigned take_place(std::uint64_t key) noexcept {
   const auto first = static_cast<unsigned>(key * 0x9e3779b97f4a7c15U >> 40);
@@ -37,13 +38,17 @@ void end_what_is_under_way(unsigned index) noexcept {
 }  // namespace
 
 void begin_sessions() noexcept {
-  session_records = make_records(session_watches, kMostSessions);
+  session_records = {session_pages, session_watches, wanted_records(kMostSessions)};
 }
 
 bool begin_session(const void* ssl, OpenSslId openssl) noexcept {
   unsigned index = find_session(ssl);
   if (index == kNoSession) index = take_place(reinterpret_cast<std::uint64_t>(ssl));
   if (index == kNoSession) return false;
+  if (!make_room(session_records, index)) {
+    shm::write_alone(session_keys[index], std::uint64_t{0});  // relaxed: as in end_session()
+    return false;
+  }
   restart_session(index);
   sessions[index].openssl = openssl;
   sessions[index].more_references = 0;
@@ -58,7 +63,7 @@ void restart_session(unsigned index) noexcept {
   session.endpoint = kEndpointUnknown;
   session.role = HttpRole::kUnknown;
   session.generation = process_generation();
-  Connection& connection = session_records.all[index];
+  Connection& connection = session_records.at(index);
   connection = {};
   connection.http.secure = true;
   connection.generation = process_generation();

@@ -16,14 +16,24 @@
 namespace notch::test {
 namespace {
 
-std::uint64_t address_space_kib() {
+std::uint64_t status_kib(const char* name) {
   FILE* const status = fopen("/proc/self/status", "r");
   char line[256];
   std::uint64_t value = 0;
   while (fgets(line, sizeof line, status) != nullptr)
-    if (strncmp(line, "VmSize:", 7) == 0) value = strtoul(line + 7, nullptr, 10);
+    if (strncmp(line, name, strlen(name)) == 0) value = strtoul(line + strlen(name), nullptr, 10);
   fclose(status);
   return value;
+}
+
+std::uint64_t address_space_kib() {
+  return status_kib("VmSize:");
+}
+
+// What a program can write to and is its own: RLIMIT_DATA limits it, and under strict overcommit
+// there must be memory for all of it.
+std::uint64_t own_kib() {
+  return status_kib("VmData:");
 }
 
 class AddressSpace : public SegmentDirectory {
@@ -89,6 +99,33 @@ TEST_F(AddressSpace, NorWithoutADirectory) {
     setenv("NOTCH_DIR", (directory() + "/none").c_str(), 1);
     fork_in_line(40, 0);
   });
+}
+
+// Of its parent's segment a child keeps what its parent could write to, in two generations.
+void fork_in_line_and_count(int generations, std::uint64_t of_the_first_kib) {
+  counter({.name = "test_total", .help = "T."}).add();
+  const std::uint64_t own = own_kib();
+  if (of_the_first_kib != 0) NOTCH_REQUIRE(own <= of_the_first_kib + 256);
+  if (generations == 0) return;
+  const pid_t child = start_child([&] {
+    fork_in_line_and_count(generations - 1, of_the_first_kib == 0 ? own : of_the_first_kib);
+  });
+  NOTCH_REQUIRE(wait_for(child) == "exit 0");
+}
+
+TEST_F(AddressSpace, OfAForkedChildIsChargedForWhatItsParentUsed) {
+  expect_quiet_success([] { fork_in_line_and_count(10, 0); });
+  EXPECT_EQ(segments().size(), 11U);
+  EXPECT_EQ(count("test_total"), 11U);
+}
+
+TEST_F(AddressSpace, OfALimitOfDataIsEnoughForForksInALine) {
+  expect_quiet_success([] {
+    const rlimit limit{16 << 20, 16 << 20};
+    NOTCH_REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
+    fork_in_line_and_count(10, 0);
+  });
+  EXPECT_EQ(segments().size(), 11U);
 }
 
 }  // namespace
