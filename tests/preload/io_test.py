@@ -136,7 +136,7 @@ class Io(preload_test_case.PreloadTestCase):
         self.assertEqual(run.returncode, 1)
         samples = self.folded()
         self.assertEqual(self.count(samples, "libc_io_errors_total", operation="write", kind="file",
-                                    error="no_space"), 1)
+                                    error_type="no_space"), 1)
 
     def test_standard_descriptors_have_their_kinds(self):
         run = self.run_program(["/bin/dd", "bs=10", "count=3", "iflag=fullblock"], input=b"z" * 30)
