@@ -30,13 +30,8 @@ RunKind run_kind(shm::FamilyType type, const Family& family) {
 
 }  // namespace
 
-Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left,
-               ConflictCounts& conflicts)
-    : tally_(tally),
-      binding_(binding),
-      per_process_(per_process),
-      series_left_(series_left),
-      conflicts_(conflicts) {}
+Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left)
+    : tally_(tally), binding_(binding), per_process_(per_process), series_left_(series_left) {}
 
 void Binder::on_family(shm::FamilyEntry&& entry) {
   BoundFamily bound;
@@ -46,14 +41,14 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
     count(judged.fault);
   } else {
     judged.family.owner_uid = binding_.owner_uid;
-    const Admission admission = tally_.admit(judged.family);
+    const Admission admission = tally_.admit(judged.family, binding_);
     if (admission.conflict != Conflict::kNone) count(admission.conflict);
     bound.family = admission.family;
     bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
     bound.columns = std::move(judged.columns);
     bound.quiet_labels = judged.quiet_labels;
-    binding_.contested = binding_.contested || (admission.family == kNoFamily &&
-                                                admission.conflict != Conflict::kFamilyLimit);
+    binding_.contested =
+        binding_.contested || (admission.family == kNoFamily && is_contested(admission.conflict));
   }
   binding_.families.push_back(std::move(bound));
 }

@@ -17,20 +17,17 @@
 
 namespace notch::agent {
 
-using ConflictCounts = std::array<std::uint64_t, kConflicts>;
-
 class Binder final : public shm::CatalogueSink {
  public:
   // Adds to `binding`, which must be attached to `tally`. At most `series_left` series are bound.
-  Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left,
-         ConflictCounts& conflicts);
+  Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left);
 
   void on_family(shm::FamilyEntry&& entry) override;
   void on_series(shm::SeriesEntry&& entry) override;
   void on_chunk(const shm::ChunkEntry& entry) override;
 
  private:
-  void count(Conflict conflict) { ++conflicts_[static_cast<std::size_t>(conflict)]; }
+  void count(Conflict conflict) { ++binding_.conflicts[static_cast<std::size_t>(conflict)]; }
   bool take_cells(std::uint64_t cells);
   // Those that the agent itself puts in front.
   void begin_labels(const BoundFamily& family);
@@ -44,7 +41,6 @@ class Binder final : public shm::CatalogueSink {
   Binding& binding_;
   const bool per_process_;
   std::uint64_t series_left_;
-  ConflictCounts& conflicts_;
   std::string labels_;
 };
 

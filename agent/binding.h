@@ -14,7 +14,9 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/conflict.h"
 #include "agent/family.h"
+#include "agent/family_table.h"
 #include "agent/metric_names.h"
 #include "agent/row_table.h"
 
@@ -92,7 +94,9 @@ struct Binding {
   std::vector<std::uint32_t> passed_cells;  // of kPassedFamily
   std::uint64_t cells = 0;                  // bound so far
   std::uint64_t bound_series = 0;           // those not left out
+  ConflictCounts conflicts{};               // what was left out, and why
   bool contested = false;                   // left a family out for another's definition
+  std::vector<Challenge> challenges;        // of this binding, in the tally's families
 
   // Set by the tally: where it stands among those attached.
   std::size_t place = 0;

@@ -167,10 +167,13 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
   Binding& binding = *segment.binding;
   binding.cell_capacity =
       std::min(segment.reader.info().cell_capacity, binding.cells + quota_.cells_left(uid));
-  Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid),
-                stats_.conflicts);
+  Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid));
+  const ConflictCounts before = binding.conflicts;
   const std::uint32_t series_before = segment.reader.series_count();
   const shm::Fault fault = segment.reader.follow(binder);
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    stats_.conflicts[i] += binding.conflicts[i] - before[i];
+  }
   if (segment.reader.series_count() - series_before >= kSeriesWorthForgetting) {
     segment.forget_pages();
   }
@@ -270,31 +273,51 @@ Snapshot Collect::gather(const Moment& now) {
   return snapshot;
 }
 
+// Whoever has precedence takes the names first, and those who lose them come last.
 void Collect::make_contested_anew(const Moment& now) {
   if (!tally_.yield_contested()) return;
-  ConflictCounts counted_before{};  // what is left out still was counted when it was taken
-  for (auto& segment : segments_) {
-    if (!segment->binding->contested) continue;
-    // The new binding before the old one goes: no row loses its last part in between.
-    auto binding = new_binding(*segment);
-    binding->cell_capacity = segment->binding->cell_capacity;
-    shm::SegmentReader reader;
-    tally_.attach(*binding);
-    Binder binder(tally_, *binding, options_.tally.per_process,
-                  quota_.series_left(segment->file.owner_uid()) + segment->usage.series,
-                  counted_before);
-    shm::Fault fault = reader.attach(segment->file.bytes(), options_.reader_limits);
-    if (fault == shm::Fault::kNone) {
-      reader.begin_round();
-      fault = reader.follow(binder);
+  std::vector<LiveSegment*> anew;
+  for (const bool wins : {true, false}) {
+    for (const auto& segment : segments_) {
+      const Binding& binding = *segment->binding;
+      const bool is_contested = binding.contested;
+      if (wins ? is_contested : !is_contested && tally_.uses_displaced(binding)) {
+        anew.push_back(segment.get());
+      }
     }
-    tally_.detach(*segment->binding, now);
-    segment->binding = std::move(binding);
-    segment->reader = std::move(reader);
-    update_usage(*segment);
-    if (fault != shm::Fault::kNone) eject(*segment, shm::fault_name(fault), now);
+    if (!wins) break;
+    std::stable_partition(anew.begin(), anew.end(), [](const LiveSegment* segment) {
+      return segment->file.owner_uid() < kFirstOrdinaryUid;
+    });
   }
+  for (LiveSegment* segment : anew) make_anew(*segment, now);
+  tally_.drop_displaced();
   drop_let_go();
+}
+
+// What was left out before was counted then, and is not counted again.
+void Collect::make_anew(LiveSegment& segment, const Moment& now) {
+  // The new binding before the old one goes: no row loses its last part in between.
+  auto binding = new_binding(segment);
+  binding->cell_capacity = segment.binding->cell_capacity;
+  shm::SegmentReader reader;
+  tally_.attach(*binding);
+  Binder binder(tally_, *binding, options_.tally.per_process,
+                quota_.series_left(segment.file.owner_uid()) + segment.usage.series);
+  shm::Fault fault = reader.attach(segment.file.bytes(), options_.reader_limits);
+  if (fault == shm::Fault::kNone) {
+    reader.begin_round();
+    fault = reader.follow(binder);
+  }
+  for (std::size_t i = 0; i < binding->conflicts.size(); ++i) {
+    const std::uint64_t before = segment.binding->conflicts[i];
+    if (binding->conflicts[i] > before) stats_.conflicts[i] += binding->conflicts[i] - before;
+  }
+  tally_.detach(*segment.binding, now);
+  segment.binding = std::move(binding);
+  segment.reader = std::move(reader);
+  update_usage(segment);
+  if (fault != shm::Fault::kNone) eject(segment, shm::fault_name(fault), now);
 }
 
 namespace {

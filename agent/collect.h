@@ -86,6 +86,9 @@ class Collect {
   // one has died that a snapshot had the numbers of, the cells are added up once.
   void sweep(const Moment& now);
 
+  // The agent shows these families itself: no segment's may take up their names.
+  void reserve(const Snapshot& own) { tally_.reserve(own); }
+
   CollectStats stats() const;
 
   // The living, oldest first. Valid until the next call of anything else.
@@ -114,6 +117,7 @@ class Collect {
   void let_go(LiveSegment& segment);
   void drop_let_go();
   void make_contested_anew(const Moment& now);
+  void make_anew(LiveSegment& segment, const Moment& now);
 
   // The dead (collect_dead.cc).
   void find_dead(const Moment& now);

@@ -2,6 +2,7 @@
 // Made by: metric_names, tally, binder. Read by: collect's statistics.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -23,9 +24,12 @@ enum class Conflict : std::uint8_t {
   kGaugeMode,
   kSchema,  // or zero threshold
   kBounds,
+  kSampleName,    // a sample of its would bear another family's name, as x_count of a histogram x
+  kReservedName,  // or one of the agent's own
 
   // Left out: a limit.
   kFamilyLimit,
+  kFamilyLimitPerUser,
   kSeriesLimit,
   kCells,  // more cells than the segment has: series that share cells
 
@@ -34,15 +38,36 @@ enum class Conflict : std::uint8_t {
   kUnit,
 };
 
-inline constexpr std::size_t kConflicts = 16;
+inline constexpr std::size_t kConflicts = 19;
+
+using ConflictCounts = std::array<std::uint64_t, kConflicts>;  // by Conflict
+
+// Left out for a family that has the name: to be tried again when that one is gone.
+constexpr bool is_contested(Conflict conflict) noexcept {
+  return conflict >= Conflict::kType && conflict <= Conflict::kSampleName;
+}
 
 // As used in the `reason` label; never null.
 constexpr const char* conflict_name(Conflict conflict) noexcept {
-  constexpr const char* kNames[kConflicts] = {
-      "none",           "metric_name", "label_name", "reserved_label",
-      "repeated_label", "definition",  "type",       "number",
-      "gauge_mode",     "schema",      "bounds",     "family_limit",
-      "series_limit",   "cells",       "help",       "unit"};
+  constexpr const char* kNames[kConflicts] = {"none",
+                                              "metric_name",
+                                              "label_name",
+                                              "reserved_label",
+                                              "repeated_label",
+                                              "definition",
+                                              "type",
+                                              "number",
+                                              "gauge_mode",
+                                              "schema",
+                                              "bounds",
+                                              "sample_name",
+                                              "reserved_name",
+                                              "family_limit",
+                                              "family_limit_per_uid",
+                                              "series_limit",
+                                              "cells",
+                                              "help",
+                                              "unit"};
   return kNames[static_cast<std::size_t>(conflict)];
 }
 

@@ -93,15 +93,16 @@ class Daemon {
                   [this] { return processes_.coverage(); }, [this] { return host_.errors(); },
                   [this] { return host_drops(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
-                 {"processes", [this] { return convert_families(processes_.families()).snapshot; }},
-                 {"ebpf", [this] { return kernel_.snapshot(); }},
-                 {"agent", [this] { return convert_families(metrics_.Collect()).snapshot; }},
+                 {"processes", [this] { return own(process_snapshot()); }},
+                 {"ebpf", [this] { return own(kernel_.snapshot()); }},
+                 {"agent", [this] { return own(agent_snapshot()); }},
                  {"cgroups",
                   [this] {
-                    return cgroup_figures(collect_.attached(), options_.host.paths, host_drops_);
+                    return own(
+                        cgroup_figures(collect_.attached(), options_.host.paths, host_drops_));
                   }},
                  {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
-                    return host_.gather(wanted);
+                    return own(host_.gather(wanted));
                   }}}) {
     host_.on_error = [](std::string_view collector, const std::string& message) {
       spdlog::warn("collector {}: {}", collector, message);
@@ -182,6 +183,15 @@ class Daemon {
             {"/", page, false},
             {"/-/healthy", healthy, false},
             {"/-/ready", ready, false}};
+  }
+
+  Snapshot process_snapshot() { return convert_families(processes_.families()).snapshot; }
+  Snapshot agent_snapshot() { return convert_families(metrics_.Collect()).snapshot; }
+
+  // What the agent shows itself is nobody else's to show.
+  Snapshot own(Snapshot snapshot) {
+    collect_.reserve(snapshot);
+    return snapshot;
   }
 
   Snapshot gather_segments() {

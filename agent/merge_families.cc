@@ -3,29 +3,12 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "agent/page.h"
+#include "agent/sample_names.h"
 
 namespace notch::agent {
 namespace {
 
 using Names = std::unordered_set<std::string>;
-
-// Every name the family takes up in OpenMetrics, where the rules are strictest.
-std::vector<std::string> taken_names(const Family& family) {
-  const std::string base(base_name(family));
-  switch (family.type) {
-    case MetricType::kCounter:
-      if (lacks_total(family)) break;
-      return {base, base + "_total", base + "_created"};
-    case MetricType::kHistogram:
-    case MetricType::kNativeHistogram:
-      return {base, base + "_bucket", base + "_count", base + "_sum", base + "_created"};
-    case MetricType::kGauge:
-    case MetricType::kUnknown:
-      break;
-  }
-  return {base};
-}
 
 }  // namespace
 
@@ -41,7 +24,7 @@ Merged merge_families(std::span<const Snapshot> sources) {
     merged.snapshot.owners.insert(merged.snapshot.owners.end(), source.owners.begin(),
                                   source.owners.end());
     for (const FamilySnapshot& family : source.families) {
-      const std::vector<std::string> names = taken_names(*family.family);
+      const std::vector<std::string> names = sample_names(*family.family);
       if (families.contains(family.family->name)) {
         merged.dropped.push_back({family.family->name, MergeDrop::kDuplicate});
       } else if (std::ranges::any_of(names, [&](const auto& n) { return taken.contains(n); })) {

@@ -45,6 +45,10 @@ void add_limits(CLI::App& app, Options& options) {
   add_count(app, "--limit.bytes-per-uid", limits.per_uid.bytes,
             "Memory of one user's segments, in bytes");
   add_count(app, "--limit.series-per-uid", limits.per_uid.series, "Series of one user's segments");
+  FamilyLimits& families = options.collect.tally.families;
+  add_count(app, "--limit.families", families.families, "Names of families in all");
+  add_count(app, "--limit.families-per-uid", families.per_uid,
+            "Names of families in which one user has a part");
   add_count(app, "--limit.dead-rows", options.collect.tally.max_dead_rows,
             "Rows kept of dead processes; past it they go to a row overflow=\"true\"");
 }

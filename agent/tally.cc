@@ -11,19 +11,6 @@ namespace {
 // Dropped rows are worth a compaction when they are more than this and a quarter of the present.
 constexpr std::uint32_t kErasedRowsWorthCompacting = 1024;
 
-Conflict difference(const Family& in_force, const Family& other) {
-  if (in_force.type != other.type) return Conflict::kType;
-  if (in_force.number != other.number) return Conflict::kNumber;
-  if (in_force.combine != other.combine) return Conflict::kGaugeMode;
-  if (in_force.schema != other.schema || in_force.zero_threshold != other.zero_threshold) {
-    return Conflict::kSchema;
-  }
-  if (in_force.bounds != other.bounds) return Conflict::kBounds;
-  if (in_force.help != other.help) return Conflict::kHelp;
-  if (in_force.unit != other.unit) return Conflict::kUnit;
-  return Conflict::kNone;
-}
-
 std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
   switch (family.type) {
     case MetricType::kCounter:
@@ -39,77 +26,26 @@ std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
 
 }  // namespace
 
-Tally::Tally(const TallyOptions& options) : options_(options), rows_(options.hash_seed) {}
-
-Admission Tally::admit(const Family& definition) {
-  const auto found = family_ids_.find(definition.name);
-  if (found == family_ids_.end()) {
-    if (family_ids_.size() >= options_.max_families) return {kNoFamily, Conflict::kFamilyLimit};
-    const std::uint32_t family = add_family(definition);
-    families_[family].uses = 1;
-    return {family, Conflict::kNone};
-  }
-  FamilyState& state = families_[found->second];
-  Conflict conflict = difference(*state.definition, definition);
-  const bool only_words = conflict == Conflict::kHelp || conflict == Conflict::kUnit;
-  if (conflict != Conflict::kNone && !only_words) {
-    state.contested = true;
-    return {kNoFamily, conflict};
-  }
-  const std::uint32_t owner_uid = state.definition->owner_uid;
-  if (only_words && state.uses == 0) {
-    // Only the dead used the old words: those of the living are in force from now on.
-    redefine(state, definition, owner_uid == kUnknownOwner ? definition.owner_uid : owner_uid);
-    conflict = Conflict::kNone;
-  } else if (owner_uid == kUnknownOwner && definition.owner_uid != kUnknownOwner) {
-    redefine(state, *state.definition, definition.owner_uid);
-  }
-  ++state.uses;
-  return {found->second, conflict};
-}
-
-void Tally::redefine(FamilyState& state, const Family& definition, std::uint32_t owner_uid) {
-  auto changed = std::make_shared<Family>(definition);
-  changed->owner_uid = owner_uid;
-  state.definition = std::move(changed);
-  layout_ = nullptr;
-}
-
-std::uint32_t Tally::add_family(const Family& definition) {
-  std::uint32_t family = static_cast<std::uint32_t>(families_.size());
-  if (free_families_.empty()) {
-    families_.emplace_back();
-  } else {
-    family = free_families_.back();
-    free_families_.pop_back();
-  }
-  families_[family] = FamilyState();
-  families_[family].definition = std::make_shared<Family>(definition);
-  family_ids_[definition.name] = family;
-  return family;
-}
-
-void Tally::release_family(std::uint32_t family) {
-  FamilyState& state = families_[family];
-  if (state.definition == nullptr || state.uses != 0 || state.rows != 0) return;
-  yielded_ = yielded_ || state.contested;
-  family_ids_.erase(state.definition->name);
-  state = FamilyState();
-  free_families_.push_back(family);
-}
+Tally::Tally(const TallyOptions& options)
+    : options_(options), families_(options.families), rows_(options.hash_seed) {}
 
 std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
                              std::uint32_t owner_uid) {
-  const std::uint32_t row =
-      rows_.insert(family, labels, allocate_row(slots_, *families_[family].definition));
+  const std::uint32_t row = rows_.insert(family, labels, allocate_row(slots_, definition(family)));
   rows_[row].owner_uid = owner_uid;
-  if (families_[family].definition->type == MetricType::kNativeHistogram) {
+  if (definition(family).type == MetricType::kNativeHistogram) {
     rows_[row].native = static_cast<std::uint32_t>(natives_.size());
     natives_.emplace_back();
   }
-  ++families_[family].rows;
+  families_.add_row(family, owner_uid);
   layout_ = nullptr;
   return row;
+}
+
+void Tally::own_row(std::uint32_t row, std::uint32_t uid) {
+  families_.add_row(rows_[row].family, uid);
+  families_.drop_row(rows_[row].family, rows_[row].owner_uid);
+  rows_[row].owner_uid = uid;
 }
 
 std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, const NewRow& made) {
@@ -124,7 +60,7 @@ std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, con
     std::uint32_t& created_unix_s = rows_[row].created_unix_s;
     if (row >= shown_rows_) created_unix_s = std::min(created_unix_s, made.zero_unix_s);
     if (rows_[row].living == 0) --dead_rows_;
-    if (rows_[row].owner_uid == kUnknownOwner) rows_[row].owner_uid = made.owner_uid;
+    if (rows_[row].owner_uid == kUnknownOwner) own_row(row, made.owner_uid);
   }
   ++rows_[row].living;
   return row;
@@ -152,9 +88,13 @@ void Tally::detach(Binding& binding, const Moment& now) {
   }
   for (const BoundFamily& bound : binding.families) {
     if (bound.family == kNoFamily) continue;
-    --families_[bound.family].uses;
-    release_family(bound.family);
+    families_.leave(bound.family, binding.owner_uid);
+    families_.release(bound.family);
   }
+  for (const Challenge& challenge : binding.challenges) {
+    families_.withdraw(challenge, binding.owner_uid);
+  }
+  binding.challenges.clear();
   binding.series.clear();
   binding.families.clear();
   binding.chunks.clear();
@@ -166,7 +106,7 @@ void Tally::detach(Binding& binding, const Moment& now) {
 
 bool Tally::outlives(const RowRecord& row) const {
   if (options_.per_process) return false;
-  const Family& family = *families_[row.family].definition;
+  const Family& family = definition(row.family);
   const bool is_gauge = family.type == MetricType::kGauge || family.type == MetricType::kUnknown;
   return !is_gauge || family.combine == Combine::kLast;
 }
@@ -190,7 +130,7 @@ void Tally::erase_row(std::uint32_t row) {
   if (record.native != kNoNative) natives_[record.native] = NativeRow();
   exemplars_.forget(row);
   parts_elsewhere_.erase(row);
-  --families_[record.family].rows;
+  families_.drop_row(record.family, record.owner_uid);
   rows_.erase(row);
   layout_ = nullptr;
 }
@@ -204,18 +144,31 @@ void Tally::erase_rows_of(const std::vector<bool>& families) {
 }
 
 bool Tally::yield_contested() {
-  std::vector<bool> yielding(families_.size());
+  drop_displaced();
+  return families_.take_freed();
+}
+
+void Tally::drop_displaced() {
+  std::vector<bool> gone(families_.size());
   bool any = false;
-  for (std::size_t family = 0; family < families_.size(); ++family) {
-    const FamilyState& state = families_[family];
-    yielding[family] = state.definition != nullptr && state.contested && state.uses == 0;
-    any = any || yielding[family];
+  for (const std::uint32_t family : families_.displace()) {
+    gone[family] = families_.uses(family) == 0;
+    any = any || gone[family];
   }
-  if (any) erase_rows_of(yielding);
-  for (std::uint32_t family = 0; family < yielding.size(); ++family) {
-    if (yielding[family]) release_family(family);
+  if (any) erase_rows_of(gone);
+  for (std::uint32_t family = 0; family < gone.size(); ++family) {
+    if (gone[family]) families_.release(family);
   }
-  return std::exchange(yielded_, false);
+}
+
+bool Tally::uses_displaced(const Binding& binding) const {
+  return std::ranges::any_of(binding.families, [this](const BoundFamily& bound) {
+    return bound.family != kNoFamily && families_.is_displaced(bound.family);
+  });
+}
+
+void Tally::reserve(const Snapshot& own) {
+  for (const FamilySnapshot& family : own.families) families_.reserve(*family.family);
 }
 
 std::uint64_t Tally::retire(const Moment& now, std::uint64_t retention_s) {
@@ -230,7 +183,7 @@ std::uint64_t Tally::retire(const Moment& now, std::uint64_t retention_s) {
     const std::uint32_t family = record.family;
     --dead_rows_;
     erase_row(row);
-    release_family(family);
+    families_.release(family);
     ++retired;
   }
   return retired;
@@ -249,7 +202,7 @@ void Tally::compact_if_worth() {
   std::vector<NativeRow> natives;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     RowRecord& record = rows_[row];
-    keep(record.first_slot, slot_count(*families_[record.family].definition));
+    keep(record.first_slot, slot_count(definition(record.family)));
     if (record.native == kNoNative) continue;
     natives.push_back(std::move(natives_[record.native]));
     record.native = static_cast<std::uint32_t>(natives.size() - 1);

@@ -3,9 +3,9 @@
 // Called by: collect, binder. One thread.
 //
 // Invariants
-//   A1  A definition is in force while a living process uses it, or rows under it remain. The first
-//       in force wins: one that differs in more than its words is left out. It is contested then,
-//       and yields to the other as soon as no living process uses it (yield_contested()).
+//   A1  A definition is in force while a living process uses it, or rows under it remain. Of two
+//       that differ in more than their words, FT2 of family_table.h says which is in force; the
+//       other is left out, and tried again when the name may have become free (yield_contested()).
 //   A2  Rows stand in the order of their first appearance; families are sorted by name.
 //   A3  Counters, histograms and gauges of mode last outlive their processes. All other gauges (and
 //       with `per_process` every row) leave with the last process that has a part in them.
@@ -33,6 +33,7 @@
 #include "agent/conflict.h"
 #include "agent/exemplar_store.h"
 #include "agent/family.h"
+#include "agent/family_table.h"
 #include "agent/ledger.h"
 #include "agent/row_table.h"
 #include "agent/slot_store.h"
@@ -42,7 +43,7 @@ namespace notch::agent {
 
 struct TallyOptions {
   bool per_process = false;  // every row has a pid label
-  std::uint32_t max_families = 20'000;
+  FamilyLimits families = {};
   std::uint32_t max_dead_rows = 250'000;
   std::uint64_t hash_seed = 0;  // to be random: writers choose the labels
 };
@@ -53,11 +54,6 @@ struct Moment {
   std::uint64_t unix_s = 0;        // CLOCK_REALTIME: to be shown, never compared
   std::uint64_t monotonic_ns = 0;  // CLOCK_MONOTONIC: by it writers stamp gauges of mode last
   std::uint64_t boot_s = 0;        // CLOCK_BOOTTIME, which the ledger keeps too
-};
-
-struct Admission {
-  std::uint32_t family = kNoFamily;
-  Conflict conflict = Conflict::kNone;  // with a family: merged under other words
 };
 
 // What a row has only if it is new.
@@ -90,8 +86,10 @@ class Tally {
 
   // --- structure; the binder's part ---
 
-  // A binding begins to use a definition; to be given back by detach(). Cost: one hash.
-  Admission admit(const Family& definition);
+  // A binding begins to use a definition; to be given back by detach().
+  Admission admit(const Family& definition, Binding& binding) {
+    return families_.admit(definition, binding.challenges);
+  }
 
   // Finds or makes the row and counts one more living part in it. Cost: one hash.
   std::uint32_t bind_row(std::uint32_t family, std::string_view labels, const NewRow& made = {});
@@ -101,16 +99,23 @@ class Tally {
   std::uint32_t bind_chunk(std::uint32_t row, std::int32_t chunk, bool negative);
 
   const RowRecord& row(std::uint32_t row) const noexcept { return rows_[row]; }
-  const Family& definition(std::uint32_t family) const { return *families_[family].definition; }
+  const Family& definition(std::uint32_t family) const { return *families_.definition(family); }
 
   // The tally moves the runs of an attached binding when it compacts. `binding` must stay where it
   // is until detach(), which takes its part out of every row.
   void attach(Binding& binding);
   void detach(Binding& binding, const Moment& now);
 
-  // Drops definitions that are contested and that no living process uses, and their rows. True if
-  // contested definitions left since the last call: contested bindings are then worth making anew.
+  // Takes the names from definitions that must yield (FT2), and drops those of them that no living
+  // process uses, and their rows. True if names became free since the last call: contested bindings
+  // and those that use a displaced family are then to be made anew, in this order, before
+  // drop_displaced().
   bool yield_contested();
+  bool uses_displaced(const Binding& binding) const;
+  void drop_displaced();
+
+  // The agent shows these families itself: no segment's may hide them.
+  void reserve(const Snapshot& own);
 
   // --- one gather: begin, add every living segment, finish ---
 
@@ -140,7 +145,8 @@ class Tally {
   FoldDraft take_back_steps();
   void apply_back_steps(const FoldDraft& draft);
 
-  // At the start: what the ledger holds. Of two definitions or rows of one name, the later counts.
+  // At the start: what the ledger holds. Of two definitions or rows of one name, the later counts;
+  // rows of a user in more families than he may have a part in are left out.
   void restore(const Recovered& recovered);
   DeadRows dead_rows(const Moment& now) const;
   void renumber(const DeadRows& kept);
@@ -164,13 +170,6 @@ class Tally {
   std::uint64_t held_back() const noexcept { return slots_.held_back(); }
 
  private:
-  struct FamilyState {
-    std::shared_ptr<const Family> definition;  // null: this place is free
-    std::uint32_t uses = 0;                    // by living segments
-    std::uint32_t rows = 0;
-    std::uint32_t ledger_family = kNoLedgerId;
-    bool contested = false;
-  };
   struct NativeChunk {
     std::int32_t chunk;
     std::uint32_t first_slot;
@@ -181,11 +180,9 @@ class Tally {
   };
   struct Layout;
 
-  std::uint32_t add_family(const Family& definition);
-  void redefine(FamilyState& state, const Family& definition, std::uint32_t owner_uid);
   std::uint32_t add_row(std::uint32_t family, std::string_view labels, std::uint32_t owner_uid);
+  void own_row(std::uint32_t row, std::uint32_t uid);
   void erase_row(std::uint32_t row);
-  void release_family(std::uint32_t family);
   void erase_rows_of(const std::vector<bool>& families);
   void lose_last_living(std::uint32_t row, const Moment& now);
   bool outlives(const RowRecord& row) const;
@@ -206,6 +203,8 @@ class Tally {
   // kNoRow: the change is lost.
   std::uint32_t fold_target(std::uint32_t row);
   std::uint32_t ledger_row(std::uint32_t row, Ledger& ledger);
+  Family owned_definition(std::uint32_t family) const;
+  std::vector<std::uint32_t> restore_families(const std::vector<Family>& definitions);
   void fold_change(std::uint32_t row, const RowChange& change);
   RowChange folded_total(const RowRecord& row) const;
 
@@ -213,9 +212,7 @@ class Tally {
   NativeValue native_value(const RowRecord& row, const std::uint64_t* slots) const;
 
   const TallyOptions options_;
-  std::vector<FamilyState> families_;
-  std::unordered_map<std::string, std::uint32_t> family_ids_;
-  std::vector<std::uint32_t> free_families_;
+  FamilyTable families_;
   RowTable rows_;
   SlotStore slots_;
   std::vector<NativeRow> natives_;
@@ -231,7 +228,6 @@ class Tally {
   std::uint32_t shown_rows_ = 0;  // those below it were there at the last finish_gather()
   std::uint64_t overflowed_rows_ = 0;
   bool ledger_is_stale_ = false;
-  bool yielded_ = false;  // a contested definition left
 };
 
 }  // namespace notch::agent

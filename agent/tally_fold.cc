@@ -69,7 +69,7 @@ FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
   for (std::uint32_t i = 0; i < binding.series.size(); ++i) {
     const BoundSeries& series = binding.series[i];
     if (series.row == kNoRow || !outlives(rows_[series.row])) continue;
-    const Family& family = *families_[rows_[series.row].family].definition;
+    const Family& family = definition(rows_[series.row].family);
     RowChange change;
     change.slots = read_slots(family, series.first_cell, cells, now.monotonic_ns);
     const bool is_native = family.type == MetricType::kNativeHistogram;
@@ -102,7 +102,7 @@ std::uint32_t Tally::fold_target(std::uint32_t row) {
   if (keeps_own_fold(row)) return row;
   const RowRecord& record = rows_[row];
   // The last value set is no part of a total.
-  if (families_[record.family].definition->combine == Combine::kLast) return kNoRow;
+  if (definition(record.family).combine == Combine::kLast) return kNoRow;
   std::string labels;
   append_label(labels, "overflow", "true");
   const std::uint32_t overflow = rows_.find(record.family, labels);
@@ -113,12 +113,12 @@ std::uint32_t Tally::fold_target(std::uint32_t row) {
 
 std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
   if (rows_[row].ledger_row == kNoLedgerId) {
-    FamilyState& state = families_[rows_[row].family];
-    if (state.ledger_family == kNoLedgerId) {
-      state.ledger_family = ledger.define_family(*state.definition);
+    const std::uint32_t family = rows_[row].family;
+    if (families_.ledger_family(family) == kNoLedgerId) {
+      families_.set_ledger_family(family, ledger.define_family(owned_definition(family)));
     }
-    rows_[row].ledger_row =
-        ledger.define_row(state.ledger_family, rows_[row].labels(), rows_[row].owner_uid);
+    rows_[row].ledger_row = ledger.define_row(families_.ledger_family(family), rows_[row].labels(),
+                                              rows_[row].owner_uid);
     ++ledger_rows_;
   }
   return rows_[row].ledger_row;
@@ -142,7 +142,7 @@ void Tally::number_fold(FoldDraft& draft, Ledger& ledger) {
 }
 
 void Tally::fold_change(std::uint32_t row, const RowChange& change) {
-  const Family& family = *families_[rows_[row].family].definition;
+  const Family& family = definition(rows_[row].family);
   const std::uint32_t first = rows_[row].first_slot;
   if (change.slots.size() != slot_count(family)) return;  // a ledger of other shapes
   if (family.type == MetricType::kGauge) {
@@ -186,29 +186,38 @@ void Tally::apply_fold(const FoldDraft& draft, Binding& binding, const Moment& n
     const std::uint32_t family = rows_[row].family;
     --dead_rows_;
     erase_row(row);
-    release_family(family);
+    families_.release(family);
   }
 }
 
-void Tally::restore(const Recovered& recovered) {
+Family Tally::owned_definition(std::uint32_t family) const {
+  Family owned = definition(family);
+  owned.owner_uid = families_.owner(family);
+  return owned;
+}
+
+std::vector<std::uint32_t> Tally::restore_families(const std::vector<Family>& definitions) {
   std::vector<std::uint32_t> families;
-  for (std::uint32_t i = 0; i < recovered.families.size(); ++i) {
-    const Family& definition = recovered.families[i];
-    const auto found = family_ids_.find(definition.name);
-    if (found != family_ids_.end()) {
-      std::vector<bool> replaced(families_.size());
-      replaced[found->second] = true;
-      erase_rows_of(replaced);
-      std::ranges::replace(families, found->second, kNoFamily);
-      release_family(found->second);
-    }
-    families.push_back(add_family(definition));
-    families_[families.back()].ledger_family = i;
+  std::vector<std::uint32_t> replaced;
+  for (std::uint32_t i = 0; i < definitions.size(); ++i) {
+    families.push_back(families_.restore(definitions[i], replaced));
+    if (families.back() != kNoFamily) families_.set_ledger_family(families.back(), i);
   }
+  for (std::uint32_t& family : families) {
+    if (std::ranges::find(replaced, family) != replaced.end()) family = kNoFamily;
+  }
+  return families;
+}
+
+void Tally::restore(const Recovered& recovered) {
+  const std::vector<std::uint32_t> families = restore_families(recovered.families);
   for (std::uint32_t i = 0; i < recovered.rows.size(); ++i) {
     const RecoveredRow& old = recovered.rows[i];
-    if (old.family >= families.size() || families[old.family] == kNoFamily) continue;
-    const std::uint32_t family = families[old.family];
+    const std::uint32_t family = old.family < families.size() ? families[old.family] : kNoFamily;
+    if (family == kNoFamily || !families_.may_have_part(family, old.owner_uid)) {
+      ledger_is_stale_ = true;
+      continue;
+    }
     if (const std::uint32_t earlier = rows_.find(family, old.labels); earlier != kNoRow) {
       --dead_rows_;
       erase_row(earlier);
@@ -220,11 +229,12 @@ void Tally::restore(const Recovered& recovered) {
     rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(old.last_seen_boot_s);
     fold_change(row, old.total);
   }
+  for (std::uint32_t family = 0; family < families_.size(); ++family) families_.release(family);
 }
 
 RowChange Tally::folded_total(const RowRecord& row) const {
   RowChange total;
-  for (std::uint32_t i = 0; i < slot_count(*families_[row.family].definition); ++i) {
+  for (std::uint32_t i = 0; i < slot_count(definition(row.family)); ++i) {
     total.slots.push_back(slots_.folded(row.first_slot + i));
   }
   if (row.native == kNoNative) return total;
@@ -251,7 +261,7 @@ DeadRows Tally::dead_rows(const Moment& now) const {
     if (record.erased() || record.ledger_row == kNoLedgerId) continue;
     if (index_of[record.family] == kNoFamily) {
       index_of[record.family] = static_cast<std::uint32_t>(dead.families.size());
-      dead.families.push_back(*families_[record.family].definition);
+      dead.families.push_back(owned_definition(record.family));
       dead.family_ids.push_back(record.family);
     }
     RecoveredRow kept;
@@ -270,9 +280,11 @@ DeadRows Tally::dead_rows(const Moment& now) const {
 }
 
 void Tally::renumber(const DeadRows& kept) {
-  for (FamilyState& state : families_) state.ledger_family = kNoLedgerId;
+  for (std::uint32_t family = 0; family < families_.size(); ++family) {
+    families_.set_ledger_family(family, kNoLedgerId);
+  }
   for (std::uint32_t i = 0; i < kept.family_ids.size(); ++i) {
-    families_[kept.family_ids[i]].ledger_family = i;
+    families_.set_ledger_family(kept.family_ids[i], i);
   }
   for (std::uint32_t i = 0; i < kept.row_ids.size(); ++i) rows_[kept.row_ids[i]].ledger_row = i;
   ledger_is_stale_ = false;

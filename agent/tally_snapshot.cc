@@ -47,8 +47,8 @@ struct Tally::Layout {
 std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
   auto layout = std::make_shared<Layout>();
   for (std::uint32_t family = 0; family < families_.size(); ++family) {
-    if (families_[family].rows == 0) continue;
-    layout->families.push_back({family, 0, 0, 0, families_[family].definition});
+    if (families_.rows(family) == 0) continue;
+    layout->families.push_back({family, 0, 0, 0, families_.definition(family)});
   }
   std::ranges::sort(layout->families, {},
                     [](const auto& rows) -> const std::string& { return rows.definition->name; });
@@ -60,9 +60,9 @@ std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
     layout->place_of[family.family] = place;
     family.first_row = rows;
     family.first_native = natives;
-    rows += families_[family.family].rows;
+    rows += families_.rows(family.family);
     if (family.definition->type == MetricType::kNativeHistogram) {
-      natives += families_[family.family].rows;
+      natives += families_.rows(family.family);
     }
   }
   layout->rows.resize(rows);

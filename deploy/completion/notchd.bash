@@ -17,6 +17,7 @@ _notchd() {
     --web.systemd-socket --web.max-requests --per-process --retention --linger
     --limit.segments --limit.bytes --limit.series
     --limit.segments-per-uid --limit.bytes-per-uid --limit.series-per-uid --limit.dead-rows
+    --limit.families --limit.families-per-uid
     --host.collectors --host.prefix --host.interval-s --path.procfs --path.sysfs --path.rootfs
     --ebpf --sweep-ms --log.level' -- "$cur")
 }

@@ -19,6 +19,8 @@ _arguments \
   '--limit.segments-per-uid[segments of one user]:count:' \
   "--limit.bytes-per-uid[memory of one user's segments]:bytes:" \
   "--limit.series-per-uid[series of one user's segments]:count:" \
+  '--limit.families[names of families in all]:count:' \
+  "--limit.families-per-uid[names of one user's families]:count:" \
   '--limit.dead-rows[rows kept of dead processes]:count:' \
   "--host.collectors[the host's collectors that run]:list:(all none)" \
   '--host.prefix[what the names of their families begin with]:prefix:' \

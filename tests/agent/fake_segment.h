@@ -47,9 +47,9 @@ inline shm::FamilyEntry histogram_entry(std::string name, std::vector<double> bo
 
 class FakeSegment final : public agent::CellSource {
  public:
-  FakeSegment(agent::Tally& tally, agent::ConflictCounts& conflicts, std::uint32_t pid = 1,
-              bool per_process = false, std::uint64_t series_left = 1'000'000)
-      : tally_(tally), binder_(tally, binding_, per_process, series_left, conflicts) {
+  explicit FakeSegment(agent::Tally& tally, std::uint32_t pid = 1, bool per_process = false,
+                       std::uint64_t series_left = 1'000'000)
+      : tally_(tally), binder_(tally, binding_, per_process, series_left) {
     binding_.service = "shop";
     binding_.pid = pid;
     binding_.cell_capacity = 1'000'000;
@@ -104,6 +104,9 @@ class FakeSegment final : public agent::CellSource {
 
   void end(const agent::Moment& now = {}) { tally_.detach(binding_, now); }
   agent::Binding& binding() { return binding_; }
+  std::uint64_t left_out(agent::Conflict reason) const {
+    return binding_.conflicts[static_cast<std::size_t>(reason)];
+  }
 
   void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const override {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += cells[first_cell + i];

@@ -70,7 +70,8 @@ TEST(Options, EveryFlagReachesItsOption) {
              "--web.systemd-socket", "--web.max-requests=3", "--per-process", "--retention=2h",
              "--linger=9s", "--limit.segments=11", "--limit.bytes=12", "--limit.series=13",
              "--limit.segments-per-uid=14", "--limit.bytes-per-uid=15", "--limit.series-per-uid=16",
-             "--limit.dead-rows=17", "--sweep-ms=250", "--log.level=debug"});
+             "--limit.families=18", "--limit.families-per-uid=19", "--limit.dead-rows=17",
+             "--sweep-ms=250", "--log.level=debug"});
   ASSERT_TRUE(parsed.run) << parsed.text;
   const Options& options = parsed.options;
   EXPECT_EQ(options.directory, "/d");
@@ -88,6 +89,8 @@ TEST(Options, EveryFlagReachesItsOption) {
   EXPECT_EQ(options.collect.limits.per_uid.bytes, 15U);
   EXPECT_EQ(options.collect.limits.per_uid.series, 16U);
   EXPECT_EQ(options.collect.tally.max_dead_rows, 17U);
+  EXPECT_EQ(options.collect.tally.families.families, 18U);
+  EXPECT_EQ(options.collect.tally.families.per_uid, 19U);
   EXPECT_EQ(options.sweep_ms, 250U);
   EXPECT_EQ(options.log_level, "debug");
 }

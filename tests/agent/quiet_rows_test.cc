@@ -16,9 +16,8 @@ using namespace testing;  // NOLINT: the fixture's verbs
 class QuietRows : public ::testing::Test {
  protected:
   Tally tally_{TallyOptions{}};
-  ConflictCounts conflicts_{};
-  FakeSegment first_{tally_, conflicts_, 1};
-  FakeSegment second_{tally_, conflicts_, 2};
+  FakeSegment first_{tally_, 1};
+  FakeSegment second_{tally_, 2};
 
   static shm::FamilyEntry quiet(shm::FamilyEntry entry, std::uint32_t labels) {
     entry.quiet_labels = labels;

@@ -46,12 +46,11 @@ std::vector<Clash> clashes() {
 TEST(TallyConflict, TheFirstInForceWins) {
   for (const Clash& clash : clashes()) {
     Tally tally{TallyOptions{}};
-    ConflictCounts conflicts{};
-    FakeSegment first(tally, conflicts, 1);
-    FakeSegment second(tally, conflicts, 2);
+    FakeSegment first(tally, 1);
+    FakeSegment second(tally, 2);
     first.set_gauge(first.add(clash.first), 1);
     second.set_gauge(second.add(clash.second), 100);
-    EXPECT_EQ(conflicts[static_cast<std::size_t>(clash.conflict)], 1U) << clash.what;
+    EXPECT_EQ(second.left_out(clash.conflict), 1U) << clash.what;
     const Snapshot snapshot = gather(tally, {&first, &second});
     EXPECT_EQ(snapshot.families.size(), 1U) << clash.what;
     EXPECT_EQ(slot(snapshot, clash.first.name), first.cells[0]) << clash.what;
@@ -61,16 +60,15 @@ TEST(TallyConflict, TheFirstInForceWins) {
 
 TEST(TallyConflict, OtherWordsMergeUnderTheFirst) {
   Tally tally{TallyOptions{}};
-  ConflictCounts conflicts{};
-  FakeSegment first(tally, conflicts, 1);
-  FakeSegment second(tally, conflicts, 2);
+  FakeSegment first(tally, 1);
+  FakeSegment second(tally, 2);
   first.cells[first.add(counter_entry("a_total"))] = 1;
   shm::FamilyEntry other = counter_entry("a_total", {"x"});
   other.help = "Other words.";
   const std::uint32_t family = second.define(other);
   second.cells[second.add_series(family, {""})] = 2;
   second.add_series(family, {"1"});
-  EXPECT_EQ(conflicts[static_cast<std::size_t>(Conflict::kHelp)], 1U) << "once per segment";
+  EXPECT_EQ(second.left_out(Conflict::kHelp), 1U) << "once per segment";
   const Snapshot snapshot = gather(tally, {&first, &second});
   EXPECT_EQ(slot(snapshot, "a_total"), 3U);
   EXPECT_EQ(find_family(snapshot, "a_total")->family->help, "Help.");
@@ -78,27 +76,25 @@ TEST(TallyConflict, OtherWordsMergeUnderTheFirst) {
 
 TEST(TallyConflict, AContestedDefinitionYieldsOnceNobodyUsesIt) {
   Tally tally{TallyOptions{}};
-  ConflictCounts conflicts{};
-  FakeSegment first(tally, conflicts, 1);
+  FakeSegment first(tally, 1);
   first.add(histogram_entry("h", {1}));
-  FakeSegment second(tally, conflicts, 2);
+  FakeSegment second(tally, 2);
   second.add(histogram_entry("h", {2}));
   EXPECT_FALSE(tally.yield_contested());
   first.end();
   EXPECT_TRUE(tally.yield_contested());
   EXPECT_FALSE(tally.yield_contested());
   EXPECT_EQ(tally.rows(), 0U);
-  FakeSegment again(tally, conflicts, 2);
+  FakeSegment again(tally, 2);
   again.add(histogram_entry("h", {2}));
   EXPECT_FALSE(again.binding().contested);
 }
 
 TEST(TallyConflict, AContestedGaugeYieldsThoughItsRowsLeaveAtOnce) {
   Tally tally{TallyOptions{}};
-  ConflictCounts conflicts{};
-  FakeSegment first(tally, conflicts, 1);
+  FakeSegment first(tally, 1);
   first.add(gauge_entry("g", shm::GaugeMode::kMin));
-  FakeSegment second(tally, conflicts, 2);
+  FakeSegment second(tally, 2);
   second.add(gauge_entry("g", shm::GaugeMode::kMax));
   first.end();
   EXPECT_TRUE(tally.yield_contested());
@@ -106,8 +102,7 @@ TEST(TallyConflict, AContestedGaugeYieldsThoughItsRowsLeaveAtOnce) {
 
 TEST(TallyConflict, ADefinitionOfTheDeadStandsUnlessContested) {
   Tally tally{TallyOptions{}};
-  ConflictCounts conflicts{};
-  FakeSegment first(tally, conflicts, 1);
+  FakeSegment first(tally, 1);
   first.add(counter_entry("a_total"));
   first.end();
   EXPECT_FALSE(tally.yield_contested());
@@ -115,12 +110,11 @@ TEST(TallyConflict, ADefinitionOfTheDeadStandsUnlessContested) {
 }
 
 TEST(TallyConflict, FamiliesAreLimited) {
-  Tally tally{TallyOptions{.max_families = 2}};
-  ConflictCounts conflicts{};
-  FakeSegment segment(tally, conflicts, 1);
+  Tally tally{TallyOptions{.families = {.families = 2, .per_uid = 2}}};
+  FakeSegment segment(tally, 1);
   for (const char* name : {"a_total", "b_total", "c_total"}) segment.add(counter_entry(name));
   EXPECT_EQ(tally.rows(), 2U);
-  EXPECT_EQ(conflicts[static_cast<std::size_t>(Conflict::kFamilyLimit)], 1U);
+  EXPECT_EQ(segment.left_out(Conflict::kFamilyLimitPerUser), 1U);
   segment.end();
 }
 

@@ -23,9 +23,7 @@ class TallyFoldTest : public ::testing::Test {
     EXPECT_TRUE(result.ok) << result.message;
   }
 
-  std::unique_ptr<FakeSegment> segment() {
-    return std::make_unique<FakeSegment>(tally_, conflicts_, ++pid_);
-  }
+  std::unique_ptr<FakeSegment> segment() { return std::make_unique<FakeSegment>(tally_, ++pid_); }
 
   void fold(FakeSegment& segment, const Moment& now = {0, 1'000'000, 100}) {
     FoldDraft draft = tally_.draft_fold(segment.binding(), segment, now);
@@ -51,7 +49,6 @@ class TallyFoldTest : public ::testing::Test {
   ScratchDirectory directory_;
   Ledger ledger_;
   Tally tally_;
-  ConflictCounts conflicts_{};
   std::uint32_t pid_ = 0;
   std::uint64_t inode_ = 0;
 };

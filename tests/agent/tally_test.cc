@@ -20,9 +20,8 @@ using namespace testing;  // NOLINT: the fixture's verbs
 class TallyTest : public ::testing::Test {
  protected:
   Tally tally_{TallyOptions{}};
-  ConflictCounts conflicts_{};
-  FakeSegment first_{tally_, conflicts_, 1};
-  FakeSegment second_{tally_, conflicts_, 2};
+  FakeSegment first_{tally_, 1};
+  FakeSegment second_{tally_, 2};
 
   Snapshot gather_both() { return gather(tally_, {&first_, &second_}); }
 };
@@ -34,7 +33,7 @@ TEST_F(TallyTest, AddsCountersOfOneService) {
 }
 
 TEST_F(TallyTest, ARowOfSeveralWasCreatedWithTheOldestUntilItIsShown) {
-  FakeSegment third(tally_, conflicts_, 3);
+  FakeSegment third(tally_, 3);
   first_.binding().zero_unix_s = 300;
   second_.binding().zero_unix_s = 200;
   third.binding().zero_unix_s = 100;
@@ -271,12 +270,12 @@ TEST_F(TallyTest, ASnapshotOutlivesWhatComesAfter) {
 }
 
 TEST_F(TallyTest, SeriesPastTheLimitAreLeftOutAndCounted) {
-  FakeSegment limited(tally_, conflicts_, 3, false, 1);
+  FakeSegment limited(tally_, 3, false, 1);
   const std::uint32_t family = limited.define(counter_entry("a_total", {"x"}));
   limited.add_series(family, {"1"});
   limited.add_series(family, {"2"});
   EXPECT_EQ(tally_.rows(), 1U);
-  EXPECT_EQ(conflicts_[static_cast<std::size_t>(Conflict::kSeriesLimit)], 1U);
+  EXPECT_EQ(limited.left_out(Conflict::kSeriesLimit), 1U);
 }
 
 TEST_F(TallyTest, SeriesThatShareCellsPastTheSegmentsOwnAreLeftOut) {
@@ -284,12 +283,12 @@ TEST_F(TallyTest, SeriesThatShareCellsPastTheSegmentsOwnAreLeftOut) {
   const std::uint32_t family = first_.define(histogram_entry("h", {1, 2}));
   first_.add_series(family);
   first_.add_series(family);
-  EXPECT_EQ(conflicts_[static_cast<std::size_t>(Conflict::kCells)], 1U);
+  EXPECT_EQ(first_.left_out(Conflict::kCells), 1U);
 }
 
 TEST_F(TallyTest, PerProcessRowsCarryThePidAndLeaveWithIt) {
   Tally tally{TallyOptions{.per_process = true}};
-  FakeSegment segment(tally, conflicts_, 7, true);
+  FakeSegment segment(tally, 7, true);
   segment.cells[segment.add(counter_entry("a_total"))] = 3;
   EXPECT_EQ(slot(gather(tally, {&segment}), "a_total", "service=\"shop\",pid=\"7\""), 3U);
   segment.end();

@@ -5,9 +5,10 @@ import live_agent
 
 
 class SpokenWorker:
-    def __init__(self, program, directory, service):
+    def __init__(self, program, directory, service, uid=None):
         self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid, group=uid,
+            extra_groups=None if uid is None else [],
             env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE=service))
         self.pid = self.process.pid
 
