@@ -79,6 +79,10 @@ void add_options(CLI::App& app, RunOptions& options) {
       "The options end with --. Where preloading cannot work (a static program, one of another\n"
       "libc, one that gains privileges, one built with a sanitizer) a line on standard error\n"
       "says why, and the program runs without. Its exit status is its own.\n"
+      "What that program starts in turn is not judged. Built with gcc's AddressSanitizer, such a\n"
+      "program ends with \"ASan runtime does not come first\": "
+      "ASAN_OPTIONS=verify_asan_link_order=0\n"
+      "lets it run. A 32-bit one makes the loader say that it ignores the library, and runs.\n"
       "Exit codes: 2 wrong command line, 126 the program cannot be executed,\n"
       "127 the program is not found.");
 }

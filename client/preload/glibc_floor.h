@@ -51,6 +51,15 @@ inline int notch_floor_sigmask(int how, const sigset_t* set, sigset_t* before) {
   return sigprocmask(how, set, before) == 0 ? 0 : errno;  // the calling thread's, on Linux
 }
 
+// By the call behind it, which a libc that is not glibc lacks: then nothing is registered, nor
+// counted. Handlers of a library that is never unloaded need not say whose they are.
+extern "C" __attribute__((weak)) int __register_atfork(void (*prepare)(), void (*parent)(),
+                                                       void (*child)(), void* owner);
+inline int notch_floor_atfork(void (*prepare)(), void (*parent)(), void (*child)()) {
+  return &__register_atfork == nullptr ? ENOSYS
+                                       : __register_atfork(prepare, parent, child, nullptr);
+}
+
 #define open(...) notch_floor_open(__VA_ARGS__)
 #define openat(...) notch_floor_openat(__VA_ARGS__)
 #define read(fd, buffer, size) notch_floor_read(fd, buffer, size)
@@ -61,3 +70,4 @@ inline int notch_floor_sigmask(int how, const sigset_t* set, sigset_t* before) {
 #define getrandom(buffer, size, flags) notch_floor_getrandom(buffer, size, flags)
 #define pthread_sigmask(how, set, before) notch_floor_sigmask(how, set, before)
 #define strerrordesc_np(number) (static_cast<void>(number), static_cast<const char*>(nullptr))
+#define pthread_atfork(prepare, parent, child) notch_floor_atfork(prepare, parent, child)

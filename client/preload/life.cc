@@ -15,6 +15,7 @@
 #include "client/preload/dns_figures.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/io_figures.h"
+#include "client/preload/loaded_objects.h"
 #include "client/preload/lock_figures.h"
 #include "client/preload/malloc_figures.h"
 #include "client/preload/modules.h"
@@ -62,7 +63,7 @@ struct Choice {
 };
 
 Choice choose_modules() noexcept {
-  if (getauxval(AT_SECURE) != 0 || is_second_copy()) return {};
+  if (getauxval(AT_SECURE) != 0 || !is_glibc() || is_second_copy()) return {};
   // What follows may be all there is to say. There is no lock yet, and nobody else to hold it.
   if (is_on("NOTCH_DEBUG")) client::read_settings_locked();
   if (is_on("NOTCH_DISABLED")) {

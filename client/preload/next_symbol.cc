@@ -1,10 +1,10 @@
 #include "client/preload/next_symbol.h"
 
-#include <link.h>
 #include <string.h>
 
 #include <cstdint>
 
+#include "client/preload/loaded_objects.h"
 #include "client/preload/symbol_table.h"
 
 namespace notch::preload {
@@ -38,16 +38,16 @@ int search_object(dl_phdr_info* object, std::size_t /*size*/, void* data) noexce
 
 void find_next_symbols(const char* names, std::size_t count, void** found) noexcept {
   Search behind_us{names, count, found, Search::Where::kBehindUs};
-  dl_iterate_phdr(search_object, &behind_us);
+  visit_objects(search_object, &behind_us);
   // A library that was opened late has libc before it.
   Search all_but_us{names, count, found, Search::Where::kAllButUs};
-  dl_iterate_phdr(search_object, &all_but_us);
+  visit_objects(search_object, &all_but_us);
 }
 
 void* find_any_symbol(const char* name) noexcept {
   void* found = nullptr;
   Search search{name, 1, &found, Search::Where::kAnywhere};
-  dl_iterate_phdr(search_object, &search);
+  visit_objects(search_object, &search);
   return found;
 }
 
@@ -61,7 +61,7 @@ bool is_any_imported(const char* names, std::size_t count) noexcept {
     if (holds(*object, reinterpret_cast<std::uintptr_t>(&search_object))) return 0;
     return imports_any(symbol_table(*object), asked.names, asked.count) ? 1 : 0;
   };
-  return dl_iterate_phdr(ask, &question) != 0;
+  return visit_objects(ask, &question) != 0;
 }
 
 }  // namespace notch::preload

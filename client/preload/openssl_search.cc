@@ -3,6 +3,10 @@
 #include <dlfcn.h>
 #include <string.h>
 
+#include <span>
+#include <string_view>
+
+#include "client/preload/loaded_objects.h"
 #include "client/preload/next_symbol.h"
 #include "client/preload/symbol_table.h"
 #include "shm/memory_order.h"
@@ -71,26 +75,31 @@ const Object* candidate_with(const Search& search, std::uintptr_t address) noexc
 
 // --- what the loader has bound for the caller ---
 
-// Calls `visit` with each reference of an object to a symbol that it does not define, its index and
-// what it is bound to, until it says true.
+// Calls `visit` with each symbol that an object refers to and does not define, and what it is bound
+// to, until it says true.
 template <class Visit>
 void visit_references(const SymbolTable& table, Visit visit) noexcept {
-  if (table.symbols == nullptr || table.strings == nullptr) return;
   visit_relocations(table, [&](const ElfW(Rela) & relocation) {
     const std::uint32_t index = symbol_of(relocation);
-    if (index == 0 || table.symbols[index].st_shndx != SHN_UNDEF) return false;
-    std::uintptr_t bound = 0;
-    memcpy(&bound, reinterpret_cast<const void*>(table.base + relocation.r_offset), sizeof bound);
-    return visit(index, bound);
+    if (index == 0 || index >= table.symbols.size()) return false;
+    const ElfW(Sym)& symbol = table.symbols[index];
+    const auto place = entries_at<std::uintptr_t>(table, table.base + relocation.r_offset);
+    return symbol.st_shndx == SHN_UNDEF && !place.empty() && visit(symbol, place[0]);
   });
+}
+
+bool begins_as(const SymbolTable& table, const ElfW(Sym) & symbol,
+               std::string_view start) noexcept {
+  const auto name = symbol.st_name < table.strings.size() ? table.strings.subspan(symbol.st_name)
+                                                          : std::span<const char>();
+  return std::string_view(name.data(), name.size()).starts_with(start);
 }
 
 const Object* bound_candidate(const Search& search) noexcept {
   const Object* found = nullptr;
-  visit_references(search.caller.table, [&](std::uint32_t index, std::uintptr_t bound) {
-    const SymbolTable& table = search.caller.table;
-    const char* const name = table.strings + table.symbols[index].st_name;
-    if (strncmp(name, "SSL_", 4) != 0) return false;
+  const SymbolTable& table = search.caller.table;
+  visit_references(table, [&](const ElfW(Sym) & symbol, std::uintptr_t bound) {
+    if (!begins_as(table, symbol, "SSL_")) return false;
     found = candidate_with(search, bound);
     return found != nullptr;
   });
@@ -138,14 +147,14 @@ LoadedObject loaded_object(std::uintptr_t address) noexcept {
 
 std::uint64_t loader_state() noexcept {
   std::uint64_t state = 0;
-  dl_iterate_phdr(look_at_state, &state);
+  visit_objects(look_at_state, &state);
   return state;
 }
 
 FoundOpenSsl search_openssl(const void* object, const void* caller) noexcept {
   Search search;
   search.caller_address = reinterpret_cast<std::uintptr_t>(caller);
-  dl_iterate_phdr(look_at_object, &search);
+  visit_objects(look_at_object, &search);
   FoundOpenSsl found{};
   found.count = search.count;
   const Object* const chosen = choose(search, object);

@@ -2,6 +2,7 @@
 """What libnotch_preload.so and libnotch_preload_tls.so are as files: what each exports, needs and weighs.
 Called by: ctest, as library_test.py LIBRARY COMPILER [tls].
 """
+import glob
 import os
 import re
 import subprocess
@@ -84,6 +85,19 @@ class Library(unittest.TestCase):
         for section, binding, name in symbols():
             if section == "UND" and "@" not in name:
                 self.assertEqual(binding, "WEAK", name)
+
+    def test_what_another_libc_lacks_is_asked_for_weakly(self):
+        for section, binding, name in symbols():
+            if section == "UND" and name.startswith("__") and not name.startswith(("__errno_location", "__h_errno_location")):
+                self.assertTrue(binding == "WEAK" or name.startswith("__progname@"), name)
+        others = glob.glob("/usr/lib/*-linux-musl/libc.so")
+        if not others:
+            self.skipTest("musl-tools is not installed")
+        table = subprocess.run(["readelf", "-W", "--dyn-syms", others[0]], capture_output=True, text=True, check=True).stdout
+        offered = set(re.findall(r"\sDEFAULT\s+\d+\s+(\w+)", table))
+        lacking = [name for section, binding, name in symbols()
+                   if section == "UND" and binding != "WEAK" and name.split("@")[0] not in offered]
+        self.assertEqual(lacking, [])
 
     def test_it_is_bound_at_start_never_unloaded_and_without_an_executable_stack(self):
         dynamic = readelf("-d")
