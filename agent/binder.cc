@@ -1,9 +1,9 @@
 #include "agent/binder.h"
 
-#include <functional>
 #include <string_view>
 #include <utility>
 
+#include "agent/keyed_hash.h"
 #include "agent/label_text.h"
 #include "agent/metric_names.h"
 
@@ -76,7 +76,7 @@ std::uint32_t Binder::group_of(const BoundFamily& family, const shm::SeriesEntry
     append_label(labels_, column.name, entry.label_values[column.value]);
   }
   // Two groups of one hash are shown together, which does no harm; 0 is no group.
-  return static_cast<std::uint32_t>(std::hash<std::string_view>()(labels_)) | 1U;
+  return static_cast<std::uint32_t>(keyed_hash(labels_)) | 1U;
 }
 
 const std::string& Binder::labels_of(const BoundFamily& family, const shm::SeriesEntry& entry) {

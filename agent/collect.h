@@ -35,6 +35,7 @@
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
 #include "agent/folded_files.h"
+#include "agent/keyed_hash.h"
 #include "agent/ledger.h"
 #include "agent/live_segment.h"
 #include "agent/mapped_segment.h"
@@ -145,7 +146,7 @@ class Collect {
   WaitingFiles waiting_;
   Segments segments_;  // null: let go in this call
   bool any_let_go_ = false;
-  std::unordered_map<std::string, LiveSegment*> by_name_;
+  NameMap<LiveSegment*> by_name_;
   std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
   FoldedFiles folded_files_;
   ServiceNames end_services_;  // of stats_.ends

@@ -1,7 +1,6 @@
 #include "agent/daemon.h"
 
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -65,14 +64,6 @@ void raise_descriptor_limit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-CollectOptions with_seed(CollectOptions options) {
-  if (options.tally.hash_seed == 0 &&
-      getrandom(&options.tally.hash_seed, sizeof options.tally.hash_seed, 0) < 0) {
-    options.tally.hash_seed = moment_now().monotonic_ns;
-  }
-  return options;
-}
-
 class Daemon {
  public:
   explicit Daemon(const Options& options)
@@ -82,7 +73,7 @@ class Daemon {
         host_timer_(loop_),
         watch_(loop_),
         supervisor_(loop_),
-        collect_(with_seed(options.collect)),
+        collect_(options.collect),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
         host_(options.host, host_drops_),
         kernel_(options.collect.retention_s),

@@ -17,11 +17,11 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "agent/conflict.h"
 #include "agent/family.h"
+#include "agent/keyed_hash.h"
 #include "agent/row_table.h"
 
 namespace notch::agent {
@@ -139,9 +139,9 @@ class FamilyTable {
   const FamilyLimits limits_;
   std::vector<State> families_;
   std::vector<std::uint32_t> free_;
-  std::unordered_map<std::string, std::uint32_t> names_;  // every sample name in force
-  std::unordered_set<std::string> reserved_;              // the agent's own sample names
-  std::unordered_set<std::string> reserved_families_;
+  NameMap<std::uint32_t> names_;  // every sample name in force
+  NameSet reserved_;              // the agent's own sample names
+  NameSet reserved_families_;
   std::unordered_map<std::uint32_t, std::uint32_t> parts_of_;  // by uid: families
   std::uint32_t count_ = 0;                                    // families in force
   bool freed_ = false;

@@ -11,9 +11,9 @@
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -84,7 +84,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   boost::asio::io_context& loop_;
   const HttpOptions options_;
 
-  std::unordered_map<std::string, Route> routes_;  // emptied by shut()
+  std::map<std::string, Route> routes_;  // emptied by shut()
   HttpStats stats_;
   WebSecurityFile security_file_;
   PasswordCheck password_check_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "agent/keyed_hash.h"
 #include "shm/layout.h"
 
 namespace notch::agent {
@@ -91,7 +92,8 @@ bool ascending(const Buckets& buckets) noexcept {
 }  // namespace
 
 std::size_t SegmentIdentityHash::operator()(const SegmentIdentity& segment) const noexcept {
-  return static_cast<std::size_t>((segment.inode * 0x9e3779b97f4a7c15ULL) ^ segment.birth_ns);
+  const std::uint64_t words[] = {segment.inode, segment.birth_ns};
+  return keyed_hash({reinterpret_cast<const char*>(words), sizeof words});
 }
 
 std::uint32_t slot_count(const Family& family) noexcept {

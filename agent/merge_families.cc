@@ -1,16 +1,11 @@
 #include "agent/merge_families.h"
 
 #include <algorithm>
-#include <unordered_set>
 
+#include "agent/keyed_hash.h"
 #include "agent/sample_names.h"
 
 namespace notch::agent {
-namespace {
-
-using Names = std::unordered_set<std::string>;
-
-}  // namespace
 
 const char* merge_drop_name(MergeDrop reason) noexcept {
   return reason == MergeDrop::kDuplicate ? "duplicate" : "clash";
@@ -18,8 +13,8 @@ const char* merge_drop_name(MergeDrop reason) noexcept {
 
 Merged merge_families(std::span<const Snapshot> sources) {
   Merged merged;
-  Names families;
-  Names taken;
+  NameSet families;
+  NameSet taken;
   for (const Snapshot& source : sources) {
     merged.snapshot.owners.insert(merged.snapshot.owners.end(), source.owners.begin(),
                                   source.owners.end());

@@ -14,8 +14,9 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
+
+#include "agent/keyed_hash.h"
 
 namespace notch::agent {
 
@@ -45,7 +46,7 @@ class RejectedFiles {
   };
   static bool look_at(int directory_fd, const std::string& name, Look& look);
 
-  std::unordered_map<std::string, Look> files_;
+  NameMap<Look> files_;
   std::map<std::string_view, std::uint64_t> by_reason_;
 };
 

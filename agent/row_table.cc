@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "agent/keyed_hash.h"
+
 namespace notch::agent {
 namespace {
 
@@ -11,9 +13,10 @@ constexpr std::size_t kBlockBytes = std::size_t{1} << 16;
 constexpr std::size_t kFirstPlaces = 64;
 constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 divided by the golden ratio
 
-std::uint64_t mix(std::uint64_t state, std::uint64_t word) {
-  state = (state ^ word) * kOdd;
-  return state ^ (state >> 32);
+// Families are few and their ids the agent's own: multiplied by an odd number they differ in the low
+// bits, which are the place.
+std::uint64_t hash(std::uint32_t family, std::string_view labels) {
+  return keyed_hash(labels) + family * kOdd;
 }
 
 }  // namespace
@@ -34,25 +37,7 @@ std::string_view TextArena::keep(std::string_view text) {
   return kept;
 }
 
-RowTable::RowTable(std::uint64_t seed) : seed_(seed), index_(kFirstPlaces, kNoRow) {}
-
-std::uint64_t RowTable::hash(std::uint32_t family, std::string_view labels) const noexcept {
-  std::uint64_t state = mix(seed_, (std::uint64_t{family} << 32) | labels.size());
-  const char* at = labels.data();
-  std::size_t left = labels.size();
-  for (; left >= sizeof(std::uint64_t); left -= sizeof(std::uint64_t)) {
-    std::uint64_t word;
-    std::memcpy(&word, at, sizeof(word));
-    state = mix(state, word);
-    at += sizeof(word);
-  }
-  if (left != 0) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, at, left);
-    state = mix(state, word);
-  }
-  return mix(state, seed_);
-}
+RowTable::RowTable() : index_(kFirstPlaces, kNoRow) {}
 
 std::uint32_t RowTable::find(std::uint32_t family, std::string_view labels) const noexcept {
   const std::size_t mask = index_.size() - 1;
@@ -88,6 +73,17 @@ void RowTable::place(std::uint32_t row) noexcept {
   std::size_t at = hash(rows_[row].family, rows_[row].labels()) & mask;
   while (index_[at] != kNoRow) at = (at + 1) & mask;
   index_[at] = row;
+}
+
+std::size_t RowTable::longest_search() const noexcept {
+  const std::size_t mask = index_.size() - 1;
+  std::size_t longest = 0;
+  for (std::size_t at = 0; at < index_.size(); ++at) {
+    if (index_[at] == kNoRow || rows_[index_[at]].erased()) continue;
+    const RowRecord& row = rows_[index_[at]];
+    longest = std::max(longest, ((at - hash(row.family, row.labels())) & mask) + 1);
+  }
+  return longest;
 }
 
 void RowTable::rebuild_index(std::size_t places) {

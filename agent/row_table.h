@@ -55,10 +55,9 @@ struct RowRecord {
 
 class RowTable {
  public:
-  // `seed` keeps a writer from choosing labels that collide.
-  explicit RowTable(std::uint64_t seed);
+  RowTable();
 
-  // kNoRow if there is none. Cost: one hash of the text, about one compare.
+  // kNoRow if there is none. Cost: one keyed hash of the text, about one compare.
   std::uint32_t find(std::uint32_t family, std::string_view labels) const noexcept;
 
   // Returns the new id. REQUIRES: find() gave kNoRow.
@@ -72,17 +71,18 @@ class RowTable {
   RowRecord& operator[](std::uint32_t row) noexcept { return rows_[row]; }
   const RowRecord& operator[](std::uint32_t row) const noexcept { return rows_[row]; }
 
+  // How many places the longest search for a row looks at. Cost: a search for each.
+  std::size_t longest_search() const noexcept;
+
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(rows_.size()); }
   std::uint32_t erased() const noexcept { return erased_; }
   std::uint32_t present() const noexcept { return size() - erased_; }
   std::shared_ptr<const TextArena> arena() const noexcept { return arena_; }
 
  private:
-  std::uint64_t hash(std::uint32_t family, std::string_view labels) const noexcept;
   void rebuild_index(std::size_t places);
   void place(std::uint32_t row) noexcept;
 
-  std::uint64_t seed_;
   std::vector<RowRecord> rows_;
   std::shared_ptr<TextArena> arena_ = std::make_shared<TextArena>();
   std::vector<std::uint32_t> index_;  // open addressing, a power of two; kNoRow: free

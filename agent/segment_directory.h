@@ -14,10 +14,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "agent/file_descriptor.h"
+#include "agent/keyed_hash.h"
 #include "agent/ledger.h"
 
 namespace notch::agent {
@@ -97,12 +97,12 @@ class SegmentDirectory {
   FileDescriptor watch_;
 
   // Moved on by poll().
-  std::unordered_map<std::string, SegmentIdentity> known_;  // by name
+  NameMap<SegmentIdentity> known_;  // by name
   std::uint64_t ignored_names_ = 0;
   bool listing_due_ = true;
   bool listed_before_ = false;
 
-  std::unordered_map<std::string, HalfBorn> half_born_;  // by name, of the last remove_half_born()
+  NameMap<HalfBorn> half_born_;  // by name, of the last remove_half_born()
 };
 
 }  // namespace notch::agent

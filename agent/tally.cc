@@ -26,8 +26,7 @@ std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
 
 }  // namespace
 
-Tally::Tally(const TallyOptions& options)
-    : options_(options), families_(options.families), rows_(options.hash_seed) {}
+Tally::Tally(const TallyOptions& options) : options_(options), families_(options.families) {}
 
 std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
                              std::uint32_t owner_uid) {

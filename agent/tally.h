@@ -45,7 +45,6 @@ struct TallyOptions {
   bool per_process = false;  // every row has a pid label
   FamilyLimits families = {};
   std::uint32_t max_dead_rows = 250'000;
-  std::uint64_t hash_seed = 0;  // to be random: writers choose the labels
 };
 
 // The caller's clocks. Waits, ages and retention go by boot_s alone: the other two can be set, or

@@ -14,9 +14,9 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "agent/keyed_hash.h"
 #include "agent/segment_quota.h"
 
 namespace notch::agent {
@@ -51,7 +51,7 @@ class WaitingFiles {
   void leave_queue(const Waiting& waiting);
   void hand_out(Queue& queue, std::size_t most, std::vector<std::string>& names);
 
-  std::unordered_map<std::string, Waiting> files_;
+  NameMap<Waiting> files_;
   std::map<std::optional<std::uint32_t>, Queue> queues_;  // by owner; none is empty
   std::uint64_t arrivals_ = 0;
 };

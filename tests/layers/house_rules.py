@@ -175,5 +175,21 @@ def named_callers(file):
         yield 1, 'the comment at the top does not say who uses this: "Called by: ..."'
 
 
+KEYED_HASH_HOME = "agent/keyed_hash.h"
+_UNKEYED = re.compile(r"\bstd::unordered_(?:multi)?(?:map|set)<\s*(?:const\s+)?std::(?:string|string_view)\b|"
+                      r"\bstd::hash<\s*std::(?:string|string_view)\b")
+
+
+def keyed_tables(file):
+    """A table of what writers chose has a hash that they cannot make collide."""
+    if file.folder not in ("agent", "shm") or not file.is_code or file.path == KEYED_HASH_HOME:
+        return
+    for number, line in enumerate(code_text.bare(file.text).split("\n"), 1):
+        match = _UNKEYED.search(line)
+        if match:
+            yield number, f"{match.group()}: NameMap, NameSet and keyed_hash() of {KEYED_HASH_HOME} instead"
+
+
 ALL = (memory_order, file_length, prose_width, function_length, telling_name, no_globs, own_words,
-       nothing_unfinished, scratch_folder, head_comment, named_callers)
+       nothing_unfinished, scratch_folder, head_comment, named_callers,
+       keyed_tables)

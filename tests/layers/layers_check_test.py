@@ -196,6 +196,17 @@ class HouseRules(Tree):
         self.expect_clean("tests/scratch_directory.h", HEAD + "::mkdt" "emp(path);\n")
         self.expect_clean("agent/a.cc", HEAD + 'auto p = "/dev/sh' 'm";\n')
 
+    def test_unkeyed_tables(self):
+        for path, text in (("agent/a.h", "std::unordered_map<std::string, int> a;\n"),
+                           ("agent/b.h", "std::unordered_set<const std::string> b;\n"),
+                           ("shm/c.h", "auto c = std::hash<std::string_view>()(text);\n")):
+            self.write(path, HEAD + text)
+        self.assertEqual(self.found()[0], ["agent/a.h:2", "agent/b.h:2", "shm/c.h:2"])
+
+    def test_keyed_tables_and_those_of_numbers(self):
+        self.expect_clean("agent/keyed_hash.h", HEAD + "std::unordered_set<std::string, KeyedHash> b;\n")
+        self.expect_clean("agent/a.h", HEAD + "std::unordered_map<std::uint32_t, std::string> a;\n")
+
     def test_head_comment(self):
         self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")
 
