@@ -2,6 +2,7 @@
 
 #include "client/preload/definitions.h"
 #include "client/preload/next_symbol.h"
+#include "client/preload/rwlock_tries.h"
 
 namespace notch::preload {
 
@@ -24,6 +25,12 @@ constexpr std::string_view kLockWords[kLockKinds] = {"mutex", "rwlock_read", "rw
 constexpr double kWaitBounds[] = {1e-6,     4e-6,      16e-6, 64e-6, 256e-6, 1.024e-3,
                                   4.096e-3, 16.384e-3, 0.065, 0.26,  1,      4};
 
+// Asked of libc, if it is one that says so.
+const char* libc_version() noexcept {
+  void* const ask = find_any_symbol("gnu_get_libc_version");
+  return ask == nullptr ? nullptr : reinterpret_cast<const char* (*)()>(ask)();
+}
+
 bool find_lock_tries() noexcept {
   constexpr char kNames[] =
       "pthread_mutex_trylock\0pthread_rwlock_tryrdlock\0pthread_rwlock_trywrlock";
@@ -33,6 +40,7 @@ bool find_lock_tries() noexcept {
     if (function == nullptr) return false;
   }
   lock_tries.mutex = reinterpret_cast<int (*)(pthread_mutex_t*)>(found[0]);
+  if (!may_try_rwlocks(libc_version())) return true;
   lock_tries.to_read = reinterpret_cast<int (*)(pthread_rwlock_t*)>(found[1]);
   lock_tries.to_write = reinterpret_cast<int (*)(pthread_rwlock_t*)>(found[2]);
   return true;

@@ -21,7 +21,8 @@ struct LockFigures {
   Histogram duration;  // of the waits that could be timed
 };
 
-// The real functions that take a lock or say EBUSY. Not in the table: they are not wrapped.
+// The real functions that take a lock or say EBUSY. Not in the table: they are not wrapped. Those of
+// read-write locks are null where a try is not to be made for a program (rwlock_tries.h).
 struct LockTries {
   int (*mutex)(pthread_mutex_t* mutex);
   int (*to_read)(pthread_rwlock_t* lock);

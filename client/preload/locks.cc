@@ -8,6 +8,7 @@
 // Where a try and a lock differ, no lock is tried:
 //   a mutex with a priority ceiling   a try that fails makes two system calls
 //   a clock or time that is no such   the lock refuses it, and a try would not
+//   a read-write lock of old glibcs   a try that fails can stall other threads (rwlock_tries.h)
 // Nor where nobody else could hold it, and a lock is cheaper than a try: a mutex of a process that
 // has one thread, and does not share it with another process.
 #include <errno.h>
@@ -77,6 +78,7 @@ int lock_mutex_by_clock(Real real, pthread_mutex_t* mutex, clockid_t clock, cons
 
 template <class Real, class... Rest>
 int lock_to_read(Real real, pthread_rwlock_t* lock, Rest... rest) {
+  if (lock_tries.to_read == nullptr) return real(lock, rest...);
   const int tried = lock_tries.to_read(lock);
   if (tried != EBUSY) [[likely]]
     return tried;
@@ -85,6 +87,7 @@ int lock_to_read(Real real, pthread_rwlock_t* lock, Rest... rest) {
 
 template <class Real, class... Rest>
 int lock_to_write(Real real, pthread_rwlock_t* lock, Rest... rest) {
+  if (lock_tries.to_write == nullptr) return real(lock, rest...);
   const int tried = lock_tries.to_write(lock);
   if (tried != EBUSY) [[likely]]
     return tried;

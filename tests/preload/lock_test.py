@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """The locks and threads modules: waits that programs know to have had, and answers that stay as they are.
-Called by: ctest, as lock_test.py NOTCHD LIBRARY PROGRAM CXX_PROGRAM.
+Called by: ctest, as lock_test.py NOTCHD LIBRARY PROGRAM CXX_PROGRAM OLD_LIBC.
 """
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import unittest
 import live_agent
 import preload_test_case
 
-PROGRAM, CXX_PROGRAM = sys.argv.pop(1), sys.argv.pop(1)
+PROGRAM, CXX_PROGRAM, OLD_LIBC = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
 LOCKS = ["mutex", "rwlock_read", "rwlock_write"]
 NS = 1e-9
 RATE_ERROR = 1e-4  # of the clock, over what it was held against
@@ -53,6 +53,11 @@ class Locks(preload_test_case.PreloadTestCase):
         samples = self.folded()
         self.assertEqual(self.waits(samples), {lock: 0 for lock in LOCKS})
         self.assertEqual(self.count(samples, "libc_threads_created_total"), 0)
+
+    def test_where_a_try_would_stall_others_no_rwlock_is_tried(self):
+        told = self.run_alike([PROGRAM, "all"], {"LD_PRELOAD": f"{preload_test_case.LIBRARY}:{OLD_LIBC}"})
+        self.assertGreater(told["rwlock_read"][0], 0)
+        self.assertEqual(self.waits(self.folded()), {"mutex": told["mutex"][0], "rwlock_read": 0, "rwlock_write": 0})
 
     def test_modules_are_chosen_one_by_one(self):
         self.run_alike([PROGRAM, "no_clock"], {"NOTCH_PRELOAD": "threads"})
