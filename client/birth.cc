@@ -11,6 +11,7 @@
 #include "client/counting_mode.h"
 #include "client/debug_line.h"
 #include "client/wiped.h"
+#include "shm/kernel_identity.h"
 #include "shm/process_identity.h"
 
 namespace notch::client {
@@ -93,7 +94,7 @@ void close_inherited_birth(shm::Segment& segment) noexcept {
   const int fd = segment.birth_fd;
   segment.birth_fd = -1;
   struct stat file {};
-  if (fd < 0 || fstat(fd, &file) != 0 || file.st_dev != segment.device) return;
+  if (fd < 0 || !shm::kernel_fstat(fd, file) || file.st_dev != segment.device) return;
   const bool is_ours = segment.inode != 0 ? file.st_ino == segment.inode
                                           : S_ISREG(file.st_mode) && (file.st_mode & 07137) == 0;
   if (is_ours) ::close(fd);

@@ -102,7 +102,7 @@ struct SegmentHeader {
   std::uint32_t exemplar_slot_bytes;
   std::uint8_t boot_id[16];
   std::uint32_t pid;               // as the writer sees itself
-  std::uint32_t uid;               // effective
+  std::uint32_t uid;               // the file's owner
   std::uint64_t start_time_ticks;  // field 22 of /proc/self/stat
   std::uint64_t pid_namespace;     // inode of /proc/self/ns/pid, 0 if unknown
   std::uint64_t created_unix_ns;

@@ -2,12 +2,12 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shm/descriptor.h"
+#include "shm/kernel_identity.h"
 
 namespace notch::shm {
 namespace {
@@ -78,8 +78,7 @@ char* write_decimal(char* out, std::uint64_t value) noexcept {
 }
 
 void describe_process(SegmentHeader& header) noexcept {
-  header.pid = static_cast<std::uint32_t>(getpid());
-  header.uid = geteuid();
+  header.pid = kernel_pid();
   header.start_time_ticks = start_time_ticks();
   header.pid_namespace = pid_namespace();
   const ssize_t length = readlink("/proc/self/exe", header.executable, kExecutableBytes - 1);
@@ -89,7 +88,7 @@ void describe_process(SegmentHeader& header) noexcept {
   syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
   header.created_unix_ns = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000U +
                            static_cast<std::uint64_t>(now.tv_nsec);
-  if (getrandom(header.segment_id, sizeof header.segment_id, GRND_NONBLOCK) < 0) {
+  if (!kernel_random(header.segment_id, sizeof header.segment_id)) {
     memcpy(header.segment_id, &header.created_unix_ns, sizeof header.created_unix_ns);
   }
 }

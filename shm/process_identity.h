@@ -8,7 +8,7 @@
 
 namespace notch::shm {
 
-// Fills pid, uid, start time, namespace, executable, segment id and the time of creation. What the
+// Fills pid, start time, namespace, executable, segment id and the time of creation. What the
 // system does not tell (no /proc) stays zero. Cost: about 30 us.
 void describe_process(SegmentHeader& header) noexcept;
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -18,6 +17,7 @@
 
 #include "shm/descriptor.h"
 #include "shm/injection_point.h"
+#include "shm/kernel_identity.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
 
@@ -60,7 +60,7 @@ std::uint64_t file_bytes(const Segment& segment) noexcept {
 int refuse_full_directory(int directory_fd, Segment& segment) noexcept {
   struct statfs system {};
   struct stat directory {};
-  if (fstatfs(directory_fd, &system) != 0 || fstat(directory_fd, &directory) != 0) return errno;
+  if (fstatfs(directory_fd, &system) != 0 || !kernel_fstat(directory_fd, directory)) return errno;
   segment.device = directory.st_dev;
   segment.on_disk = system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC;
   if (system.f_blocks != 0 && system.f_bavail < system.f_blocks / 10) return ENOSPC;
@@ -145,6 +145,7 @@ void fill_header(const SegmentPlan& plan, Segment& segment) noexcept {
             std::begin(header.column_bitmap));
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
+  header.uid = segment.owner_uid;
   if (segment.on_disk) describe_boot(header);
   publish(header.magic, kMagic);  // [tag: segment-magic] read by SegmentReader::attach
 }
@@ -152,7 +153,7 @@ void fill_header(const SegmentPlan& plan, Segment& segment) noexcept {
 // "<pid>-<16 hex digits>.notch"
 void make_name(std::uint32_t pid, char* name) noexcept {
   std::uint64_t random = 0;
-  if (getrandom(&random, sizeof random, GRND_NONBLOCK) != static_cast<ssize_t>(sizeof random)) {
+  if (!kernel_random(&random, sizeof random)) {
     random = reinterpret_cast<std::uintptr_t>(name) * 0x9e3779b97f4a7c15U;
   }
   char* end = write_decimal(name, pid);
@@ -180,9 +181,10 @@ int give_name(int directory_fd, int fd, const char* name, const char* hidden) no
 
 int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   struct stat file {};
-  if (fstat(fd, &file) != 0) return errno;
+  if (!kernel_fstat(fd, file)) return errno;
   segment.device = file.st_dev;
   segment.inode = file.st_ino;
+  segment.owner_uid = file.st_uid;
   if ((file.st_mode & 0777) != 0640 && fchmod(fd, 0640) != 0) return errno;  // whatever the umask
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
   NOTCH_INJECTION_POINT("segment.locked");
@@ -225,7 +227,7 @@ int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexc
   if (const int cause = refuse_full_directory(directory_fd, segment); cause != 0) return cause;
   char name[64];
   char hidden[80] = "";
-  make_name(static_cast<std::uint32_t>(getpid()), name);
+  make_name(kernel_pid(), name);
   int cause = 0;
   {
     const Descriptor file(openat(directory_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0640));
@@ -258,7 +260,7 @@ bool commit_by_name(const Segment& segment, std::uint64_t offset, std::uint64_t 
   const PlaceDescriptor above_standard("/", O_DIRECTORY);
   const Descriptor file(::open(segment.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat status {};
-  if (file.get() < 0 || fstat(file.get(), &status) != 0) return false;
+  if (file.get() < 0 || !kernel_fstat(file.get(), status)) return false;
   if (status.st_dev != segment.device || status.st_ino != segment.inode) return false;
   return fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0;
 }

@@ -49,10 +49,11 @@ struct Segment {
   std::uint32_t own_column = 0;  // the plan's, if it had memory from the start; else 0
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
-  int birth_fd = -1;      // the descriptor it was made through; a fork amid that inherits it
-  bool attached = false;  // false: private memory
-  bool on_disk = false;   // the directory is not on tmpfs: a store may block on write-back
-  int system_errno = 0;   // why not attached
+  std::uint32_t owner_uid = 0;  // the file's; 0 of private memory
+  int birth_fd = -1;            // the descriptor it was made through; a fork amid that inherits it
+  bool attached = false;        // false: private memory
+  bool on_disk = false;         // the directory is not on tmpfs: a store may block on write-back
+  int system_errno = 0;         // why not attached
   char path[256] = {};
 
   SegmentHeader& header() const noexcept {

@@ -12,6 +12,8 @@
 //   K2  A measurement whose two moments were taken by different ways is none.
 #pragma once
 
+#include <time.h>
+
 #include <cstdint>
 
 namespace notch::preload {
@@ -23,8 +25,10 @@ struct Moment {
   ClockWay by = ClockWay::kNone;
 };
 
-// Chooses a way. For the constructor.
-void start_clock() noexcept;
+// Chooses a way. For the constructor. `libcs`: libc's own clock_gettime, if it is known, for another
+// library may have taken the name to tell the program another time.
+using ReadClock = int (*)(clockid_t clock, timespec* time);
+void start_clock(ReadClock libcs = nullptr) noexcept;
 
 // From here on, no way or the chosen one again.
 void forbid_clock() noexcept;

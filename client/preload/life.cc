@@ -125,7 +125,7 @@ void begin_routes_and_connections(std::uint32_t modules) noexcept {
   if (choice.modules != 0 && begin_core()) {
     const std::uint32_t modules = define_figures(choice.modules);
     if (close_definitions()) {
-      start_clock();
+      start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
       learn_standard_descriptors();
       watch_forks();
       if (choice.connects) begin_routes_and_connections(modules);

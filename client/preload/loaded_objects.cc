@@ -50,12 +50,16 @@ void* function_of(const link_map& object, const char* name) noexcept {
 }
 
 Iterate find_iterate() noexcept {
-  const link_map* const libc = find_libc();
-  void* const found = libc == nullptr ? nullptr : function_of(*libc, "dl_iterate_phdr");
+  void* const found = libc_function("dl_iterate_phdr");
   return found == nullptr ? dl_iterate_phdr : reinterpret_cast<Iterate>(found);
 }
 
 }  // namespace
+
+void* libc_function(const char* name) noexcept {
+  const link_map* const libc = find_libc();
+  return libc == nullptr ? nullptr : function_of(*libc, name);
+}
 
 int visit_objects(int (*visit)(dl_phdr_info*, std::size_t, void*), void* data) noexcept {
   Iterate known = shm::read_alone(libcs);  // relaxed: as a real function's address

@@ -6,7 +6,7 @@
 // Invariants
 //   J1  Libc is found by the loader's own list (_r_debug), up to libc's entry: those were there
 //       before any code of the process ran, and stay.
-//   J2  Where there is no such list, or no glibc in it, the name is all there is.
+//   J2  Where there is no such list, or no glibc in it, visit_objects() goes by the name.
 #pragma once
 
 #include <link.h>
@@ -17,6 +17,9 @@ namespace notch::preload {
 
 // Calls `visit` until it gives another number than 0, which is the result.
 int visit_objects(int (*visit)(dl_phdr_info*, std::size_t, void*), void* data) noexcept;
+
+// Libc's own function of this name, whoever else has one; null if that cannot be said.
+void* libc_function(const char* name) noexcept;
 
 // Whether libc is the one that this library is made for.
 bool is_glibc() noexcept;
