@@ -187,6 +187,11 @@ double SlotStore::hold(std::uint32_t slot) noexcept {
   return missing;
 }
 
+void SlotStore::let_fall(std::uint32_t slot) noexcept {
+  (*previous_)[slot] = 0;
+  --held_back_;
+}
+
 void SlotStore::fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexcept {
   const double sum = as_double(folded_[slot]) + as_double(amount_bits);
   if (is_finite(sum)) folded_[slot] = as_bits(sum);

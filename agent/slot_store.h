@@ -56,6 +56,9 @@ class SlotStore {
   // Returns what it shows more than it summed to.
   double hold(std::uint32_t slot) noexcept;
 
+  // The slot is nobody's any more: what the last round held is no longer compared with.
+  void let_fall(std::uint32_t slot) noexcept;
+
   // --- what dead processes left ---
 
   std::uint64_t folded(std::uint32_t slot) const noexcept { return folded_[slot]; }

@@ -21,7 +21,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -167,6 +166,8 @@ class Tally {
   std::uint64_t overflowed_rows() const noexcept { return overflowed_rows_; }
   std::uint64_t not_finite() const noexcept { return slots_.not_finite(); }
   std::uint64_t held_back() const noexcept { return slots_.held_back(); }
+  // Of the last round: slots that summed to less than in the one before.
+  std::size_t fallen_slots() const noexcept { return slots_.back_steps().size(); }
 
  private:
   struct NativeChunk {
@@ -189,12 +190,14 @@ class Tally {
                   const std::vector<std::uint32_t>& new_rows);
 
   struct ChunkPlace {
+    std::uint32_t first_slot;
     std::uint32_t row;
     std::int32_t chunk;
     bool negative;
   };
   std::uint32_t row_before(std::uint32_t slot) const;
-  std::map<std::uint32_t, ChunkPlace> chunk_places() const;
+  std::vector<ChunkPlace> chunk_places() const;  // by slot
+  RowChange& back_step_of(std::uint32_t row, std::size_t& place);
   void find_back_steps();
   void hold_sums();
 

@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <bit>
 #include <cstddef>
-#include <map>
+#include <iterator>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "agent/tally.h"
 
@@ -16,6 +17,8 @@ namespace {
 bool is_histogram(const Family& family) {
   return family.type == MetricType::kHistogram || family.type == MetricType::kNativeHistogram;
 }
+
+constexpr std::size_t kNoPlace = ~std::size_t{0};
 
 }  // namespace
 
@@ -42,53 +45,64 @@ std::uint32_t Tally::row_before(std::uint32_t slot) const {
   return first == 0 ? kNoRow : first - 1;
 }
 
-std::map<std::uint32_t, Tally::ChunkPlace> Tally::chunk_places() const {
-  std::map<std::uint32_t, ChunkPlace> places;
+std::vector<Tally::ChunkPlace> Tally::chunk_places() const {
+  std::vector<ChunkPlace> places;
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     if (rows_[row].erased() || rows_[row].native == kNoNative) continue;
     const NativeRow& native = natives_[rows_[row].native];
     for (const NativeChunk& chunk : native.positive) {
-      places[chunk.first_slot] = {row, chunk.chunk, false};
+      places.push_back({chunk.first_slot, row, chunk.chunk, false});
     }
     for (const NativeChunk& chunk : native.negative) {
-      places[chunk.first_slot] = {row, chunk.chunk, true};
+      places.push_back({chunk.first_slot, row, chunk.chunk, true});
     }
   }
+  std::ranges::sort(places, {}, &ChunkPlace::first_slot);
   return places;
 }
 
+RowChange& Tally::back_step_of(std::uint32_t row, std::size_t& place) {
+  if (place == kNoPlace) {
+    place = back_steps_.rows.size();
+    back_steps_.rows.push_back(row);
+    back_steps_.changes.push_back(empty_total(definition(rows_[row].family), 0));
+  }
+  return back_steps_.changes[place];
+}
+
+// Cost: a search for each step; and if any is no row's own slot, one pass over the rows.
 void Tally::find_back_steps() {
   back_steps_ = {};
-  if (slots_.back_steps().empty()) return;
   std::unordered_map<std::uint32_t, std::size_t> place_of;  // row to its change
   const auto change_of = [&](std::uint32_t row) -> RowChange& {
-    const auto [place, is_new] = place_of.try_emplace(row, back_steps_.rows.size());
-    if (is_new) {
-      back_steps_.rows.push_back(row);
-      back_steps_.changes.push_back(empty_total(definition(rows_[row].family), 0));
-    }
-    return back_steps_.changes[place->second];
+    return back_step_of(row, place_of.try_emplace(row, kNoPlace).first->second);
   };
-  std::map<std::uint32_t, ChunkPlace> chunks;
+  std::vector<BackStep> elsewhere;
   for (const BackStep& step : slots_.back_steps()) {
     const std::uint32_t row = row_before(step.slot);
-    if (row == kNoRow) continue;
-    const std::uint32_t offset = step.slot - rows_[row].first_slot;
-    if (!rows_[row].erased() && offset < slot_count(definition(rows_[row].family))) {
+    const std::uint32_t offset = row == kNoRow ? 0 : step.slot - rows_[row].first_slot;
+    if (row == kNoRow || rows_[row].erased() ||
+        offset >= slot_count(definition(rows_[row].family))) {
+      elsewhere.push_back(step);
+    } else {
       change_of(row).slots[offset] = step.amount;
+    }
+  }
+  if (elsewhere.empty()) return hold_sums();
+  const std::vector<ChunkPlace> chunks = chunk_places();
+  for (const BackStep& step : elsewhere) {
+    const auto after = std::ranges::upper_bound(chunks, step.slot, {}, &ChunkPlace::first_slot);
+    const bool found =
+        after != chunks.begin() && step.slot - std::prev(after)->first_slot < shm::kChunkBuckets;
+    if (!found) {
+      slots_.let_fall(step.slot);  // of a row that was dropped
       continue;
     }
-    if (chunks.empty()) chunks = chunk_places();
-    auto chunk = chunks.upper_bound(step.slot);
-    if (chunk == chunks.begin()) continue;
-    --chunk;
-    const std::uint32_t within = step.slot - chunk->first;
-    if (within >= shm::kChunkBuckets) continue;  // of a row that was dropped
-    const std::int32_t bucket =
-        chunk->second.chunk * static_cast<std::int32_t>(shm::kChunkBuckets) +
-        static_cast<std::int32_t>(within);
-    RowChange& change = change_of(chunk->second.row);
-    (chunk->second.negative ? change.negative : change.positive).emplace_back(bucket, step.amount);
+    const ChunkPlace& chunk = *std::prev(after);
+    const std::int32_t bucket = chunk.chunk * static_cast<std::int32_t>(shm::kChunkBuckets) +
+                                static_cast<std::int32_t>(step.slot - chunk.first_slot);
+    RowChange& change = change_of(chunk.row);
+    (chunk.negative ? change.negative : change.positive).emplace_back(bucket, step.amount);
   }
   hold_sums();
 }

@@ -45,6 +45,10 @@ inline shm::FamilyEntry histogram_entry(std::string name, std::vector<double> bo
   return entry;
 }
 
+inline shm::FamilyEntry native_entry(std::string name) {
+  return family_entry(shm::FamilyType::kNativeHistogram, std::move(name));
+}
+
 class FakeSegment final : public agent::CellSource {
  public:
   explicit FakeSegment(agent::Tally& tally, std::uint32_t pid = 1, bool per_process = false,

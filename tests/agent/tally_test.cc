@@ -306,5 +306,24 @@ TEST_F(TallyTest, ExemplarsStandAtTheirBucketsSlot) {
   EXPECT_EQ(family->exemplars[0].slot, family->rows[0].first_slot + 1);
 }
 
+// What held a dropped row's slots would be found again in every round.
+TEST(TallyPerProcess, RowsThatLeftAreNoStepBack) {
+  Tally tally{TallyOptions{.per_process = true}};
+  FakeSegment living(tally, 1, true);
+  living.cells[living.add(counter_entry("a_total"))] = 3;
+  FakeSegment dying(tally, 2, true);
+  dying.cells[dying.add(counter_entry("a_total"))] = 4;
+  dying.cells[dying.add(histogram_entry("h", {1}))] = 5;
+  dying.add(native_entry("n"));
+  dying.cells[dying.add_chunk(2, 0)] = 6;
+  gather(tally, {&living, &dying});
+  dying.end();
+  for (const std::size_t fallen : {3U, 0U, 0U}) {
+    EXPECT_EQ(slot(gather(tally, {&living}), "a_total", "service=\"shop\",pid=\"1\""), 3U);
+    EXPECT_EQ(tally.fallen_slots(), fallen);
+    EXPECT_EQ(tally.held_back(), 0U) << "nothing is shown that fell";
+  }
+}
+
 }  // namespace
 }  // namespace notch::agent
