@@ -20,8 +20,9 @@ constexpr int kMostBeforeLibc = 4096;
 Iterate libcs;  // null until it was found
 
 bool is_libc(const char* path) noexcept {
-  const char* const slash = path == nullptr ? nullptr : strrchr(path, '/');
-  return slash != nullptr && strcmp(slash, "/libc.so.6") == 0;
+  if (path == nullptr) return false;
+  const char* const slash = strrchr(path, '/');
+  return strcmp(slash == nullptr ? path : slash + 1, "libc.so.6") == 0;
 }
 
 // Null if there is none.
@@ -38,7 +39,7 @@ const link_map* find_libc() noexcept {
 void* function_of(const link_map& object, const char* name) noexcept {
   ElfW(Phdr) all[2] = {};
   all[0].p_type = PT_LOAD;
-  all[0].p_flags = PF_R;
+  all[0].p_flags = PF_R | PF_X;
   all[0].p_memsz = ~ElfW(Xword){0} - object.l_addr;
   all[1].p_type = PT_DYNAMIC;
   all[1].p_vaddr = reinterpret_cast<ElfW(Addr)>(object.l_ld) - object.l_addr;

@@ -17,15 +17,16 @@ ElfW(Addr) absolute(const SymbolTable& table, ElfW(Addr) address) noexcept {
   return address < table.base ? address + table.base : address;
 }
 
-// Null if the object says that it is where the object is not.
+// Null if the object says that it is where the object is not, or that code is where none is.
 void* address_of(const SymbolTable& table, const ElfW(Sym) & symbol) noexcept {
-  const ElfW(Addr) address = table.base + symbol.st_value;
+  const bool is_resolver = (symbol.st_info & 0xf) == STT_GNU_IFUNC;
   const auto has = [&](const ElfW(Phdr) & part) {
-    return part.p_type == PT_LOAD && symbol.st_value - part.p_vaddr < part.p_memsz;
+    return part.p_type == PT_LOAD && symbol.st_value - part.p_vaddr < part.p_memsz &&
+           (!is_resolver || (part.p_flags & PF_X) != 0);
   };
   if (!std::ranges::any_of(table.parts, has)) return nullptr;
-  if ((symbol.st_info & 0xf) == STT_GNU_IFUNC) return reinterpret_cast<void* (*)()>(address)();
-  return reinterpret_cast<void*>(address);
+  const ElfW(Addr) address = table.base + symbol.st_value;
+  return is_resolver ? reinterpret_cast<void* (*)()>(address)() : reinterpret_cast<void*>(address);
 }
 
 bool is_definition(const SymbolTable& table, std::uint32_t index, const char* name) noexcept {

@@ -6,8 +6,11 @@
 #include <sys/mman.h>
 
 #include <cstring>
+#include <iterator>
+#include <random>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace notch::preload {
 namespace {
@@ -175,6 +178,33 @@ TEST_F(Object, MayDefineWhatLiesOutside) {
     expect_nothing("outside");
     symbols()[2].st_info = STT_GNU_IFUNC;
     expect_nothing("a resolver outside");
+  }
+}
+
+TEST_F(Object, HasNoResolverWhereThereIsNoCode) {
+  parts_[0].p_flags = PF_R;
+  symbols()[2].st_info = STT_GNU_IFUNC;
+  EXPECT_EQ(find("own"), nullptr);
+}
+
+// Any word of any table, several at once; what is found then lies in the object.
+TEST_F(Object, MayBeSpoiltAnywhere) {
+  parts_[0].p_flags = PF_R;  // so that nothing of it is called
+  const std::vector<char> sound(image(), image() + kPage);
+  std::mt19937 random(20261201);
+  constexpr std::uint32_t kEdges[] = {0, 1, 2, 31, 32, 64, kPage, 1U << 20, kAbsurd, ~0U};
+  for (int round = 0; round < 50'000; ++round) {
+    std::memcpy(image(), sound.data(), kPage);
+    for (unsigned changes = random() % 4 + 1; changes != 0; --changes) {
+      const std::uint32_t value = random() % 2 == 0 ? kEdges[random() % std::size(kEdges)]
+                                                    : static_cast<std::uint32_t>(random());
+      words_at(0)[random() % (kCode / sizeof value)] = value;
+    }
+    const char* const found = static_cast<char*>(find("own"));
+    ASSERT_TRUE(found == nullptr || (found >= image() && found < image() + kPage));
+    find("absent");
+    imports("wanted");
+    visit_relocations(table(), [](const ElfW(Rela)&) { return false; });
   }
 }
 
