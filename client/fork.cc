@@ -70,6 +70,19 @@ void end_wait_of_births() noexcept {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
+// All of it has memory, as the preloaded library's has from the start: then the child, which is
+// likely on its way to exec, makes one system call.
+bool is_all_in_use(const shm::Segment& segment) noexcept {
+  if (segment.catalogue_committed != segment.catalogue_capacity ||
+      segment.cells_committed != segment.cell_capacity) {
+    return false;
+  }
+  for (std::uint32_t column = 0; column < segment.column_capacity; ++column) {
+    if (!shm::column_in_use(segment, column)) return false;
+  }
+  return true;
+}
+
 // Where the parent could write in its segment, the child can; the rest stays address space.
 bool make_writable_as(const shm::Segment& parents, shm::Reservation& memory) noexcept {
   const auto commit = [&](std::uint64_t offset, std::uint64_t bytes) {
@@ -92,8 +105,9 @@ void keep_memory_of(const shm::Segment& parents) noexcept {
   shm::Reservation memory = parents.memory;
   if (memory.base() == nullptr || memory.base() == state.forebears[0].base()) return;
   if (parents.attached) {
-    if (!memory.reserve_at(memory.base(), memory.bytes())) return;
-    if (!make_writable_as(parents, memory)) return memory.release();
+    const bool whole = is_all_in_use(parents);
+    if (!memory.reserve_at(memory.base(), memory.bytes(), whole)) return;
+    if (!whole && !make_writable_as(parents, memory)) return memory.release();
   }
   state.forebears[kForksDeep - 1].release();
   for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
