@@ -105,6 +105,16 @@ void declare_reasons(const CollectStats& stats, Declarations& declare) {
     Declarations::point(drops, {{"reason", drop_reason_name(static_cast<shm::DropReason>(i))}},
                         static_cast<double>(stats.drops[i]));
   }
+  MetricFamily& renamed = declare.family(
+      "notch_agent_renamed_services_total",
+      "Segments shown under another service name than they asked for, and (displaced) services "
+      "that got another name, by reason.",
+      MetricType::Counter);
+  for (std::size_t i = 1; i < stats.renamed_services.size(); ++i) {
+    if (stats.renamed_services[i] == 0) continue;
+    Declarations::point(renamed, {{"reason", name_change_name(static_cast<NameChange>(i))}},
+                        static_cast<double>(stats.renamed_services[i]));
+  }
   declare.counter("notch_agent_not_finite_total", "Readings left out for being NaN or infinite.",
                   stats.not_finite);
   declare.counter("notch_agent_held_back_total",

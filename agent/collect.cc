@@ -20,7 +20,8 @@ Collect::Collect(const CollectOptions& options)
     : options_(options),
       pid_namespace_(own_pid_namespace()),
       tally_(options.tally),
-      quota_(options.limits) {}
+      quota_(options.limits),
+      owners_(options.owners) {}
 
 LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   directory_fd_ = directory_fd;
@@ -30,6 +31,8 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   if (!result.ok) return result;
   stats_.broken_frames = recovered.broken_frames;
   tally_.restore(recovered);
+  owners_.restore(recovered.services, 0);
+  take_owner_changes();
   recovered.families = {};
   recovered.rows = {};
   for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment, -1);
@@ -37,6 +40,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
 }
 
 void Collect::add(std::span<const std::string> names, const Moment& now) {
+  boot_s_ = now.boot_s;
   Segments opened;
   for (const std::string& name : names) {
     if (by_name_.contains(name)) continue;
@@ -46,6 +50,8 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
   std::ranges::sort(opened, {}, [](const auto& segment) {
     return std::tuple(segment->file.identity().birth_ns, segment->reader.info().created_unix_ns);
   });
+  for (auto& segment : opened) claim_service(*segment);
+  take_owner_changes();
   for (auto& segment : opened) take(std::move(segment), now);
   drop_let_go();
 }
@@ -142,9 +148,8 @@ const char* Collect::read_claims(LiveSegment& segment) {
 
 std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const {
   auto binding = std::make_unique<Binding>();
-  const shm::SegmentInfo& info = segment.reader.info();
-  binding->service = info.service.empty() ? "unknown_service" : info.service;
-  binding->pid = info.pid;
+  binding->service = segment.service->shown();
+  binding->pid = segment.reader.info().pid;
   binding->owner_uid = segment.file.owner_uid();
   binding->zero_unix_s =
       static_cast<std::uint32_t>(segment.file.identity().birth_ns / 1'000'000'000);
@@ -202,6 +207,7 @@ void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now)
 void Collect::let_go(LiveSegment& segment) {
   for (std::size_t i = 0; i < segment.drops.size(); ++i) stats_.drops[i] += segment.drops[i];
   quota_.change(segment.file.owner_uid(), segment.usage, {});
+  owners_.leave(*segment.service, segment.reader.info().lineage_key, boot_s_);
   room_came_ = true;
   if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
   by_identity_.erase(segment.file.identity());
@@ -250,6 +256,7 @@ bool Collect::eject_truncated(const Moment& now) {
 }
 
 Snapshot Collect::gather(const Moment& now) {
+  boot_s_ = now.boot_s;
   const auto begin = std::chrono::steady_clock::now();
   // All catalogues first: a round's slots must all be there when it begins.
   follow_all(now);

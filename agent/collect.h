@@ -16,6 +16,8 @@
 //       what the sums fall by is folded instead; of the dead before their own folds.
 //   C4  Segments found together are bound in the order of their birth, so the definitions in force
 //       after a restart are those that were in force before.
+//   C5  A segment is shown under its service's name as owners_ says at every instant, and what it
+//       counted with it: in the page, in the ledger, among the ends.
 //
 // With `per_process` every row has a pid label, and nothing is folded: a row that ended and the
 // same row inside a total would count twice in every sum and rate over both. The file stays
@@ -29,6 +31,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "agent/attached_process.h"
@@ -43,6 +46,7 @@
 #include "agent/rejected_files.h"
 #include "agent/segment_quota.h"
 #include "agent/service_names.h"
+#include "agent/service_owners.h"
 #include "agent/snapshot.h"
 #include "agent/tally.h"
 #include "agent/waiting_files.h"
@@ -52,6 +56,7 @@ namespace notch::agent {
 struct CollectOptions {
   TallyOptions tally;
   SegmentLimits limits;
+  ServiceOwnerOptions owners;
   MapLimits map_limits;
   shm::ReaderLimits reader_limits;
   std::uint64_t retention_s = 7 * 24 * 3600;  // of rows nobody living has a part in; 0: for ever
@@ -92,6 +97,10 @@ class Collect {
 
   CollectStats stats() const;
 
+  // Services that have another name, or are gone, since the last call: for whoever keeps figures by
+  // service. All of one call are in force at once; before attached() is asked again.
+  std::vector<ServiceRename> take_renames() { return std::exchange(renames_, {}); }
+
   // The living, oldest first. Valid until the next call of anything else.
   std::vector<AttachedProcess> attached() const;
 
@@ -119,6 +128,12 @@ class Collect {
   void drop_let_go();
   void make_contested_anew(const Moment& now);
   void make_anew(LiveSegment& segment, const Moment& now);
+
+  // Whose a service's name is (collect_owners.cc).
+  void claim_service(LiveSegment& segment);
+  void take_owner_changes();
+  void write_owners(const Moment& now);
+  void retire_owners(const Moment& now);
 
   // The dead (collect_dead.cc).
   void find_dead(const Moment& now);
@@ -149,7 +164,10 @@ class Collect {
   NameMap<LiveSegment*> by_name_;
   std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
   FoldedFiles folded_files_;
-  ServiceNames end_services_;  // of stats_.ends
+  ServiceOwners owners_;
+  bool owners_to_write_ = false;        // the ledger was told of them, and has not written it
+  std::vector<ServiceRename> renames_;  // for take_renames()
+  ServiceNames end_services_;           // of stats_.ends
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().
@@ -160,6 +178,9 @@ class Collect {
   bool one_by_one_ = false;  // the last append failed: one bad fold must not hold up the others
   std::size_t turn_ = 0;     // which of the dead goes first then
   bool room_came_ = false;
+  std::uint64_t next_owners_s_ = 0;
+
+  std::uint64_t boot_s_ = 0;  // CLOCK_BOOTTIME, when add(), sweep() or gather() was called last
 
   CollectStats stats_;  // totals
 };

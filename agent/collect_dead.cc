@@ -23,6 +23,7 @@ const SegmentIdentity kNoSegment;
 }  // namespace
 
 void Collect::sweep(const Moment& now) {
+  boot_s_ = now.boot_s;
   find_dead(now);
   if (options_.tally.per_process) {
     end_lingering(now);
@@ -44,6 +45,8 @@ void Collect::sweep(const Moment& now) {
     add(rejected_.take_changed(directory_fd_), now);
     add(waiting_.next_unopened(kMostUnopened), now);
   }
+  retire_owners(now);
+  write_owners(now);
   if (!options_.tally.per_process) compact_ledger(now);
   tally_.compact_if_worth();
 }
@@ -264,8 +267,9 @@ void Collect::compact_ledger(const Moment& now) {
   if (!ledger_.wants_compacting() && !tally_.ledger_is_stale()) return;
   if (now.boot_s < next_compaction_boot_s_) return;
   const DeadRows kept = tally_.dead_rows(now);
-  const LedgerResult result = ledger_.compact(kept.families, kept.rows);
+  const LedgerResult result = ledger_.compact(kept.families, kept.rows, owners_.records());
   if (result.ok) {
+    owners_to_write_ = false;
     tally_.renumber(kept);
   } else {
     stats_.ledger_message = result.message;

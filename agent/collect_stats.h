@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "agent/conflict.h"
+#include "agent/service_rename.h"
 #include "shm/layout.h"
 
 namespace notch::agent {
@@ -44,6 +45,8 @@ struct CollectStats {
   // Index: shm::DropReason. kNullHandle: the sum of the integers added through null handles.
   std::array<std::uint64_t, shm::kDropReasons> drops{};
   std::map<std::string, EndCounts> ends;  // by service
+  // Index: NameChange. Segments shown under another name; for kDisplaced, services.
+  std::array<std::uint64_t, kNameChanges> renamed_services{};
   std::uint64_t folds = 0;
   std::uint64_t fold_failures = 0;  // appends to the ledger that failed
   std::uint64_t broken_frames = 0;  // of the ledger, when it was opened
@@ -55,6 +58,9 @@ struct CollectStats {
 
   // The last file left out, and why; empty if none was.
   std::string rejected_message;
+
+  // The last service that is shown under another name, and why; empty if none is.
+  std::string service_message;
 
   // The last thing the ledger refused, empty if it works.
   std::string ledger_message;

@@ -204,6 +204,7 @@ class Daemon {
     const DirectoryChanges changes = directory_.poll();
     if (!changes.removed.empty()) collect_.removed(changes.removed);
     if (!changes.added.empty()) collect_.add(changes.added, moment_now());
+    take_renames();
     if (changes.gone) {
       spdlog::error("{}", changes.message);
       exit_code_ = ExitCode::kDirectory;
@@ -211,6 +212,13 @@ class Daemon {
     } else if (!changes.message.empty()) {
       spdlog::warn("{}", changes.message);
     }
+  }
+
+  void take_renames() {
+    const std::vector<ServiceRename> renames = collect_.take_renames();
+    if (renames.empty()) return;
+    processes_.rename(renames);
+    kernel_.rename(renames);
   }
 
   void wait_for_directory() {
@@ -240,12 +248,14 @@ class Daemon {
   void sweep() {
     const Moment now = moment_now();
     collect_.sweep(now);
+    take_renames();
     processes_.sample(collect_.attached(), now.boot_s);
     kernel_.take(processes_.proven(), now.boot_s);
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
     tell_rejected(now);
+    tell_renamed(now);
     if (now.boot_s < next_half_born_boot_s_) return;
     next_half_born_boot_s_ = now.boot_s + kHalfBornCheck_s;
     directory_.remove_half_born(now.boot_s);
@@ -258,6 +268,14 @@ class Daemon {
     spdlog::warn("{}", message);
     last_rejected_message_ = message;
     next_rejected_boot_s_ = now.boot_s + kRejectedLine_s;
+  }
+
+  void tell_renamed(const Moment& now) {
+    const std::string message = collect_.stats().service_message;
+    if (message == last_service_message_ || now.boot_s < next_service_s_) return;
+    spdlog::warn("{}", message);
+    last_service_message_ = message;
+    next_service_s_ = now.boot_s + kRejectedLine_s;
   }
 
   void tell_status() {
@@ -314,6 +332,8 @@ class Daemon {
   std::unique_ptr<HttpServer> server_;
   std::string last_ledger_message_;
   std::string last_rejected_message_;
+  std::string last_service_message_;
+  std::uint64_t next_service_s_ = 0;
   std::uint64_t next_rejected_boot_s_ = 0;
   std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;

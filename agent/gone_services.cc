@@ -14,6 +14,13 @@ void GoneServices::remove(std::string_view service) {
   std::erase_if(gone_, [&](const Gone& gone) { return gone.service == service; });
 }
 
+void GoneServices::rename(std::span<const ServiceRename> renames) {
+  for (Gone& gone : gone_) {
+    const auto found = std::ranges::find(renames, gone.service, &ServiceRename::from);
+    if (found != renames.end() && !found->to.empty()) gone.service = found->to;
+  }
+}
+
 std::vector<GoneServices::Gone>::iterator GoneServices::longest_of_most() {
   std::map<std::uint32_t, std::size_t> of_user;
   for (const Gone& gone : gone_) ++of_user[gone.uid];

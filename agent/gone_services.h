@@ -8,9 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "agent/service_rename.h"
 
 namespace notch::agent {
 
@@ -24,6 +27,8 @@ class GoneServices {
 
   // It is there again.
   void remove(std::string_view service);
+
+  void rename(std::span<const ServiceRename> renames);
 
   // Those that are to be shown no more; they are not in it afterwards.
   std::vector<std::string> take_expired(std::uint64_t now_s);

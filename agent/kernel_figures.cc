@@ -78,6 +78,21 @@ void KernelFigures::take(std::span<const ProvenProcess> processes, std::uint64_t
   for (const std::string& service : gone_.take_expired(now_s)) probes_.forget(service);
 }
 
+void KernelFigures::rename(std::span<const ServiceRename> renames) {
+  ebpf::NewNames new_names;
+  for (const ServiceRename& rename : renames) {
+    if (rename.to.empty()) {
+      gone_.remove(rename.from);
+      probes_.drop(rename.from);
+    } else {
+      new_names[rename.from] = rename.to;
+    }
+  }
+  names_.rename(renames);
+  gone_.rename(renames);
+  probes_.rename(new_names);
+}
+
 Snapshot KernelFigures::snapshot() {
   return kernel_snapshot(probes_.families());
 }

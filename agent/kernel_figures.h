@@ -33,6 +33,9 @@ class KernelFigures {
   // three system calls for one that is new or whose service is; and what take_back() costs.
   void take(std::span<const ProvenProcess> processes, std::uint64_t now_s);
 
+  // Before the take() that is told the new names.
+  void rename(std::span<const ServiceRename> renames);
+
   Snapshot snapshot();
 
  private:

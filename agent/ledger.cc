@@ -111,7 +111,7 @@ LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recove
   std::string why;
   OwnedFile file = OwnedFile::open(directory_fd_, file_name_, why);
   if (!why.empty()) return failure(why);
-  if (!file.is_open()) return replace_file({}, {});
+  if (!file.is_open()) return replace_file({}, {}, {});
   return recover(std::move(file), recovered);
 }
 
@@ -176,7 +176,7 @@ LedgerResult Ledger::replace_broken(const Replay& replay, Recovered& recovered) 
 // Writes what was read as a new file, in the bytes of this version.
 LedgerResult Ledger::take_over(const Recovered& recovered) {
   folded_.insert(recovered.folded.begin(), recovered.folded.end());
-  const LedgerResult result = replace_file(recovered.families, recovered.rows);
+  const LedgerResult result = replace_file(recovered.families, recovered.rows, recovered.services);
   if (result.ok) remember_definitions(recovered.families, recovered.rows);
   return result;
 }
@@ -202,7 +202,7 @@ LedgerResult Ledger::set_aside() {
   if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, aside.c_str(), 0) != 0) {
     return failure(with_error("of another boot, cannot be set aside", errno));
   }
-  return replace_file({}, {});
+  return replace_file({}, {}, {});
 }
 
 std::uint32_t Ledger::define_family(const Family& family) {
@@ -224,6 +224,10 @@ std::uint32_t Ledger::define_row(std::uint32_t family, std::string_view labels,
   row_families_.push_back(family);
   encode_row({id, family, labels, owner_uid}, pending_);
   return id;
+}
+
+void Ledger::define_service(const ServiceRecord& service) {
+  encode_service(service, pending_);
 }
 
 const char* Ledger::fold_fault(const Fold& fold) const noexcept {
@@ -279,17 +283,19 @@ void Ledger::removed(const SegmentIdentity& segment) {
   NOTCH_INJECTION_POINT("ledger.after_removed");
 }
 
-LedgerResult Ledger::compact(std::span<const Family> families, std::span<const RecoveredRow> rows) {
+LedgerResult Ledger::compact(std::span<const Family> families, std::span<const RecoveredRow> rows,
+                             std::span<const ServiceRecord> services) {
   if (!file_.is_open()) return failure("is not open");
   const std::string fault = snapshot_fault(families, rows);
   if (!fault.empty()) return failure("cannot be compacted: " + fault);
-  const LedgerResult result = replace_file(families, rows);
+  const LedgerResult result = replace_file(families, rows, services);
   if (result.ok) remember_definitions(families, rows);
   return result;
 }
 
 LedgerResult Ledger::replace_file(std::span<const Family> families,
-                                  std::span<const RecoveredRow> rows) {
+                                  std::span<const RecoveredRow> rows,
+                                  std::span<const ServiceRecord> services) {
   const std::string temporary = file_name_ + ".new";
   unlinkat(directory_fd_, temporary.c_str(), 0);
   NOTCH_INJECTION_POINT("ledger.compact_begin");
@@ -305,6 +311,11 @@ LedgerResult Ledger::replace_file(std::span<const Family> families,
   NOTCH_INJECTION_POINT("ledger.compact_half_written");
   for (const SegmentIdentity& segment : folded_) {
     encode_segment(FrameKind::kAwaiting, segment, writer.out());
+    writer.flush_if_full();
+  }
+  // Behind the rows, which have the names that these give them already.
+  for (const ServiceRecord& service : services) {
+    encode_service(service, writer.out());
     writer.flush_if_full();
   }
   encode_snapshot_end({families.size(), rows.size(), folded_.size()}, writer.out());

@@ -54,6 +54,10 @@ class Ledger {
   std::uint32_t define_row(std::uint32_t family, std::string_view labels,
                            std::uint32_t owner_uid = kUnknownOwner);
 
+  // A service that is new, holds its name from now on, or has more keys. Written with the next
+  // append(); rows defined before it have the names that follow of it.
+  void define_service(const ServiceRecord& service);
+
   // Makes `folds` part of the file by one write. On failure (disk full) nothing of them is in the
   // file, they may be tried again, and their segments must stay. A segment that is folded already,
   // an unknown row or a change that is not of its row's family is a failure too. Cost: one
@@ -64,10 +68,11 @@ class Ledger {
   // segment is not folded.
   void removed(const SegmentIdentity& segment);
 
-  // Writes a new file holding just these families and rows and the segments still awaiting removal,
-  // and takes it into use. Ids are from then on the indices of the given vectors (`total.row` is
+  // Writes a new file holding just these families, rows and services and the segments still
+  // awaiting removal, and takes it into use. Ids are from then on the indices of the given vectors (`total.row` is
   // not looked at). On failure all is as before. Cost: one pass over the rows, room for both files.
-  LedgerResult compact(std::span<const Family> families, std::span<const RecoveredRow> rows);
+  LedgerResult compact(std::span<const Family> families, std::span<const RecoveredRow> rows,
+                       std::span<const ServiceRecord> services = {});
 
   // True when the file has grown enough since the last compact() to be worth another.
   bool wants_compacting() const noexcept;
@@ -80,7 +85,8 @@ class Ledger {
   LedgerResult take_over(const Recovered& recovered);
   LedgerResult replace_broken(const Replay& replay, Recovered& recovered);
   std::string keep_as_broken() const;
-  LedgerResult replace_file(std::span<const Family> families, std::span<const RecoveredRow> rows);
+  LedgerResult replace_file(std::span<const Family> families, std::span<const RecoveredRow> rows,
+                            std::span<const ServiceRecord> services);
   const char* fold_fault(const Fold& fold) const noexcept;
   void remember_definitions(std::span<const Family> families, std::span<const RecoveredRow> rows);
 

@@ -238,6 +238,18 @@ void encode_snapshot_end(const SnapshotCounts& counts, std::string& out) {
   end_frame(start, FrameKind::kSnapshotEnd, out);
 }
 
+void encode_service(const ServiceRecord& service, std::string& out) {
+  const std::size_t start = begin_frame(out);
+  put(service.owner_uid, out);
+  put(static_cast<std::uint32_t>(service.holds ? 1 : 0), out);
+  put_text(service.name, out);
+  put(static_cast<std::uint32_t>(service.keys.size()), out);
+  for (const LineageKey& key : service.keys) {
+    out.append(reinterpret_cast<const char*>(key.data()), key.size());
+  }
+  end_frame(start, FrameKind::kService, out);
+}
+
 void encode_fold(const Fold& fold, std::uint64_t now_boot_s, std::string& out) {
   const std::size_t start = begin_frame(out);
   put(now_boot_s, out);
@@ -346,6 +358,26 @@ BrokenRule decode_total(std::span<const std::byte> payload, RowChange& total,
 BrokenRule decode_segment(std::span<const std::byte> payload, SegmentIdentity& segment) {
   FieldReader fields(payload);
   if (!take_segment(fields, segment)) return kTooShort;
+  return fields.end();
+}
+
+BrokenRule decode_service(std::span<const std::byte> payload, ServiceRecord& service) {
+  FieldReader fields(payload);
+  std::uint32_t holds = 0;
+  std::uint32_t keys = 0;
+  std::string_view name;
+  if (!fields.take(service.owner_uid) || !fields.take(holds) || !fields.take_text(name) ||
+      !fields.take(keys) || !fields.holds(keys, sizeof(LineageKey))) {
+    return kTooShort;
+  }
+  if (holds > 1) return "it neither holds its name nor does not";
+  if (name.empty()) return "its service has no name";
+  service.holds = holds == 1;
+  service.name = name;
+  service.keys.resize(keys);
+  for (LineageKey& key : service.keys) {
+    for (std::uint8_t& byte : key) fields.take(byte);
+  }
   return fields.end();
 }
 

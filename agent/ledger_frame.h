@@ -38,6 +38,7 @@ enum class FrameKind : std::uint32_t {
   kSnapshotEnd = 5,  // the snapshot is whole; folds follow
   kFold = 6,         // what a dead segment held
   kRemoved = 7,      // a folded segment's file is gone
+  kService = 8,      // a service and whose it is
 };
 
 enum class HeaderFault : std::uint8_t {
@@ -83,6 +84,7 @@ void encode_row(const RowDefinition& row, std::string& out);
 void encode_total(const RowChange& total, std::uint64_t last_seen_boot_s, std::string& out);
 void encode_segment(FrameKind kind, const SegmentIdentity& segment, std::string& out);
 void encode_snapshot_end(const SnapshotCounts& counts, std::string& out);
+void encode_service(const ServiceRecord& service, std::string& out);
 void encode_fold(const Fold& fold, std::uint64_t now_boot_s, std::string& out);
 
 // The payload encode_fold() would make, in bytes.
@@ -111,6 +113,7 @@ BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,
 BrokenRule decode_total(std::span<const std::byte> payload, RowChange& total,
                         std::uint64_t& last_seen_boot_s);
 BrokenRule decode_segment(std::span<const std::byte> payload, SegmentIdentity& segment);
+BrokenRule decode_service(std::span<const std::byte> payload, ServiceRecord& service);
 BrokenRule decode_snapshot_end(std::span<const std::byte> payload, SnapshotCounts& counts) noexcept;
 
 // Walks a fold's rows without holding more than one of them.

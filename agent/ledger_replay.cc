@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/service_label.h"
+
 namespace notch::agent {
 
 namespace {
@@ -74,6 +76,8 @@ class Replayer {
         return take_appended(take_fold(frame.payload), "a fold within the snapshot");
       case FrameKind::kRemoved:
         return take_appended(take_removed(frame.payload), "a removal within the snapshot");
+      case FrameKind::kService:
+        return take_service(frame.payload);
     }
     return "its kind is unknown";
   }
@@ -152,6 +156,44 @@ class Replayer {
     SegmentIdentity segment;
     if (const BrokenRule broken = decode_segment(payload, segment)) return broken;
     return folded_.erase(segment) == 1 ? nullptr : "its segment was not folded";
+  }
+
+  // What holds a name that another held takes it from that one's rows so far, and its own get it.
+  BrokenRule take_service(std::span<const std::byte> payload) {
+    ServiceRecord record;
+    if (const BrokenRule broken = decode_service(payload, record)) return broken;
+    std::vector<ServiceRename> renames;
+    ServiceRecord* known = nullptr;
+    for (ServiceRecord& service : result_.services) {
+      if (service.name != record.name) continue;
+      if (service.owner_uid == record.owner_uid) {
+        known = &service;
+      } else if (record.holds && std::exchange(service.holds, false)) {
+        renames.push_back({service.name, suffixed_name(service.name, service.owner_uid)});
+      }
+    }
+    if (known == nullptr) {
+      result_.services.push_back(std::move(record));
+    } else {
+      if (known->holds != record.holds) {
+        const std::string suffixed = suffixed_name(known->name, known->owner_uid);
+        renames.push_back(record.holds ? ServiceRename{suffixed, known->name}
+                                       : ServiceRename{known->name, suffixed});
+      }
+      known->holds = record.holds;
+      known->keys.insert(known->keys.end(), record.keys.begin(), record.keys.end());
+    }
+    rename_rows(renames);
+    return nullptr;
+  }
+
+  void rename_rows(std::span<const ServiceRename> renames) {
+    const LabelRenames labels(renames);
+    if (labels.empty()) return;
+    std::string renamed;
+    for (RecoveredRow& row : result_.rows) {
+      if (labels.apply(row.labels, renamed)) row.labels = renamed;
+    }
   }
 
   // Makes change_.row the row's place.

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/family.h"
+#include "agent/service_record.h"
 
 namespace notch::agent {
 
@@ -67,6 +68,7 @@ struct Recovered {
   std::vector<Family> families;         // index: family id
   std::vector<RecoveredRow> rows;       // index: row id
   std::vector<SegmentIdentity> folded;  // folded, but not yet known to be removed; in no order
+  std::vector<ServiceRecord> services;  // in the order of their first records
   std::uint64_t torn_bytes = 0;         // dropped from the end
   std::uint64_t broken_frames = 0;      // whole, but against a rule: left out, or in part
   std::string broken_message;           // the first of them, and where the whole file is kept

@@ -14,6 +14,7 @@
 #include "agent/binding.h"
 #include "agent/mapped_segment.h"
 #include "agent/segment_quota.h"
+#include "agent/service_owners.h"
 #include "shm/segment_reader.h"
 
 namespace notch::agent {
@@ -40,6 +41,7 @@ struct LiveSegment {
   // Set when it is taken.
   MappedSegment file;
   shm::SegmentReader reader;
+  OwnedService* service = nullptr;
   std::unique_ptr<Binding> binding;
 
   std::size_t place = 0;  // among collect's segments

@@ -1,5 +1,7 @@
 #include "agent/options.h"
 
+#include <pwd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
@@ -51,6 +53,51 @@ void add_limits(CLI::App& app, Options& options) {
             "Names of families in which one user has a part");
   add_count(app, "--limit.dead-rows", options.collect.tally.max_dead_rows,
             "Rows kept of dead processes; past it they go to a row overflow=\"true\"");
+}
+
+// NAME=USER, a user's name or number. Empty if fine.
+std::string parse_service_owner(const std::string& text, NamedOwner& owner) {
+  const std::size_t sign = text.rfind('=');
+  const std::string user = sign == std::string::npos ? "" : text.substr(sign + 1);
+  if (user.empty() || sign == 0) return "\"" + text + "\" is not NAME=USER";
+  owner.service = text.substr(0, sign);
+  if (!is_name_for_all(owner.service)) {
+    return "\"" + owner.service +
+           "\": a name that ends so has its owner, and no other can be named";
+  }
+  const char* const end = user.data() + user.size();
+  const auto [stop, error] = std::from_chars(user.data(), end, owner.uid);
+  if (error == std::errc() && stop == end && owner.uid != UINT32_MAX) return "";
+  const passwd* const entry = getpwnam(user.c_str());
+  if (entry == nullptr) return "\"" + user + "\" is no user of this host, nor a uid";
+  owner.uid = entry->pw_uid;
+  return "";
+}
+
+void add_service_owners(CLI::App& app, Options& options) {
+  const auto take = [&named = options.collect.owners.named](const std::vector<std::string>& all) {
+    for (const std::string& text : all) {
+      NamedOwner owner;
+      std::string fault = parse_service_owner(text, owner);
+      if (std::ranges::find(named, owner.service, &NamedOwner::service) != named.end()) {
+        fault = "\"" + owner.service + "\" is given two owners";
+      }
+      if (!fault.empty()) throw CLI::ValidationError("--service-owner", fault);
+      named.push_back(std::move(owner));
+    }
+  };
+  app.add_option_function<std::vector<std::string>>(
+         "--service-owner", take,
+         "The user whose service has this name, whoever comes first; may be given several times. "
+         "Other names go to root before system users before ordinary users, then to the first")
+      ->type_name("NAME=USER")
+      ->expected(1)
+      ->take_all();
+}
+
+void add_collect(CLI::App& app, Options& options) {
+  add_limits(app, options);
+  add_service_owners(app, options);
 }
 
 void add_web(CLI::App& app, Options& options) {
@@ -185,7 +232,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.add_option("--linger", linger, "With --per-process: how long a dead process's rows stay")
       ->check(duration)
       ->capture_default_str();
-  add_limits(app, options);
+  add_collect(app, options);
   std::string host_collectors = "all";
   add_host(app, options, host_collectors);
   app.add_option("--sweep-ms", options.sweep_ms,

@@ -174,6 +174,15 @@ void ProcessFigures::sample(std::span<const AttachedProcess> attached, std::uint
   retire_services(now_s);
 }
 
+void ProcessFigures::rename(std::span<const ServiceRename> renames) {
+  names_.rename(renames);
+  rename_keys(renames, services_);
+  for (auto& [key, process] : processes_) {
+    const auto found = std::ranges::find(renames, process.service, &ServiceRename::from);
+    if (found != renames.end() && !found->to.empty()) process.service = found->to;
+  }
+}
+
 void ProcessFigures::take(std::span<const AttachedProcess> attached) {
   std::vector<std::pair<const AttachedProcess*, Process*>> others;
   const auto hold = [](Process& process, const AttachedProcess& claimed) {

@@ -60,6 +60,10 @@ class ProcessFigures {
   // `now_s`: of a clock that does not step.
   void sample(std::span<const AttachedProcess> attached, std::uint64_t now_s);
 
+  // What was counted for these services is theirs under their new names. Before the sample() that
+  // is told the new ones.
+  void rename(std::span<const ServiceRename> renames);
+
   std::vector<prometheus::MetricFamily> families() const;
 
   // Of services with the preloaded library: the share of the bytes the kernel counted for their

@@ -68,6 +68,28 @@ void RowTable::erase(std::uint32_t row) noexcept {
   ++erased_;
 }
 
+std::vector<RowTable::Doubled> RowTable::relabel(std::span<const NewLabels> rows) {
+  std::vector<bool> is_new(rows_.size());
+  for (const auto& [row, labels] : rows) {
+    const std::string_view text = arena_->keep(labels);
+    rows_[row].text = text.data();
+    rows_[row].text_bytes = static_cast<std::uint32_t>(text.size());
+    is_new[row] = true;
+  }
+  // Those that stay are placed first, so that a double is found before its row is placed.
+  index_.assign(index_.size(), kNoRow);
+  for (std::uint32_t row = 0; row < size(); ++row) {
+    if (!rows_[row].erased() && !is_new[row]) place(row);
+  }
+  std::vector<Doubled> doubled;
+  for (const auto& [row, labels] : rows) {
+    const std::uint32_t other = find(rows_[row].family, labels);
+    if (other != kNoRow) doubled.push_back({row, other});
+    place(row);
+  }
+  return doubled;
+}
+
 void RowTable::place(std::uint32_t row) noexcept {
   const std::size_t mask = index_.size() - 1;
   std::size_t at = hash(rows_[row].family, rows_[row].labels()) & mask;

@@ -11,6 +11,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -64,6 +66,18 @@ class RowTable {
   std::uint32_t insert(std::uint32_t family, std::string_view labels, std::uint32_t first_slot);
 
   void erase(std::uint32_t row) noexcept;
+
+  // Gives rows other labels, all at once. Returns which of them have the labels of another row now,
+  // and of which: of each such two one is to be erased at once. Cost: one pass over the rows.
+  struct NewLabels {
+    std::uint32_t row;
+    std::string labels;
+  };
+  struct Doubled {
+    std::uint32_t row;
+    std::uint32_t other;
+  };
+  std::vector<Doubled> relabel(std::span<const NewLabels> rows);
 
   // Drops erased rows and their text, keeping the order. Returns old id to new, kNoRow if erased.
   std::vector<std::uint32_t> compact();

@@ -1,8 +1,11 @@
 #include "agent/run_command.h"
 
+#include <sys/random.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -19,6 +22,7 @@ namespace {
 
 constexpr std::string_view kPreload = "LD_PRELOAD";
 constexpr const char* kLibraryVariable = "NOTCH_PRELOAD_LIBRARY";
+constexpr std::string_view kLineage = "NOTCH_LINEAGE";
 
 int complain(const std::string& what, int exit_code) {
   std::fprintf(stderr, "notch: %s\n", what.c_str());
@@ -53,6 +57,21 @@ std::string value_in(std::span<const std::string> variables, std::string_view na
 void put(std::vector<std::string>& variables, std::string_view name, const std::string& value) {
   std::erase_if(variables, [&](const std::string& v) { return name_of(v) == name; });
   if (!value.empty()) variables.push_back(std::string(name) + "=" + value);
+}
+
+// A key by which all that the program starts is known as one service's, whatever users it becomes.
+// Empty if the kernel has no random bytes yet.
+std::string new_lineage() {
+  std::array<std::uint8_t, 16> key{};
+  if (::getrandom(key.data(), key.size(), GRND_NONBLOCK) != static_cast<ssize_t>(key.size())) {
+    return "";
+  }
+  std::string text;
+  for (const std::uint8_t byte : key) {
+    text += "0123456789abcdef"[byte >> 4];
+    text += "0123456789abcdef"[byte & 15];
+  }
+  return text;
 }
 
 PreloadLibrary library_for(const RunOptions& options) {
@@ -124,14 +143,16 @@ int not_started(const std::string& program, int error) {
 }  // namespace
 
 std::vector<std::string> program_environment(std::span<const std::string> current,
-                                             const RunOptions& options,
-                                             const std::string& library) {
+                                             const RunOptions& options, const std::string& library,
+                                             const std::string& lineage) {
   std::vector<std::string> variables(current.begin(), current.end());
   const std::string preload = preload_list(library, value_in(variables, kPreload));
   if (preload != value_in(variables, kPreload)) put(variables, kPreload, preload);
   const std::string service = service_for(variables, options, !library.empty());
   if (!service.empty()) put(variables, "NOTCH_SERVICE", service);
   if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
+  // Started by a program that has one, it is of that one's lineage.
+  if (!library.empty() && value_in(variables, kLineage).empty()) put(variables, kLineage, lineage);
   const std::string modules = modules_for(variables, options);
   if (!modules.empty()) put(variables, "NOTCH_PRELOAD", modules);
   return variables;
@@ -175,10 +196,10 @@ int run_command(std::span<const char* const> arguments) {
     step_aside(program + " " + verdict.refusal);
     library.path.clear();
   }
-  return not_started(program,
-                     become(found.path, options.program,
-                            program_environment(current_environment(), options, library.path),
-                            verdict.needs_shell));
+  return not_started(program, become(found.path, options.program,
+                                     program_environment(current_environment(), options,
+                                                         library.path, new_lineage()),
+                                     verdict.needs_shell));
 }
 
 }  // namespace notch::agent

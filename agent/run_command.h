@@ -20,8 +20,10 @@ namespace notch::agent {
 int run_command(std::span<const char* const> arguments);
 
 // The program's environment: `current` ("NAME=value" each), with the service, directory and modules
-// asked for, and `library` preloaded (empty: none).
+// asked for, and `library` preloaded (empty: none). With it, `lineage` (32 hex digits; empty: none)
+// unless there is one: in all that the program executes it is the client's NOTCH_LINEAGE.
 std::vector<std::string> program_environment(std::span<const std::string> current,
-                                             const RunOptions& options, const std::string& library);
+                                             const RunOptions& options, const std::string& library,
+                                             const std::string& lineage = "");
 
 }  // namespace notch::agent

@@ -23,4 +23,11 @@ std::uint32_t ServiceNames::forget(const std::string& service) {
   return uid;
 }
 
+void ServiceNames::rename(std::span<const ServiceRename> renames) {
+  for (const ServiceRename& rename : renames) {
+    if (rename.to.empty()) forget(rename.from);
+  }
+  rename_keys(renames, user_of_);
+}
+
 }  // namespace notch::agent

@@ -12,8 +12,11 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include "agent/service_rename.h"
 
 namespace notch::agent {
 
@@ -31,6 +34,9 @@ class ServiceNames {
 
   // Gives the user who brought it in; 0 if nobody did.
   std::uint32_t forget(const std::string& service);
+
+  // Names that are in stay so under others, of the user who brought them in.
+  void rename(std::span<const ServiceRename> renames);
 
  private:
   const std::size_t most_of_user_;

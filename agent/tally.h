@@ -22,6 +22,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,7 @@
 #include "agent/family_table.h"
 #include "agent/ledger.h"
 #include "agent/row_table.h"
+#include "agent/service_rename.h"
 #include "agent/slot_store.h"
 #include "agent/snapshot.h"
 
@@ -156,6 +158,14 @@ class Tally {
   // rows.
   std::uint64_t retire(const Moment& now, std::uint64_t retention_s);
 
+  // Rows of these services get their new names, with all that they are. No living process is bound
+  // to a row of a new name yet. Created times are unknown from then on: the row of that name was
+  // not known to be zero then. Cost: one pass over the rows.
+  void rename_services(std::span<const ServiceRename> renames);
+
+  // The labels `service` of all rows, as they stand in their text. Cost: one pass over the rows.
+  NameSet service_labels() const;
+
   // Takes the memory of dropped rows back, when it is worth it. Not between begin_gather() and
   // finish_gather().
   void compact_if_worth();
@@ -180,6 +190,7 @@ class Tally {
   };
   struct Layout;
 
+  void merge_rows(std::uint32_t row, std::uint32_t other);
   std::uint32_t add_row(std::uint32_t family, std::string_view labels, std::uint32_t owner_uid);
   void own_row(std::uint32_t row, std::uint32_t uid);
   void erase_row(std::uint32_t row);

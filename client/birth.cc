@@ -24,6 +24,7 @@ shm::SegmentPlan begin_plan(const Settings& settings, std::uint32_t least_column
   shm::SegmentPlan plan;
   plan.directory = settings.directory;
   plan.service = settings.service;
+  plan.lineage_key = settings.lineage_key;
   plan.mode = counting_mode;
   plan.columns = std::max(least_columns, wanted_columns());
   return plan;

@@ -1,10 +1,12 @@
 #include "client/settings.h"
-#include "shm/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "client/lineage.h"
+#include "shm/utf8.h"
 
 namespace notch::client {
 namespace {
@@ -47,6 +49,7 @@ void read_settings(Settings& settings) noexcept {
   const std::size_t length = shm::make_valid_utf8({service, strlen(service)}, settings.service,
                                                   sizeof settings.service - 1);
   settings.service[length] = '\0';
+  find_lineage_key(secure_getenv(kLineageVariable), settings.lineage_key);
 }
 
 }  // namespace notch::client

@@ -1,7 +1,9 @@
-// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG. Read once, when
+// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG, NOTCH_LINEAGE. Read once, when
 // the first segment is made, and copied: a program may change its environment later.
 // Called by: process.
 #pragma once
+
+#include <cstdint>
 
 #include "shm/layout.h"
 
@@ -13,12 +15,14 @@ struct Settings {
   bool disabled;         // by NOTCH_DISABLED, or for the reason in system_errno
   char service[shm::kServiceBytes];
   bool debug;
+  std::uint8_t lineage_key[shm::kLineageKeyBytes];
   int system_errno;  // ENAMETOOLONG: a directory was given that is too long to be one
 };
 
 // NOTCH_DIR, else /run/notch if it is there, else /dev/shm/notch. NOTCH_SERVICE, else
 // OTEL_SERVICE_NAME, else the program's name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to
-// anything but "" and "0".
+// anything but "" and "0". NOTCH_LINEAGE not in a program that gained privileges when it was
+// executed: whoever executed it is not to choose whose it is.
 void read_settings(Settings& settings) noexcept;
 
 // Looks again for the directory where none was given: the agent may have made it since.

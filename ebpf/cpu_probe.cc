@@ -166,6 +166,11 @@ void CpuProbe::forget(const std::string& service) {
   kept_groups_.forget(service);
 }
 
+void CpuProbe::rename(const NewNames& names) {
+  rename_services(names, kept_);
+  kept_groups_.rename(names);
+}
+
 // A cgroup is named once, by a process that the iterator has just met in it. One that nobody is in
 // any more has no name to be found: its member's number may be another process's by now.
 void CpuProbe::name_cgroups() {

@@ -48,6 +48,7 @@ class CpuProbe final : public Probe, private ServiceSums {
   void given(std::size_t slot, const std::string& service) override;
   void taken_back(std::size_t slot, const std::string& service) override;
   void forget(const std::string& service) override;
+  void rename(const NewNames& names) override;
 
   Outcome look();
   void name_cgroups();

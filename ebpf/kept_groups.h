@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "ebpf/cpu.h"
+#include "ebpf/new_names.h"
 
 namespace notch::ebpf {
 
@@ -48,6 +49,15 @@ class KeptGroups {
     const auto is_its = [&](const CpuGroup& group) { return group.first == service; };
     std::erase_if(kept_, [&](const auto& kept) { return is_its(kept.first); });
     std::erase_if(order_, is_its);
+  }
+
+  void rename(const NewNames& names) {
+    std::map<CpuGroup, cpu_row> renamed;
+    for (const auto& [group, used] : kept_) {
+      renamed.emplace(CpuGroup(name_now(names, group.first), group.second), used);
+    }
+    kept_ = std::move(renamed);
+    for (CpuGroup& group : order_) group.first = name_now(names, group.first);
   }
 
   const std::map<CpuGroup, cpu_row>& all() const { return kept_; }

@@ -91,11 +91,26 @@ std::vector<std::string> Probes::take_back(std::uint64_t now_s) {
   std::vector<std::string> gone;
   for (const std::uint8_t slot : services_.quiet_slots(now_s)) {
     gone.push_back(services_.name_of(slot));
-    services_.clear(slot);  // first, so that nothing counts there any more
-    for (ServiceSums* sums : service_sums()) sums->taken_back(slot, gone.back());
-    services_.free(slot);  // last: until then the sums ask whose it is
+    take_slot(slot);
   }
   return gone;
+}
+
+void Probes::take_slot(std::uint8_t slot) {
+  const std::string service = services_.name_of(slot);
+  services_.clear(slot);  // first, so that nothing counts there any more
+  for (ServiceSums* sums : service_sums()) sums->taken_back(slot, service);
+  services_.free(slot);  // last: until then the sums ask whose it is
+}
+
+void Probes::rename(const NewNames& names) {
+  services_.rename(names);
+  for (ServiceSums* sums : service_sums()) sums->rename(names);
+}
+
+void Probes::drop(const std::string& service) {
+  if (const auto slot = services_.slot_of(service)) take_slot(*slot);
+  forget(service);
 }
 
 void Probes::forget(const std::string& service) {

@@ -50,6 +50,11 @@ class Probes {
   std::vector<std::string> take_back(std::uint64_t now_s);
   void forget(const std::string& service);
 
+  // Services are shown under these names from now on, with what they counted.
+  void rename(const NewNames& names);
+  // A service is gone, and its name may be another's from now on: nothing of it is shown.
+  void drop(const std::string& service);
+
   // Of the probes that run. Cost: reads all maps, no system call but the cpu probe's iterator.
   std::vector<KernelFamily> families();
 
@@ -59,6 +64,7 @@ class Probes {
   std::vector<ServiceSums*> service_sums() const;
   void move(std::uint32_t pid, std::uint8_t slot, bool is_older,
             const std::function<bool()>& is_still_it);
+  void take_slot(std::uint8_t slot);
   void add_health(std::vector<KernelFamily>& families) const;
 
   ServiceTable services_;

@@ -18,6 +18,7 @@
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/kernel_object.h"
+#include "ebpf/new_names.h"
 #include "ebpf/service_table.h"
 
 namespace notch::ebpf {
@@ -42,6 +43,8 @@ class ServiceSums {
   virtual void taken_back(std::size_t slot, const std::string& service) = 0;
   // A service without a slot is shown no more.
   virtual void forget(const std::string& service) = 0;
+  // Services without a slot are shown under these names from now on.
+  virtual void rename(const NewNames& names) = 0;
 };
 
 // The same with each slot's row told by the caller.
@@ -58,6 +61,7 @@ class SlotSums {
     before_[slot] = now;
   }
   void forget(const std::string& service) { kept_.erase(service); }
+  void rename(const NewNames& names) { rename_services(names, kept_); }
 
   Row of(std::size_t slot, const Row& now) const { return row_difference(now, before_[slot]); }
   const std::map<std::string, Row>& kept() const { return kept_; }  // of services without a slot
@@ -80,6 +84,7 @@ class ServiceRows final : public ServiceSums {
     sums_.taken_back(slot, service, now(slot));
   }
   void forget(const std::string& service) override { sums_.forget(service); }
+  void rename(const NewNames& names) override { sums_.rename(names); }
 
   // Calls use(service, row) once for each service. Cost: reads the map.
   template <class Use>

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -44,6 +45,11 @@ class ServiceTable {
   // No process id is in the slot any more. Cost: reads the table, a byte for each process id there
   // can be.
   void clear(std::uint8_t slot);
+
+  void rename(const NewNames& names) { owners_.rename(names); }
+  std::optional<std::uint8_t> slot_of(std::string_view service) const {
+    return owners_.slot_of(service);
+  }
 
   // Any service may have it. REQUIRES: it is clear.
   void free(std::uint8_t slot) { owners_.free(slot); }

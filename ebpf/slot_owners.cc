@@ -36,6 +36,16 @@ std::vector<std::uint8_t> SlotOwners::quiet(std::span<const std::uint64_t> tasks
   return quiet;
 }
 
+void SlotOwners::rename(const NewNames& names) {
+  rename_services(names, slots_);
+  for (const auto& [service, slot] : slots_) names_[slot] = service;
+}
+
+std::optional<std::uint8_t> SlotOwners::slot_of(std::string_view service) const {
+  const auto found = slots_.find(service);
+  return found == slots_.end() ? std::nullopt : std::optional(found->second);
+}
+
 void SlotOwners::free(std::uint8_t slot) {
   slots_.erase(names_[slot]);
   names_[slot].clear();

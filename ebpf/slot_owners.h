@@ -13,11 +13,13 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "ebpf/new_names.h"
 #include "ebpf/quiet_slots.h"
 #include "ebpf/service_slots.h"
 
@@ -44,6 +46,12 @@ class SlotOwners {
 
   // REQUIRES: the slot is quiet.
   void free(std::uint8_t slot);
+
+  // Services keep their slots under these names.
+  void rename(const NewNames& names);
+
+  // The slot the service has, if it has one of its own.
+  std::optional<std::uint8_t> slot_of(std::string_view service) const;
 
   // The `service` label of a slot; empty if nothing uses it.
   const std::string& name_of(std::size_t slot) const { return names_[slot]; }

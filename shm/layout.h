@@ -17,7 +17,7 @@ namespace notch::shm {
 
 inline constexpr std::uint64_t kMagic = 0x4745534843544f4eULL;  // "NOTCHSEG", little-endian
 inline constexpr std::uint16_t kMajorVersion = 1;
-inline constexpr std::uint16_t kMinorVersion = 0;
+inline constexpr std::uint16_t kMinorVersion = 1;
 inline constexpr std::uint32_t kByteOrder = 0x01020304;
 
 inline constexpr std::size_t kHeaderBytes = 4096;
@@ -28,6 +28,7 @@ inline constexpr std::size_t kColumnBitmapWords = kMaxColumns / 64;
 inline constexpr std::size_t kDropReasons = 32;
 inline constexpr std::size_t kServiceBytes = 128;
 inline constexpr std::size_t kExecutableBytes = 256;
+inline constexpr std::size_t kLineageKeyBytes = 16;
 
 // Cells 0 to 2 take what is added or set through null handles: integers, doubles, gauges. In those
 // behind them the writer keeps counts that wait for their bucket.
@@ -106,8 +107,9 @@ struct SegmentHeader {
   std::uint64_t start_time_ticks;  // field 22 of /proc/self/stat
   std::uint64_t pid_namespace;     // inode of /proc/self/ns/pid, 0 if unknown
   std::uint64_t created_unix_ns;
-  std::uint8_t segment_id[16];  // random
-  std::uint8_t reserved0[24];
+  std::uint8_t segment_id[16];                 // random
+  std::uint8_t lineage_key[kLineageKeyBytes];  // of forked processes the same; zero: none
+  std::uint8_t reserved0[8];
 
   // Written while the process lives, by atomic operations.
   std::uint64_t

@@ -143,6 +143,7 @@ void fill_header(const SegmentPlan& plan, Segment& segment) noexcept {
   note_column(segment, segment.own_column);
   std::copy(std::begin(segment.columns_in_use), std::end(segment.columns_in_use),
             std::begin(header.column_bitmap));
+  if (plan.lineage_key != nullptr) memcpy(header.lineage_key, plan.lineage_key, kLineageKeyBytes);
   strncpy(header.service, plan.service, kServiceBytes - 1);
   describe_process(header);
   header.uid = segment.owner_uid;

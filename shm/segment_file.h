@@ -24,6 +24,7 @@ namespace notch::shm {
 struct SegmentPlan {
   const char* directory = nullptr;  // null: private memory that nobody reads
   const char* service = "";
+  const std::uint8_t* lineage_key = nullptr;  // kLineageKeyBytes; null: none
   CountingMode mode = CountingMode::kAtomic;
   std::uint32_t columns = 1;
   std::uint64_t cells = 0;

@@ -129,6 +129,7 @@ SegmentInfo info_of(const SegmentHeader& header) {
   info.counting_mode = static_cast<CountingMode>(header.counting_mode);
   std::ranges::copy(header.boot_id, info.boot_id.begin());
   std::ranges::copy(header.segment_id, info.segment_id.begin());
+  std::ranges::copy(header.lineage_key, info.lineage_key.begin());
   info.service = text_of(header.service);
   info.executable = text_of(header.executable);
   return info;

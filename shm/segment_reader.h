@@ -37,6 +37,7 @@ struct SegmentInfo {
   CountingMode counting_mode = CountingMode::kAtomic;
   std::array<std::uint8_t, 16> boot_id{};
   std::array<std::uint8_t, 16> segment_id{};
+  std::array<std::uint8_t, kLineageKeyBytes> lineage_key{};
   std::string service;     // valid UTF-8
   std::string executable;  // valid UTF-8
 };

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,9 +39,14 @@ class SegmentFile {
   SegmentFile(const ScratchDirectory& directory, std::string name, std::uint64_t count)
       : SegmentFile(directory, std::move(name), builder_with(count)) {}
 
-  SegmentFile(const ScratchDirectory& directory, std::string name, SegmentBuilder builder)
+  // Of another user, if `owner` says so.
+  SegmentFile(const ScratchDirectory& directory, std::string name, SegmentBuilder builder,
+              std::optional<std::uint32_t> owner = {})
       : name_(std::move(name)), path_(directory.path(name_)) {
     directory.write(name_, builder.bytes());
+    if (owner) {
+      EXPECT_EQ(::chown(path_.c_str(), *owner, *owner), 0);
+    }
     lock_ = ::open(path_.c_str(), O_RDWR | O_CLOEXEC);
     EXPECT_EQ(::flock(lock_, LOCK_SH | LOCK_NB), 0);
     values_offset_ = builder.values_offset();
@@ -117,9 +123,9 @@ class CollectTest : public ::testing::Test {
   SegmentFile& start_process(std::uint64_t count) {
     return start_process(SegmentFile::builder_with(count));
   }
-  SegmentFile& start_process(SegmentBuilder builder) {
+  SegmentFile& start_process(SegmentBuilder builder, std::optional<std::uint32_t> owner = {}) {
     const std::string name = "s" + std::to_string(segments_.size()) + ".notch";
-    segments_.push_back(std::make_unique<SegmentFile>(directory_, name, std::move(builder)));
+    segments_.push_back(std::make_unique<SegmentFile>(directory_, name, std::move(builder), owner));
     if (collect_ != nullptr) collect_->add(std::vector{name}, now_);
     return *segments_.back();
   }

@@ -95,6 +95,18 @@ TEST(Options, EveryFlagReachesItsOption) {
   EXPECT_EQ(options.log_level, "debug");
 }
 
+TEST(Options, OwnersOfServicesAreNamedOrNumbered) {
+  const ParsedOptions parsed =
+      parse({"--service-owner", "a=b=root", "--service-owner=jobs=4294967294"});
+  ASSERT_TRUE(parsed.run) << parsed.text;
+  const std::vector<NamedOwner>& named = parsed.options.collect.owners.named;
+  ASSERT_EQ(named.size(), 2U);
+  EXPECT_EQ(named[0].service, "a=b");
+  EXPECT_EQ(named[0].uid, 0U);
+  EXPECT_EQ(named[1].service, "jobs");
+  EXPECT_EQ(named[1].uid, 4'294'967'294U);
+}
+
 TEST(Options, HelpAndVersionDoNotRunAndAreNoErrors) {
   const ParsedOptions help = parse({"--help"});
   EXPECT_FALSE(help.run);
@@ -128,6 +140,13 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
       {{"--limit.series=99999999999999999999"}, "--limit.series"},
       {{"--limit.segments=many"}, "--limit.segments"},
       {{"--web.telemetry-path=metrics"}, "\"metrics\" must start with /"},
+      {{"--service-owner=jobs"}, "--service-owner: \"jobs\" is not NAME=USER"},
+      {{"--service-owner==root"}, "\"=root\" is not NAME=USER"},
+      {{"--service-owner=jobs="}, "\"jobs=\" is not NAME=USER"},
+      {{"--service-owner=jobs=no such"}, "\"no such\" is no user of this host, nor a uid"},
+      {{"--service-owner=jobs=4294967295"}, "\"4294967295\" is no user of this host"},
+      {{"--service-owner=jobs@5=root"}, "\"jobs@5\": a name that ends so has its owner"},
+      {{"--service-owner=a=1", "--service-owner=a=2"}, "\"a\" is given two owners"},
       {{"--web.telemetry-path=/"}, "\"/\" must start with / and be more than /"},
   };
   for (const WrongUsage& wrong : cases) {

@@ -92,7 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto* header = reinterpret_cast<SegmentHeader*>(words.data());
   const std::uint64_t used = header->catalogue_used;
   std::uint32_t first_step = 0;
-  std::memcpy(&first_step, header->reserved0, sizeof(first_step));
+  std::memcpy(&first_step, header->lineage_key, sizeof(first_step));
   header->catalogue_used = first_step;
   if (reader.follow(sink) == Fault::kNone) notch::testing::use(reader, sink);
   header->catalogue_used = used;

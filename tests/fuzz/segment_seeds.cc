@@ -34,7 +34,7 @@ bool write(const std::string& directory, const char* name, const SegmentBuilder&
 // Where the agent first looked; see segment_reader_fuzz.cc.
 void first_step_ends_here(SegmentBuilder& segment) {
   const auto used = static_cast<std::uint32_t>(segment.header().catalogue_used);
-  std::memcpy(segment.header().reserved0, &used, sizeof(used));
+  std::memcpy(segment.header().lineage_key, &used, sizeof(used));
 }
 
 SegmentBuilder counters() {

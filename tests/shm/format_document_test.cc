@@ -59,6 +59,7 @@ const std::map<std::string, Fields>& code() {
         FIELD(SegmentHeader, pid_namespace),
         FIELD(SegmentHeader, created_unix_ns),
         FIELD(SegmentHeader, segment_id),
+        FIELD(SegmentHeader, lineage_key),
         FIELD(SegmentHeader, reserved0),
         FIELD(SegmentHeader, exemplar_next),
         FIELD(SegmentHeader, drops),
@@ -161,13 +162,13 @@ TEST(FormatDocument, LeavesNoGapAndNoOverlap) {
 
 TEST(FormatDocument, NamesTheConstants) {
   const std::string text = document();
-  for (const char* said : {"0x4745534843544f4e", "0x01020304", "`NOTCHSEG`", "version 1.0"}) {
+  for (const char* said : {"0x4745534843544f4e", "0x01020304", "`NOTCHSEG`", "version 1.1"}) {
     EXPECT_NE(text.find(said), std::string::npos) << said;
   }
   EXPECT_EQ(kMagic, 0x4745534843544f4eU);
   EXPECT_EQ(kByteOrder, 0x01020304U);
   EXPECT_EQ(kMajorVersion, 1);
-  EXPECT_EQ(kMinorVersion, 0);
+  EXPECT_EQ(kMinorVersion, 1);
 }
 
 // The checker itself: a table that is off by one is noticed.

@@ -274,6 +274,7 @@ TEST_F(GoldenSegment, HasTheExpectedHeader) {
   expect("created_unix_ns", info.created_unix_ns);
   EXPECT_EQ(hex(info.boot_id), header.get<std::string>("boot_id"));
   EXPECT_EQ(hex(info.segment_id), header.get<std::string>("segment_id"));
+  EXPECT_EQ(hex(info.lineage_key), header.get<std::string>("lineage_key"));
   EXPECT_EQ(info.service, header.get<std::string>("service"));
   EXPECT_EQ(info.executable, header.get<std::string>("executable"));
 }

@@ -96,10 +96,11 @@ class Golden:
     # The header.
 
     def header(self):
-        struct.pack_into("<8sHHIIIQQQQQQIIQQQII16sIIQQQ16s", self.file, 0, b"NOTCHSEG", 1, 0, 0x01020304, HEADER_BYTES,
+        struct.pack_into("<8sHHIIIQQQQQQIIQQQII16sIIQQQ16s16s", self.file, 0, b"NOTCHSEG", 1, 1, 0x01020304, HEADER_BYTES,
                          2, FILE_BYTES, CATALOGUE_OFFSET, CATALOGUE_CAPACITY, self.used, VALUES_OFFSET, COLUMN_STRIDE,
                          COLUMNS, 1, CELLS, CELLS_COMMITTED, RING_OFFSET, SLOTS, SLOT_BYTES, bytes(range(16, 32)),
-                         4711, 0, 123456789012, 4026531836, 1700000000123456789, bytes(range(0xA0, 0xB0)))
+                         4711, 0, 123456789012, 4026531836, 1700000000123456789, bytes(range(0xA0, 0xB0)),
+                         bytes(range(0xC0, 0xD0)))
         struct.pack_into("<Q", self.file, 200, 66)  # the ring went round: slot 2 is the oldest
         struct.pack_into("<12Q", self.file, 208, 0, *range(101, 112))
         struct.pack_into("<Q", self.file, 464, sum(1 << column for column in USED_COLUMNS))

@@ -117,6 +117,7 @@ SegmentBuilder::SegmentBuilder(const SegmentShape& shape) {
   head.pid = shape.pid;
   head.uid = shape.uid;
   head.created_unix_ns = shape.created_unix_ns;
+  std::fill_n(head.lineage_key, shm::kLineageKeyBytes, shape.lineage);
   for (std::uint32_t column = 0; column < shape.columns; ++column) {
     head.column_bitmap[column / 64] |= std::uint64_t{1} << (column % 64);
   }

@@ -28,6 +28,7 @@ struct SegmentShape {
   std::uint32_t pid = 4711;
   std::uint32_t uid = 1000;
   std::uint64_t created_unix_ns = 0;
+  std::uint8_t lineage = 0;  // fills the lineage key
   std::string service = "checkout";
   std::string executable = "/usr/bin/checkout";
 };

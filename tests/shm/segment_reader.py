@@ -27,8 +27,8 @@ HEADER = {  # field: (offset, struct code); reserved bytes are ignored
     "counting_mode": (76, "I"), "cell_capacity": (80, "Q"), "cells_committed": (88, "Q"), "exemplar_offset": (96, "Q"),
     "exemplar_slots": (104, "I"), "exemplar_slot_bytes": (108, "I"), "boot_id": (112, "16s"), "pid": (128, "I"),
     "uid": (132, "I"), "start_time_ticks": (136, "Q"), "pid_namespace": (144, "Q"), "created_unix_ns": (152, "Q"),
-    "segment_id": (160, "16s"), "exemplar_next": (200, "Q"), "drops": (208, "32Q"), "column_bitmap": (464, "16Q"),
-    "service": (592, "128s"), "executable": (720, "256s"),
+    "segment_id": (160, "16s"), "lineage_key": (176, "16s"), "exemplar_next": (200, "Q"), "drops": (208, "32Q"),
+    "column_bitmap": (464, "16Q"), "service": (592, "128s"), "executable": (720, "256s"),
 }
 DROPS = ("", "cardinality", "no cells", "catalogue full", "not finite", "negative", "label too long",
          "wrong label count", "invalid definition", "conflict", "re-entered", "exemplar slot busy")
@@ -272,7 +272,7 @@ class Segment:
 
     def _header(self):
         f = {name: self._field(name) for name in HEADER if name not in ("magic", "drops", "column_bitmap")}
-        for name in ("boot_id", "segment_id"):
+        for name in ("boot_id", "segment_id", "lineage_key"):
             f[name] = f[name].hex()
         for name in ("service", "executable"):
             f[name] = f[name].split(b"\0")[0].decode("utf-8", "replace")

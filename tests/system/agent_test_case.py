@@ -27,8 +27,8 @@ class AgentTestCase(unittest.TestCase):
         self.addCleanup(agent.end)
         return agent
 
-    def worker(self, service="shop"):
-        worker = spoken_worker.SpokenWorker(SPOKEN_WORKER, self.agent.directory, service)
+    def worker(self, service="shop", uid=None, variables=None):
+        worker = spoken_worker.SpokenWorker(SPOKEN_WORKER, self.agent.directory, service, uid, variables)
         self.addCleanup(worker.end)
         return worker
 

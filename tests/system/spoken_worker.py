@@ -5,11 +5,11 @@ import live_agent
 
 
 class SpokenWorker:
-    def __init__(self, program, directory, service, uid=None):
+    def __init__(self, program, directory, service, uid=None, variables=None):
         self.process = subprocess.Popen(
             [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, user=uid, group=uid,
             extra_groups=None if uid is None else [],
-            env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE=service))
+            env=live_agent.environment(NOTCH_DIR=directory, NOTCH_SERVICE=service, **(variables or {})))
         self.pid = self.process.pid
 
     def say(self, kind, name, value=1, labels=None, help_text="Help.", exemplar=""):
