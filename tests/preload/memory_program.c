@@ -3,7 +3,8 @@
  *
  *   figures        VmSize and VmData in KiB, of itself and of three forked children in a line, each
  *                  of which writes to a pipe first
- *   lock           locks all its memory, and says how much that is
+ *   lock N         locks all its memory, and says how much that is; then what is to come as well, and
+ *                  makes N exchanges
  *   blocks         under RLIMIT_DATA of 16 MiB: how many blocks of 1 MiB there are
  *   forks          under RLIMIT_DATA of 16 MiB: how many forks in a line succeed, 20 at most
  *   connections N  N connections to itself, an exchange of HTTP on each: VmData before and after
@@ -149,6 +150,8 @@ int main(int count, char** arguments) {
   if (strcmp(way, "lock") == 0) {
     if (mlockall(MCL_CURRENT) != 0) fail("mlockall");
     printf("%ld\n", status_kib("VmLck:"));
+    if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) fail("mlockall");
+    exchanges(number);
   } else if (strcmp(way, "blocks") == 0) {
     limit_data();
     printf("%d\n", blocks());
