@@ -10,9 +10,6 @@
 namespace notch::agent {
 namespace {
 
-// Doubles reach no bucket past this, at any schema; more would overflow a bucket's number.
-constexpr std::int32_t kFarthestChunk = 1 << 14;
-
 RunKind run_kind(shm::FamilyType type, const Family& family) {
   if (family.number == Number::kSigned) return RunKind::kInteger;
   if (type == shm::FamilyType::kUpDownCounter) return RunKind::kUpDownFloat;
@@ -30,8 +27,13 @@ RunKind run_kind(shm::FamilyType type, const Family& family) {
 
 }  // namespace
 
-Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left)
-    : tally_(tally), binding_(binding), per_process_(per_process), series_left_(series_left) {}
+Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left,
+               std::uint64_t page_bytes)
+    : tally_(tally),
+      binding_(binding),
+      per_process_(per_process),
+      series_left_(series_left),
+      page_bytes_(page_bytes) {}
 
 void Binder::on_family(shm::FamilyEntry&& entry) {
   BoundFamily bound;
@@ -44,6 +46,7 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
     const Admission admission = tally_.admit(judged.family, binding_);
     if (admission.conflict != Conflict::kNone) count(admission.conflict);
     bound.family = admission.family;
+    if (is_family_limit(admission.conflict)) ++binding_.left_out.families;
     bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
     bound.columns = std::move(judged.columns);
     bound.quiet_labels = judged.quiet_labels;
@@ -55,6 +58,7 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
 
 bool Binder::take_cells(std::uint64_t cells) {
   if (binding_.cells + cells > binding_.cell_capacity) {
+    if (binding_.cells + cells <= binding_.file_cells) binding_.left_out.cells += cells;
     count(Conflict::kCells);
     return false;
   }
@@ -97,17 +101,42 @@ void Binder::on_series(shm::SeriesEntry&& entry) {
   if (entry.family >= binding_.families.size()) return;
   const BoundFamily& family = binding_.families[entry.family];
   if (family.family == kNoFamily) return;
-  if (series_left_ == 0) return count(Conflict::kSeriesLimit);
+  if (series_left_ == 0) {
+    ++binding_.left_out.series;
+    return count(Conflict::kSeriesLimit);
+  }
   const std::uint32_t cells = slot_count(tally_.definition(family.family));
   if (entry.cell_count != cells) return count(Conflict::kDefinition);
   if (!take_cells(cells)) return;
+  const std::uint32_t row = bind_row(family, entry);
+  if (row == kNoRow) {
+    binding_.cells -= cells;
+    return;
+  }
   --series_left_;
   ++binding_.bound_series;
-  const std::uint32_t group = group_of(family, entry);
-  const std::uint32_t row = tally_.bind_row(family.family, labels_of(family, entry),
-                                            {group, binding_.zero_unix_s, binding_.owner_uid});
   binding_.series.back().row = row;
   add_runs(family, entry.first_cell, tally_.row(row).first_slot);
+}
+
+// kNoRow if there is no room for its text, which is counted then.
+std::uint32_t Binder::bind_row(const BoundFamily& family, const shm::SeriesEntry& entry) {
+  const Family& definition = tally_.definition(family.family);
+  const std::uint32_t group = group_of(family, entry);
+  const std::string& labels = labels_of(family, entry);
+  const std::uint64_t bytes = page_bytes(definition, page_lines(definition), labels.size());
+  const bool segment_has_room = bytes <= page_bytes_ && binding_.page_bytes <= page_bytes_ - bytes;
+  const std::uint32_t row = segment_has_room
+                                ? tally_.bind_row(family.family, labels,
+                                                  {group, binding_.zero_unix_s, binding_.owner_uid})
+                                : kNoRow;
+  if (row != kNoRow) {
+    binding_.page_bytes += bytes;
+    return row;
+  }
+  if (segment_has_room) binding_.left_out.page_bytes += bytes;
+  count(Conflict::kPageLimit);
+  return kNoRow;
 }
 
 void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
@@ -138,8 +167,10 @@ void Binder::on_chunk(const shm::ChunkEntry& entry) {
   if (entry.series >= binding_.series.size()) return;
   const std::uint32_t row = binding_.series[entry.series].row;
   if (row == kNoRow || tally_.row(row).native == kNoNative) return;
-  if (entry.chunk < -kFarthestChunk || entry.chunk >= kFarthestChunk) {
-    return count(Conflict::kDefinition);
+  if (!is_bucket_chunk(entry.chunk)) return count(Conflict::kDefinition);
+  if (!tally_.has_chunk_room(row, entry.chunk, entry.negative)) {
+    ++binding_.left_out.page_bytes;
+    return count(Conflict::kPageLimit);
   }
   if (!take_cells(shm::kChunkBuckets)) return;
   binding_.chunks.push_back({entry.series, entry.chunk, entry.first_cell, entry.negative});

@@ -19,8 +19,10 @@ namespace notch::agent {
 
 class Binder final : public shm::CatalogueSink {
  public:
-  // Adds to `binding`, which must be attached to `tally`. At most `series_left` series are bound.
-  Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left);
+  // Adds to `binding`, which must be attached to `tally`. At most `series_left` series are bound,
+  // and series of at most `page_bytes` in all that this binding ever has.
+  Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t series_left,
+         std::uint64_t page_bytes);
 
   void on_family(shm::FamilyEntry&& entry) override;
   void on_series(shm::SeriesEntry&& entry) override;
@@ -29,6 +31,7 @@ class Binder final : public shm::CatalogueSink {
  private:
   void count(Conflict conflict) { ++binding_.conflicts[static_cast<std::size_t>(conflict)]; }
   bool take_cells(std::uint64_t cells);
+  std::uint32_t bind_row(const BoundFamily& family, const shm::SeriesEntry& entry);
   // Those that the agent itself puts in front.
   void begin_labels(const BoundFamily& family);
   // As RowRecord::group. FORMAT.md says which series are one group.
@@ -41,6 +44,7 @@ class Binder final : public shm::CatalogueSink {
   Binding& binding_;
   const bool per_process_;
   std::uint64_t series_left_;
+  const std::uint64_t page_bytes_;
   std::string labels_;
 };
 

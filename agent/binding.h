@@ -17,6 +17,7 @@
 #include "agent/conflict.h"
 #include "agent/family.h"
 #include "agent/family_table.h"
+#include "agent/left_out.h"
 #include "agent/metric_names.h"
 #include "agent/row_table.h"
 
@@ -64,6 +65,12 @@ struct BoundSeries {
   std::uint32_t first_cell = 0;
 };
 
+// Doubles reach no bucket past this, at any schema; more would overflow a bucket's number.
+constexpr bool is_bucket_chunk(std::int32_t chunk) noexcept {
+  constexpr std::int32_t kFarthestChunk = 1 << 14;
+  return chunk >= -kFarthestChunk && chunk < kFarthestChunk;
+}
+
 struct BoundChunk {
   std::uint32_t series = 0;
   std::int32_t chunk = 0;
@@ -82,6 +89,7 @@ struct Binding {
   std::uint32_t pid = 0;
   std::uint32_t owner_uid = kUnknownOwner;  // of the segment's file, as the kernel says
   std::uint64_t cell_capacity = 0;
+  std::uint64_t file_cells = 0;  // those the segment has; cell_capacity may be less
   // When the series not bound yet were zero still: at the segment's birth, and from then on when
   // its catalogue was last followed. 0: unknown.
   std::uint32_t zero_unix_s = 0;
@@ -94,6 +102,8 @@ struct Binding {
   std::vector<std::uint32_t> passed_cells;  // of kPassedFamily
   std::uint64_t cells = 0;                  // bound so far
   std::uint64_t bound_series = 0;           // those not left out
+  std::uint64_t page_bytes = 0;             // of bound series
+  Room left_out;                            // for want of room
   ConflictCounts conflicts{};               // what was left out, and why
   bool contested = false;                   // left a family out for another's definition
   std::vector<Challenge> challenges;        // of this binding, in the tally's families

@@ -13,6 +13,7 @@ namespace notch::agent {
 namespace {
 
 constexpr std::uint32_t kSeriesWorthForgetting = 128;
+constexpr std::uint64_t kMostSeriesAnew = 500'000;  // per sweep, and the last segment's
 
 }  // namespace
 
@@ -151,6 +152,7 @@ std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const 
   binding->service = segment.service->shown();
   binding->pid = segment.reader.info().pid;
   binding->owner_uid = segment.file.owner_uid();
+  binding->file_cells = info.cell_capacity;
   binding->zero_unix_s =
       static_cast<std::uint32_t>(segment.file.identity().birth_ns / 1'000'000'000);
   return binding;
@@ -172,7 +174,8 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
   Binding& binding = *segment.binding;
   binding.cell_capacity =
       std::min(segment.reader.info().cell_capacity, binding.cells + quota_.cells_left(uid));
-  Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid));
+  Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid),
+                options_.page_bytes_per_segment);
   const ConflictCounts before = binding.conflicts;
   const std::uint32_t series_before = segment.reader.series_count();
   const shm::Fault fault = segment.reader.follow(binder);
@@ -183,6 +186,7 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
     segment.forget_pages();
   }
   update_usage(segment);
+  if (!is_nothing(binding.left_out)) segment.room_then = room_of(uid);
   binding.zero_unix_s = static_cast<std::uint32_t>(now.unix_s);
   return fault;
 }
@@ -306,11 +310,13 @@ void Collect::make_contested_anew(const Moment& now) {
 void Collect::make_anew(LiveSegment& segment, const Moment& now) {
   // The new binding before the old one goes: no row loses its last part in between.
   auto binding = new_binding(segment);
-  binding->cell_capacity = segment.binding->cell_capacity;
+  const std::uint32_t uid = segment.file.owner_uid();
+  binding->cell_capacity =
+      std::min(binding->file_cells, segment.binding->cells + quota_.cells_left(uid));
   shm::SegmentReader reader;
   tally_.attach(*binding);
   Binder binder(tally_, *binding, options_.tally.per_process,
-                quota_.series_left(segment.file.owner_uid()) + segment.usage.series);
+                quota_.series_left(uid) + segment.usage.series, options_.page_bytes_per_segment);
   shm::Fault fault = reader.attach(segment.file.bytes(), options_.reader_limits);
   if (fault == shm::Fault::kNone) {
     reader.begin_round();
@@ -324,7 +330,30 @@ void Collect::make_anew(LiveSegment& segment, const Moment& now) {
   segment.binding = std::move(binding);
   segment.reader = std::move(reader);
   update_usage(segment);
+  segment.room_then = room_of(uid);
   if (fault != shm::Fault::kNone) eject(segment, shm::fault_name(fault), now);
+}
+
+Room Collect::room_of(std::uint32_t uid) const {
+  return {tally_.families_left(uid), quota_.series_left(uid), quota_.cells_left(uid),
+          tally_.page_bytes_left(uid)};
+}
+
+// Each sweep begins behind the segment where the one before ended.
+void Collect::take_left_out(const Moment& now) {
+  std::vector<LiveSegment*> wanting;
+  for (const auto& segment : segments_) {
+    if (!is_nothing(segment->binding->left_out)) wanting.push_back(segment.get());
+  }
+  std::uint64_t series = 0;
+  for (std::size_t i = 0; i < wanting.size() && series < kMostSeriesAnew; ++i) {
+    LiveSegment& segment = *wanting[left_out_turn_++ % wanting.size()];
+    const Room room = room_of(segment.file.owner_uid());
+    if (!is_worth_another_try(segment.binding->left_out, segment.room_then, room)) continue;
+    series += segment.reader.series_count();
+    make_anew(segment, now);
+  }
+  drop_let_go();
 }
 
 namespace {

@@ -57,6 +57,7 @@ struct CollectOptions {
   TallyOptions tally;
   SegmentLimits limits;
   ServiceOwnerOptions owners;
+  std::uint64_t page_bytes_per_segment = std::uint64_t{1} << 27;
   MapLimits map_limits;
   shm::ReaderLimits reader_limits;
   std::uint64_t retention_s = 7 * 24 * 3600;  // of rows nobody living has a part in; 0: for ever
@@ -128,6 +129,8 @@ class Collect {
   void drop_let_go();
   void make_contested_anew(const Moment& now);
   void make_anew(LiveSegment& segment, const Moment& now);
+  Room room_of(std::uint32_t uid) const;
+  void take_left_out(const Moment& now);
 
   // Whose a service's name is (collect_owners.cc).
   void claim_service(LiveSegment& segment);
@@ -142,6 +145,8 @@ class Collect {
   void end_faulty(LiveSegment& segment, const char* reason, const Moment& now);
   bool append_one(const SegmentIdentity& segment, FoldDraft& draft, const Moment& now);
   void read_last_good(LiveSegment& segment, const Moment& now, FoldDraft& draft);
+  void add_left_out(LiveSegment& segment, FoldDraft& draft);
+  void fold_away_excess(const Moment& now);
   const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);
@@ -181,6 +186,8 @@ class Collect {
   std::uint64_t next_owners_s_ = 0;
 
   std::uint64_t boot_s_ = 0;  // CLOCK_BOOTTIME, when add(), sweep() or gather() was called last
+  std::uint64_t next_excess_boot_s_ = 0;
+  std::size_t left_out_turn_ = 0;  // which of the segments that want room goes first
 
   CollectStats stats_;  // totals
 };

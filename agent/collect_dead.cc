@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/collect.h"
+#include "agent/left_out_sum.h"
 #include "agent/process_end.h"
 #include "shm/injection_point.h"
 
@@ -32,6 +33,7 @@ void Collect::sweep(const Moment& now) {
   }
   if (std::exchange(room_came_, false)) add(waiting_.next(quota_), now);
   make_contested_anew(now);
+  take_left_out(now);
   if (options_.retention_s != 0 && now.boot_s >= next_retention_boot_s_) {
     stats_.retired_rows += tally_.retire(now, options_.retention_s);
     next_retention_boot_s_ = now.boot_s + std::clamp(options_.retention_s / kRetentionChecks,
@@ -47,7 +49,10 @@ void Collect::sweep(const Moment& now) {
   }
   retire_owners(now);
   write_owners(now);
-  if (!options_.tally.per_process) compact_ledger(now);
+  if (!options_.tally.per_process) {
+    fold_away_excess(now);
+    compact_ledger(now);
+  }
   tally_.compact_if_worth();
 }
 
@@ -112,6 +117,9 @@ void Collect::fold_dead(const Moment& now) {
     const bool done = fold_batch(std::span(dead).subspan(first, count), now);
     all_done = all_done && done;
     first += count;
+    // So that what one sweep folds does not make the file larger than one that is due to be
+    // compacted.
+    if (ledger_.wants_compacting()) compact_ledger(now);
     // A full disk fails the first fold as it fails the last.
     if (!done && (!one_by_one_ || ++failures == kMostFailures)) break;
   }
@@ -196,7 +204,18 @@ const char* Collect::read_last(LiveSegment& segment, const Moment& now, FoldDraf
   if (fault != shm::Fault::kNone) return shm::fault_name(fault);
   segment.read_drops();
   draft = tally_.draft_fold(*segment.binding, ReaderCells(segment.reader), now);
+  if (has_left_out_series(segment.binding->conflicts)) add_left_out(segment, draft);
   return segment.file.truncated() ? reject_name(Reject::kTruncated) : nullptr;
+}
+
+// By a reader of its own, from the catalogue's beginning: what was left out is remembered nowhere.
+void Collect::add_left_out(LiveSegment& segment, FoldDraft& draft) {
+  shm::SegmentReader reader;
+  if (reader.attach(segment.file.bytes(), options_.reader_limits) != shm::Fault::kNone) return;
+  reader.begin_round();
+  const ReaderCells cells(reader);
+  LeftOutSum sum(tally_, *segment.binding, cells);
+  if (reader.follow(sum) == shm::Fault::kNone) std::move(sum).add_to(tally_, draft);
 }
 
 bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now) {
@@ -261,6 +280,12 @@ bool Collect::end_oldest_lingering(const Moment& now) {
   remove_segment_file(directory_fd_, oldest->file.identity());
   let_go(*oldest);
   return true;
+}
+
+void Collect::fold_away_excess(const Moment& now) {
+  if (now.boot_s < next_excess_boot_s_ || !tally_.has_excess()) return;
+  // What the living have cannot be folded away.
+  if (tally_.fold_away_excess(ledger_) == 0) next_excess_boot_s_ = now.boot_s + kLook_s;
 }
 
 void Collect::compact_ledger(const Moment& now) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 
 namespace notch::agent {
 
@@ -31,14 +32,15 @@ enum class Conflict : std::uint8_t {
   kFamilyLimit,
   kFamilyLimitPerUser,
   kSeriesLimit,
-  kCells,  // more cells than the segment has: series that share cells
+  kPageLimit,  // the text of its row, in one segment, of one user or in all
+  kCells,      // more cells than the segment has: series that share cells
 
   // Merged under the first words.
   kHelp,
   kUnit,
 };
 
-inline constexpr std::size_t kConflicts = 19;
+inline constexpr std::size_t kConflicts = 20;
 
 using ConflictCounts = std::array<std::uint64_t, kConflicts>;  // by Conflict
 
@@ -47,27 +49,25 @@ constexpr bool is_contested(Conflict conflict) noexcept {
   return conflict >= Conflict::kType && conflict <= Conflict::kSampleName;
 }
 
+constexpr bool is_family_limit(Conflict conflict) noexcept {
+  return conflict == Conflict::kFamilyLimit || conflict == Conflict::kFamilyLimitPerUser;
+}
+
+// True if series or chunks of families in force were left out for a limit.
+constexpr bool has_left_out_series(const ConflictCounts& counts) noexcept {
+  for (const Conflict limit : {Conflict::kSeriesLimit, Conflict::kPageLimit, Conflict::kCells}) {
+    if (counts[static_cast<std::size_t>(limit)] != 0) return true;
+  }
+  return false;
+}
+
 // As used in the `reason` label; never null.
 constexpr const char* conflict_name(Conflict conflict) noexcept {
-  constexpr const char* kNames[kConflicts] = {"none",
-                                              "metric_name",
-                                              "label_name",
-                                              "reserved_label",
-                                              "repeated_label",
-                                              "definition",
-                                              "type",
-                                              "number",
-                                              "gauge_mode",
-                                              "schema",
-                                              "bounds",
-                                              "sample_name",
-                                              "reserved_name",
-                                              "family_limit",
-                                              "family_limit_per_uid",
-                                              "series_limit",
-                                              "cells",
-                                              "help",
-                                              "unit"};
+  constexpr const char* kNames[kConflicts] = {
+      "none",         "metric_name", "label_name",    "reserved_label", "repeated_label",
+      "definition",   "type",        "number",        "gauge_mode",     "schema",
+      "bounds",       "sample_name", "reserved_name", "family_limit",   "family_limit_per_uid",
+      "series_limit", "page_bytes",  "cells",         "help",           "unit"};
   return kNames[static_cast<std::size_t>(conflict)];
 }
 

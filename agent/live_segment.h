@@ -49,6 +49,7 @@ struct LiveSegment {
   // Moved on by each gather.
   SegmentUsage usage;
   DropCounts drops{};
+  Room room_then;  // when its binding was last left without some
 
   // Set once.
   bool gathered = false;  // a snapshot has its numbers

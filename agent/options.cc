@@ -51,8 +51,21 @@ void add_limits(CLI::App& app, Options& options) {
   add_count(app, "--limit.families", families.families, "Names of families in all");
   add_count(app, "--limit.families-per-uid", families.per_uid,
             "Names of families in which one user has a part");
-  add_count(app, "--limit.dead-rows", options.collect.tally.max_dead_rows,
+  RowLimits& rows = options.collect.tally.rows;
+  add_count(app, "--limit.page-bytes", rows.page_bytes,
+            "Text of all series, of the living and the dead, as a page has it");
+  add_count(app, "--limit.page-bytes-per-uid", rows.page_bytes_per_uid,
+            "Text of one user's series");
+  add_count(app, "--limit.page-bytes-per-segment", options.collect.page_bytes_per_segment,
+            "Text of one segment's series");
+  add_count(app, "--limit.dead-rows", rows.dead_rows,
             "Rows kept of dead processes; past it they go to a row overflow=\"true\"");
+  add_count(app, "--limit.dead-rows-per-uid", rows.dead_rows_per_uid,
+            "Rows kept of one user's dead processes");
+  add_count(app, "--limit.ledger-bytes", rows.ledger_bytes,
+            "Bytes of the dead's rows in the ledger; past it they go to a row overflow=\"true\"");
+  add_count(app, "--limit.ledger-bytes-per-uid", rows.ledger_bytes_per_uid,
+            "Bytes of one user's dead's rows in the ledger");
 }
 
 // NAME=USER, a user's name or number. Empty if fine.

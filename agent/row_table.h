@@ -50,6 +50,9 @@ struct RowRecord {
   std::uint32_t group = 0;  // rows of a group are shown once one has counted; 0: it is shown
   std::uint32_t created_unix_s = 0;         // when it was known to be zero still; 0: unknown
   std::uint32_t owner_uid = kUnknownOwner;  // who had the first part in it
+  std::uint32_t page_bytes = 0;             // as charged to the owner (row_quota.h)
+  std::uint32_t ledger_bytes = 0;
+  bool counts_as_dead = false;
 
   std::string_view labels() const noexcept { return {text, text_bytes}; }
   bool erased() const noexcept { return family == kNoFamily; }

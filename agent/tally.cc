@@ -26,7 +26,8 @@ std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
 
 }  // namespace
 
-Tally::Tally(const TallyOptions& options) : options_(options), families_(options.families) {}
+Tally::Tally(const TallyOptions& options)
+    : options_(options), families_(options.families), quota_(options.rows) {}
 
 std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
                              std::uint32_t owner_uid) {
@@ -37,6 +38,7 @@ std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
     natives_.emplace_back();
   }
   families_.add_row(family, owner_uid);
+  recharge(row);
   layout_ = nullptr;
   return row;
 }
@@ -44,12 +46,20 @@ std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
 void Tally::own_row(std::uint32_t row, std::uint32_t uid) {
   families_.add_row(rows_[row].family, uid);
   families_.drop_row(rows_[row].family, rows_[row].owner_uid);
+  const RowUsage charged = charged_usage(rows_[row]);
+  quota_.change(rows_[row].owner_uid, charged, {});
+  quota_.change(uid, {}, charged);
   rows_[row].owner_uid = uid;
 }
 
 std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, const NewRow& made) {
   std::uint32_t row = rows_.find(family, labels);
   if (row == kNoRow) {
+    const Family& made_of = definition(family);
+    if (page_bytes(made_of, page_lines(made_of), labels.size()) >
+        quota_.page_bytes_left(made.owner_uid)) {
+      return kNoRow;
+    }
     row = add_row(family, labels, made.owner_uid);
     // Not of a known row: it has been shown, and stays.
     rows_[row].group = made.group;
@@ -58,10 +68,9 @@ std::uint32_t Tally::bind_row(std::uint32_t family, std::string_view labels, con
     // Not yet shown, it may have amounts older than the process it was made for.
     std::uint32_t& created_unix_s = rows_[row].created_unix_s;
     if (row >= shown_rows_) created_unix_s = std::min(created_unix_s, made.zero_unix_s);
-    if (rows_[row].living == 0) --dead_rows_;
     if (rows_[row].owner_uid == kUnknownOwner) own_row(row, made.owner_uid);
   }
-  ++rows_[row].living;
+  if (++rows_[row].living == 1) recharge(row);
   return row;
 }
 
@@ -71,6 +80,7 @@ std::uint32_t Tally::bind_chunk(std::uint32_t row, std::int32_t chunk, bool nega
   auto at = std::ranges::lower_bound(chunks, chunk, {}, &NativeChunk::chunk);
   if (at == chunks.end() || at->chunk != chunk) {
     at = chunks.insert(at, {chunk, slots_.allocate(shm::kChunkBuckets, 0, 0)});
+    recharge(row);
   }
   return at->first_slot;
 }
@@ -103,21 +113,21 @@ void Tally::detach(Binding& binding, const Moment& now) {
   bindings_.pop_back();
 }
 
-bool Tally::outlives(const RowRecord& row) const {
+bool Tally::outlives(std::uint32_t family) const {
   if (options_.per_process) return false;
-  const Family& family = definition(row.family);
-  const bool is_gauge = family.type == MetricType::kGauge || family.type == MetricType::kUnknown;
-  return !is_gauge || family.combine == Combine::kLast;
+  const Family& defined = definition(family);
+  const bool is_gauge = defined.type == MetricType::kGauge || defined.type == MetricType::kUnknown;
+  return !is_gauge || defined.combine == Combine::kLast;
 }
 
 void Tally::lose_last_living(std::uint32_t row, const Moment& now) {
   const bool nothing_folded = rows_[row].ledger_row == kNoLedgerId;
-  if (!outlives(rows_[row]) || (nothing_folded && dead_rows_ >= options_.max_dead_rows)) {
+  if (!outlives(rows_[row]) || (nothing_folded && !quota_.takes_dead(rows_[row].owner_uid, 0))) {
     erase_row(row);
     return;
   }
   rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(now.boot_s);
-  ++dead_rows_;
+  recharge(row);
 }
 
 void Tally::erase_row(std::uint32_t row) {
@@ -129,6 +139,7 @@ void Tally::erase_row(std::uint32_t row) {
   if (record.native != kNoNative) natives_[record.native] = NativeRow();
   exemplars_.forget(row);
   parts_elsewhere_.erase(row);
+  quota_.change(record.owner_uid, charged_usage(record), {});
   families_.drop_row(record.family, record.owner_uid);
   rows_.erase(row);
   layout_ = nullptr;
@@ -136,9 +147,7 @@ void Tally::erase_row(std::uint32_t row) {
 
 void Tally::erase_rows_of(const std::vector<bool>& families) {
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-    if (rows_[row].erased() || !families[rows_[row].family]) continue;
-    --dead_rows_;
-    erase_row(row);
+    if (!rows_[row].erased() && families[rows_[row].family]) erase_row(row);
   }
 }
 
@@ -180,7 +189,6 @@ std::uint64_t Tally::retire(const Moment& now, std::uint64_t retention_s) {
     record.last_seen_boot_s = std::min(record.last_seen_boot_s, now_boot_s);
     if (record.last_seen_boot_s + retention_s > now.boot_s) continue;
     const std::uint32_t family = record.family;
-    --dead_rows_;
     erase_row(row);
     families_.release(family);
     ++retired;

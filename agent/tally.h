@@ -12,9 +12,10 @@
 //   A4  A row that no living process has a part in leaves retention_s after the last one left, and
 //       its total with it. Should its labels come back later, it starts again at zero, as a
 //       restarted process would.
-//   A5  The dead's rows are at most about max_dead_rows: past that, a row of which this was
-//       the last process is folded into its family's row `overflow="true"`, so the family's total
-//       is kept. A row others still have a part in keeps its own fold, up to twice the limit.
+//   A5  The dead's rows of each user, and of all, are limited (RowLimits): past that, a row of which
+//       this was the last process is folded into its family's row `overflow="true"`, so the
+//       family's total is kept. A row others still have a part in keeps its own fold, up to twice
+//       the limit. Where there is too much in all, the rows of whoever has most are folded away.
 //   A6  A row's created time is when it was last known to be zero: never later than the first
 //       amount of those it has when it is first shown. What the ledger gives back has none, as
 //       others may have been told an earlier one.
@@ -35,6 +36,7 @@
 #include "agent/family.h"
 #include "agent/family_table.h"
 #include "agent/ledger.h"
+#include "agent/row_quota.h"
 #include "agent/row_table.h"
 #include "agent/service_rename.h"
 #include "agent/slot_store.h"
@@ -45,7 +47,7 @@ namespace notch::agent {
 struct TallyOptions {
   bool per_process = false;  // every row has a pid label
   FamilyLimits families = {};
-  std::uint32_t max_dead_rows = 250'000;
+  RowLimits rows = {};
 };
 
 // The caller's clocks. Waits, ages and retention go by boot_s alone: the other two can be set, or
@@ -78,6 +80,13 @@ struct DeadRows {
   std::vector<std::uint32_t> row_ids;
 };
 
+RowUsage charged_usage(const RowRecord& row) noexcept;
+
+// A series' cells as what they add to its row. Of a gauge of mode last, its time at most
+// `monotonic_ns`.
+std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_cell,
+                                      const CellSource& cells, std::uint64_t monotonic_ns);
+
 class Tally {
  public:
   explicit Tally(const TallyOptions& options);
@@ -91,12 +100,21 @@ class Tally {
     return families_.admit(definition, binding.challenges);
   }
 
-  // Finds or makes the row and counts one more living part in it. Cost: one hash.
+  // Finds or makes the row and counts one more living part in it. kNoRow if it would be a new one
+  // and its owner has no room for its text. Cost: one hash.
   std::uint32_t bind_row(std::uint32_t family, std::string_view labels, const NewRow& made = {});
 
   // The first of the 32 slots of a native histogram's chunk, made if missing. REQUIRES: a bound row
   // of a native histogram.
   std::uint32_t bind_chunk(std::uint32_t row, std::int32_t chunk, bool negative);
+  // False if the row's owner has no room for what the chunk would add to the page.
+  bool has_chunk_room(std::uint32_t row, std::int32_t chunk, bool negative) const;
+
+  // True if what the dead counted in this family is kept.
+  bool outlives(std::uint32_t family) const;
+
+  std::uint64_t page_bytes_left(std::uint32_t uid) const { return quota_.page_bytes_left(uid); }
+  std::uint32_t families_left(std::uint32_t uid) const { return families_.room(uid); }
 
   const RowRecord& row(std::uint32_t row) const noexcept { return rows_[row]; }
   const Family& definition(std::uint32_t family) const { return *families_.definition(family); }
@@ -136,6 +154,12 @@ class Tally {
   FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now) const;
   // Gives the changes their ids in the ledger, defining what it does not have.
   void number_fold(FoldDraft& draft, Ledger& ledger);
+  // The family's row for what has no row of its own; `uid` has a part in it from now on.
+  std::uint32_t overflow_row(std::uint32_t family, std::uint32_t uid);
+  // Folds rows of the dead into overflow rows where there are more than there may be. The ledger
+  // is stale then. Returns how many. Cost: one pass over the rows, if there are.
+  std::uint64_t fold_away_excess(Ledger& ledger);
+  bool has_excess() const { return quota_.excess().has_value(); }
   // Once the fold is in the ledger: adds it to the rows and detaches the binding.
   void apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now);
 
@@ -152,6 +176,7 @@ class Tally {
   void renumber(const DeadRows& kept);
   // True if rows the ledger still holds were dropped since the last renumber().
   bool ledger_is_stale() const noexcept { return ledger_is_stale_; }
+  const RowUsage& usage() const noexcept { return quota_.total(); }
 
   // A4. Returns how many rows left. A row last seen later than `now` (an older ledger's time was
   // unix time, or the host's time namespace differs) is as if seen now. Cost: one pass over the
@@ -196,7 +221,12 @@ class Tally {
   void erase_row(std::uint32_t row);
   void erase_rows_of(const std::vector<bool>& families);
   void lose_last_living(std::uint32_t row, const Moment& now);
-  bool outlives(const RowRecord& row) const;
+  bool outlives(const RowRecord& row) const { return outlives(row.family); }
+  bool is_overflow_row(std::uint32_t row) const;
+  void recharge(std::uint32_t row);
+  RowUsage usage_of(const RowRecord& row) const;
+  std::uint64_t page_lines_of(const RowRecord& row) const;
+  void fold_away(std::uint32_t row, Ledger& ledger);
   void move_slots(const std::vector<std::uint32_t>& new_slots,
                   const std::vector<std::uint32_t>& new_rows);
 
@@ -226,6 +256,7 @@ class Tally {
 
   const TallyOptions options_;
   FamilyTable families_;
+  RowQuota quota_;
   RowTable rows_;
   SlotStore slots_;
   std::vector<NativeRow> natives_;
@@ -237,7 +268,6 @@ class Tally {
 
   std::shared_ptr<const Layout> layout_;  // null: rows came or went since it was made
   std::uint32_t ledger_rows_ = 0;
-  std::uint32_t dead_rows_ = 0;   // rows without a living part
   std::uint32_t shown_rows_ = 0;  // those below it were there at the last finish_gather()
   std::uint64_t overflowed_rows_ = 0;
   bool ledger_is_stale_ = false;

@@ -22,13 +22,6 @@ constexpr std::size_t kNoPlace = ~std::size_t{0};
 
 }  // namespace
 
-bool Tally::keeps_own_fold(std::uint32_t row) const {
-  const RowRecord& record = rows_[row];
-  if (record.ledger_row != kNoLedgerId || ledger_rows_ < options_.max_dead_rows) return true;
-  const bool others_have_a_part = record.living > 1;
-  return others_have_a_part && ledger_rows_ / 2 < options_.max_dead_rows;
-}
-
 // The last row whose slots begin at or before `slot` (B1); its own, or a chunk's of some native
 // row.
 std::uint32_t Tally::row_before(std::uint32_t slot) const {

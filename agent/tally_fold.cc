@@ -24,6 +24,8 @@ std::size_t first_float(const Family& family) {
   return slot_count(family) - 1;
 }
 
+}  // namespace
+
 std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_cell,
                                       const CellSource& cells, std::uint64_t monotonic_ns) {
   std::vector<std::uint64_t> slots(slot_count(family));
@@ -40,6 +42,8 @@ std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_
   }
   return slots;
 }
+
+namespace {
 
 bool is_nothing(const RowChange& change) {
   return change.positive.empty() && change.negative.empty() &&
@@ -103,12 +107,7 @@ std::uint32_t Tally::fold_target(std::uint32_t row) {
   const RowRecord& record = rows_[row];
   // The last value set is no part of a total.
   if (definition(record.family).combine == Combine::kLast) return kNoRow;
-  std::string labels;
-  append_label(labels, "overflow", "true");
-  const std::uint32_t overflow = rows_.find(record.family, labels);
-  if (overflow != kNoRow) return overflow;
-  ++dead_rows_;
-  return add_row(record.family, labels, record.owner_uid);
+  return overflow_row(record.family, record.owner_uid);
 }
 
 std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
@@ -120,18 +119,28 @@ std::uint32_t Tally::ledger_row(std::uint32_t row, Ledger& ledger) {
     rows_[row].ledger_row = ledger.define_row(families_.ledger_family(family), rows_[row].labels(),
                                               rows_[row].owner_uid);
     ++ledger_rows_;
+    recharge(row);
   }
   return rows_[row].ledger_row;
 }
 
 void Tally::number_fold(FoldDraft& draft, Ledger& ledger) {
   std::size_t kept = 0;
+  std::unordered_map<std::uint32_t, std::size_t> of_overflow;  // overflow row to its one change
   for (std::size_t i = 0; i < draft.rows.size(); ++i) {
     if (is_nothing(draft.changes[i])) continue;
     const std::uint32_t row = draft.rows[i];
     const std::uint32_t target = fold_target(row);
     if (target != row) draft.overflowed.push_back(row);
     if (target == kNoRow) continue;
+    if (is_overflow_row(target)) {
+      const auto [first, is_first] = of_overflow.try_emplace(target, kept);
+      if (!is_first) {
+        add_change(definition(rows_[target].family), draft.changes[i],
+                   draft.changes[first->second]);
+        continue;
+      }
+    }
     if (kept != i) draft.changes[kept] = std::move(draft.changes[i]);
     draft.rows[kept] = target;
     draft.changes[kept].row = ledger_row(target, ledger);
@@ -184,7 +193,6 @@ void Tally::apply_fold(const FoldDraft& draft, Binding& binding, const Moment& n
       continue;
     }
     const std::uint32_t family = rows_[row].family;
-    --dead_rows_;
     erase_row(row);
     families_.release(family);
   }
@@ -218,16 +226,14 @@ void Tally::restore(const Recovered& recovered) {
       ledger_is_stale_ = true;
       continue;
     }
-    if (const std::uint32_t earlier = rows_.find(family, old.labels); earlier != kNoRow) {
-      --dead_rows_;
-      erase_row(earlier);
-    }
+    const std::uint32_t earlier = rows_.find(family, old.labels);
+    if (earlier != kNoRow) erase_row(earlier);
     const std::uint32_t row = add_row(family, old.labels, old.owner_uid);
-    ++dead_rows_;
     ++ledger_rows_;
     rows_[row].ledger_row = i;
     rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(old.last_seen_boot_s);
     fold_change(row, old.total);
+    recharge(row);
   }
   for (std::uint32_t family = 0; family < families_.size(); ++family) families_.release(family);
 }

@@ -17,7 +17,9 @@ _notchd() {
     --web.systemd-socket --web.max-requests --per-process --retention --linger
     --limit.segments --limit.bytes --limit.series
     --limit.segments-per-uid --limit.bytes-per-uid --limit.series-per-uid --limit.dead-rows
-    --limit.families --limit.families-per-uid
+    --limit.families --limit.families-per-uid --limit.dead-rows-per-uid
+    --limit.page-bytes --limit.page-bytes-per-uid --limit.page-bytes-per-segment
+    --limit.ledger-bytes --limit.ledger-bytes-per-uid
     --host.collectors --host.prefix --host.interval-s --path.procfs --path.sysfs --path.rootfs
     --ebpf --sweep-ms --log.level' -- "$cur")
 }

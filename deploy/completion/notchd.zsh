@@ -22,6 +22,12 @@ _arguments \
   '--limit.families[names of families in all]:count:' \
   "--limit.families-per-uid[names of one user's families]:count:" \
   '--limit.dead-rows[rows kept of dead processes]:count:' \
+  "--limit.dead-rows-per-uid[rows kept of one user's dead]:count:" \
+  '--limit.page-bytes[text of all series]:bytes:' \
+  "--limit.page-bytes-per-uid[text of one user's series]:bytes:" \
+  "--limit.page-bytes-per-segment[text of one segment's series]:bytes:" \
+  "--limit.ledger-bytes[bytes of the dead's rows]:bytes:" \
+  "--limit.ledger-bytes-per-uid[bytes of one user's dead's rows]:bytes:" \
   "--host.collectors[the host's collectors that run]:list:(all none)" \
   '--host.prefix[what the names of their families begin with]:prefix:' \
   '--host.interval-s[seconds over which the processor use is measured]:seconds:' \

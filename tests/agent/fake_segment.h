@@ -52,8 +52,9 @@ inline shm::FamilyEntry native_entry(std::string name) {
 class FakeSegment final : public agent::CellSource {
  public:
   explicit FakeSegment(agent::Tally& tally, std::uint32_t pid = 1, bool per_process = false,
-                       std::uint64_t series_left = 1'000'000)
-      : tally_(tally), binder_(tally, binding_, per_process, series_left) {
+                       std::uint64_t series_left = 1'000'000,
+                       std::uint64_t page_bytes = 1'000'000'000)
+      : tally_(tally), binder_(tally, binding_, per_process, series_left, page_bytes) {
     binding_.service = "shop";
     binding_.pid = pid;
     binding_.cell_capacity = 1'000'000;

@@ -65,13 +65,31 @@ TEST(Options, GivenAddressesReplaceTheDefault) {
 }
 
 TEST(Options, EveryFlagReachesItsOption) {
-  const ParsedOptions parsed =
-      parse({"--dir=/d", "--web.telemetry-path=/m", "--web.config.file=/w.yml",
-             "--web.systemd-socket", "--web.max-requests=3", "--per-process", "--retention=2h",
-             "--linger=9s", "--limit.segments=11", "--limit.bytes=12", "--limit.series=13",
-             "--limit.segments-per-uid=14", "--limit.bytes-per-uid=15", "--limit.series-per-uid=16",
-             "--limit.families=18", "--limit.families-per-uid=19", "--limit.dead-rows=17",
-             "--sweep-ms=250", "--log.level=debug"});
+  const ParsedOptions parsed = parse({"--dir=/d",
+                                      "--web.telemetry-path=/m",
+                                      "--web.config.file=/w.yml",
+                                      "--web.systemd-socket",
+                                      "--web.max-requests=3",
+                                      "--per-process",
+                                      "--retention=2h",
+                                      "--linger=9s",
+                                      "--limit.segments=11",
+                                      "--limit.bytes=12",
+                                      "--limit.series=13",
+                                      "--limit.segments-per-uid=14",
+                                      "--limit.bytes-per-uid=15",
+                                      "--limit.series-per-uid=16",
+                                      "--limit.families=18",
+                                      "--limit.families-per-uid=19",
+                                      "--limit.dead-rows=17",
+                                      "--limit.dead-rows-per-uid=20",
+                                      "--limit.page-bytes=21",
+                                      "--limit.page-bytes-per-uid=22",
+                                      "--limit.page-bytes-per-segment=23",
+                                      "--limit.ledger-bytes=24",
+                                      "--limit.ledger-bytes-per-uid=25",
+                                      "--sweep-ms=250",
+                                      "--log.level=debug"});
   ASSERT_TRUE(parsed.run) << parsed.text;
   const Options& options = parsed.options;
   EXPECT_EQ(options.directory, "/d");
@@ -88,7 +106,13 @@ TEST(Options, EveryFlagReachesItsOption) {
   EXPECT_EQ(options.collect.limits.per_uid.segments, 14U);
   EXPECT_EQ(options.collect.limits.per_uid.bytes, 15U);
   EXPECT_EQ(options.collect.limits.per_uid.series, 16U);
-  EXPECT_EQ(options.collect.tally.max_dead_rows, 17U);
+  EXPECT_EQ(options.collect.tally.rows.dead_rows, 17U);
+  EXPECT_EQ(options.collect.tally.rows.dead_rows_per_uid, 20U);
+  EXPECT_EQ(options.collect.tally.rows.page_bytes, 21U);
+  EXPECT_EQ(options.collect.tally.rows.page_bytes_per_uid, 22U);
+  EXPECT_EQ(options.collect.page_bytes_per_segment, 23U);
+  EXPECT_EQ(options.collect.tally.rows.ledger_bytes, 24U);
+  EXPECT_EQ(options.collect.tally.rows.ledger_bytes_per_uid, 25U);
   EXPECT_EQ(options.collect.tally.families.families, 18U);
   EXPECT_EQ(options.collect.tally.families.per_uid, 19U);
   EXPECT_EQ(options.sweep_ms, 250U);

@@ -8,50 +8,13 @@
 #include "agent/ledger.h"
 #include "agent/tally.h"
 #include "tests/agent/fake_segment.h"
+#include "tests/agent/tally_fold_fixture.h"
 #include "tests/scratch_directory.h"
 
 namespace notch::agent {
 namespace {
 
 using namespace testing;  // NOLINT: the fixture's verbs
-
-class TallyFoldTest : public ::testing::Test {
- protected:
-  explicit TallyFoldTest(const TallyOptions& options = {}) : tally_(options) {
-    Recovered nothing;
-    const LedgerResult result = ledger_.open(directory_.fd(), "agent.ledger", nothing);
-    EXPECT_TRUE(result.ok) << result.message;
-  }
-
-  std::unique_ptr<FakeSegment> segment() { return std::make_unique<FakeSegment>(tally_, ++pid_); }
-
-  void fold(FakeSegment& segment, const Moment& now = {0, 1'000'000, 100}) {
-    FoldDraft draft = tally_.draft_fold(segment.binding(), segment, now);
-    tally_.number_fold(draft, ledger_);
-    std::vector<Fold> folds(1);
-    folds[0].segment = {++inode_, 1, "s" + std::to_string(inode_)};
-    folds[0].rows = draft.changes;
-    const LedgerResult result = ledger_.append(folds, now.boot_s);
-    ASSERT_TRUE(result.ok) << result.message;
-    tally_.apply_fold(draft, segment.binding(), now);
-  }
-
-  // One process that adds `count` to a_total{x=`x`} and dies.
-  void live_and_die(std::uint64_t count, const std::string& x,
-                    const Moment& now = {.boot_s = 100}) {
-    const auto one = segment();
-    one->cells[one->add_series(one->define(counter_entry("a_total", {"x"})), {x})] = count;
-    fold(*one, now);
-  }
-
-  static std::string labels(const std::string& x) { return "service=\"shop\",x=\"" + x + "\""; }
-
-  ScratchDirectory directory_;
-  Ledger ledger_;
-  Tally tally_;
-  std::uint32_t pid_ = 0;
-  std::uint64_t inode_ = 0;
-};
 
 TEST_F(TallyFoldTest, WhatTheDeadCountedStays) {
   const auto living = segment();
@@ -257,58 +220,6 @@ TEST_F(TallyFoldTest, ASumNeverFallsThroughACompaction) {
   tally_.compact_if_worth();
   living->cells[cell] = 4;
   EXPECT_EQ(slot(gather(tally_, {living.get()}), "b_total"), 10U);
-}
-
-class TallyLimitTest : public TallyFoldTest {
- protected:
-  TallyLimitTest() : TallyFoldTest(TallyOptions{.max_dead_rows = 2}) {}
-
-  std::uint64_t total(const std::vector<FakeSegment*>& living = {}) {
-    std::uint64_t sum = 0;
-    const Snapshot snapshot = gather(tally_, living);
-    const FamilySnapshot* family = find_family(snapshot, "a_total");
-    for (const Row& row : family->rows) sum += family->slots[row.first_slot];
-    return sum;
-  }
-};
-
-TEST_F(TallyLimitTest, PastItTheDeadGoToTheOverflowRowAndNothingIsLost) {
-  for (int i = 0; i < 10; ++i) live_and_die(1, std::to_string(i));
-  EXPECT_EQ(total(), 10U);
-  EXPECT_EQ(slot(gather(tally_, {}), "a_total", "overflow=\"true\""), 8U);
-  EXPECT_EQ(tally_.overflowed_rows(), 8U);
-  EXPECT_EQ(tally_.rows(), 3U);
-}
-
-TEST_F(TallyLimitTest, ARowThatOverflowedIsNotShownTwice) {
-  for (int i = 0; i < 2; ++i) live_and_die(1, std::to_string(i));
-  const auto living = segment();
-  const std::uint32_t family = living->define(counter_entry("a_total", {"x"}));
-  for (int i = 0; i < 2; ++i) living->add_series(family, {std::to_string(i)});
-  const auto dying = segment();
-  dying->cells[dying->add_series(dying->define(counter_entry("a_total", {"x"})), {"2"})] = 5;
-  gather(tally_, {living.get(), dying.get()});
-  fold(*dying);
-  EXPECT_EQ(total({living.get()}), 7U);
-}
-
-TEST_F(TallyLimitTest, KnownRowsKeepTheirOwn) {
-  for (int i = 0; i < 4; ++i) live_and_die(1, std::to_string(i % 2));
-  EXPECT_EQ(slot(gather(tally_, {}), "a_total", labels("1")), 2U);
-  EXPECT_EQ(tally_.overflowed_rows(), 0U);
-}
-
-TEST_F(TallyLimitTest, ARowOthersHaveAPartInKeepsItsOwn) {
-  for (int i = 0; i < 2; ++i) live_and_die(1, std::to_string(i));
-  const auto living = segment();
-  living->cells[living->add_series(living->define(counter_entry("a_total", {"x"})), {"s"})] = 5;
-  live_and_die(6, "s");
-  EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total", labels("s")), 11U);
-}
-
-TEST_F(TallyLimitTest, RowsThatCountedNothingDoNotPileUp) {
-  for (int i = 0; i < 10; ++i) live_and_die(0, std::to_string(i));
-  EXPECT_EQ(tally_.rows(), 2U);
 }
 
 }  // namespace
