@@ -18,7 +18,9 @@ void Tally::rename_services(std::span<const ServiceRename> renames) {
     renamed.push_back({row, text});
     rows_[row].created_unix_s = 0;
   }
-  for (const auto& [row, other] : rows_.relabel(renamed)) merge_rows(row, other);
+  const auto merged = rows_.relabel(renamed);
+  for (const RowTable::NewLabels& labels_of : renamed) recharge(labels_of.row);
+  for (const auto& [row, other] : merged) merge_rows(row, other);
   layout_ = nullptr;
 }
 
@@ -30,8 +32,8 @@ void Tally::merge_rows(std::uint32_t row, std::uint32_t other) {
   if (rows_[row].ledger_row == kNoLedgerId) {
     std::swap(rows_[row].ledger_row, rows_[other].ledger_row);
   }
-  if (rows_[other].living == 0) --dead_rows_;
   erase_row(other);
+  recharge(row);
 }
 
 NameSet Tally::service_labels() const {
