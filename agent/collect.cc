@@ -152,7 +152,7 @@ std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const 
   binding->service = segment.service->shown();
   binding->pid = segment.reader.info().pid;
   binding->owner_uid = segment.file.owner_uid();
-  binding->file_cells = info.cell_capacity;
+  binding->file_cells = segment.reader.info().cell_capacity;
   binding->zero_unix_s =
       static_cast<std::uint32_t>(segment.file.identity().birth_ns / 1'000'000'000);
   return binding;
