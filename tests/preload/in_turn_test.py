@@ -37,6 +37,13 @@ int main(void) {
   return 7;
 }
 """
+# Of the other word size, for a compiler that has no library of that size but libc's own.
+NARROW = r"""
+int puts(const char* text);
+void exit(int status);
+__attribute__((force_align_arg_pointer)) void _start(void) { puts("hi"); puts("done"); exit(7); }
+"""
+NARROW_LIBC, NARROW_LOADER = "/lib32/libc.so.6", "/lib/ld-linux.so.2"
 # A sanitizer that finds nothing any more is harmed as well.
 FAULTS = {"address": ("int main(int n, char** v) { char* p = (char*)malloc(9); free(p); return p[n]; }", "heap-use-after-free"),
           "thread": ("int x; void* add(void* a) { for (int i = 0; i < 99999; ++i) ++x; return a; }\n"
@@ -54,12 +61,12 @@ class InTurn(preload_test_case.PreloadTestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.programs = folder.name
 
-    def compiled(self, name, *command, source=PROGRAM):
+    def compiled(self, name, *command, source=PROGRAM, libraries=("-pthread",)):
         """The program's path; None where there is no such compiler, or none of its libraries."""
         path = os.path.join(self.programs, name)
         if shutil.which(command[0]) is None:
             return None
-        done = subprocess.run([*command, "-g", "-x", "c", "-", "-o", path, "-pthread"], input=source, text=True,
+        done = subprocess.run([*command, "-g", "-o", path, "-x", "c", "-", "-x", "none", *libraries], input=source, text=True,
                               capture_output=True, check=False, timeout=60)
         return path if done.returncode == 0 else None
 
@@ -127,13 +134,14 @@ class InTurn(preload_test_case.PreloadTestCase):
 
     def test_the_other_word_size(self):
         """The loader says that it leaves the library out; with $LIB it finds an empty one, and says nothing."""
-        program = self.compiled("narrow", "cc", "-m32")
+        program = self.compiled("narrow", "cc", "-m32", "-nostdlib", "-no-pie", "-fno-pie", f"-Wl,--dynamic-linker={NARROW_LOADER}",
+                                source=NARROW, libraries=(NARROW_LIBC,))
         if program is None or subprocess.run([program], capture_output=True, check=False).returncode != 7:
             self.skipTest("no 32-bit programs here")
         run = self.run_program(["sh", "-c", program + "; exit $?"])
         self.assertEqual((run.returncode, run.stdout), (7, b"hi\ndone\n"))
         self.assertRegex(run.stderr.decode(), r"\AERROR: ld\.so: object .* cannot be preloaded .*: ignored\.\n\Z")
-        empty = self.compiled("empty.so", "cc", "-m32", "-shared", "-nostdlib", source="")
+        empty = self.compiled("empty.so", "cc", "-m32", "-shared", "-nostdlib", source="", libraries=())
         for lib in ("lib32", "lib/i386-linux-gnu", "lib/x86_64-linux-gnu", "lib64", "lib"):
             folder = os.path.join(self.programs, "prefix", lib, "notch")
             os.makedirs(folder, exist_ok=True)
