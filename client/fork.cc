@@ -18,12 +18,18 @@ namespace {
 // How many forks deep an operation may be that goes on in a child, and finds its memory.
 constexpr std::size_t kForksDeep = 2;
 
+// What a child keeps of the segment of its parent, or of its parent's parent.
+struct Forebear {
+  shm::Segment segment;    // where it was; if it was private memory, it is inherited
+  std::uint32_t runs = 0;  // of an attached one: how many of its runs the child has mapped anew
+};
+
 // Kept across a fork.
 struct Forks {
   // Under the lock.
-  bool births_wait = false;                // a thread is forking
-  const shm::Segment* current = nullptr;   // the last one attached, or a parent's
-  shm::Reservation forebears[kForksDeep];  // where those of the forebears were, the nearest first
+  bool births_wait = false;               // a thread is forking
+  const shm::Segment* current = nullptr;  // the last one attached, or a parent's
+  Forebear forebears[kForksDeep];         // the nearest first
 
   sigset_t mask_before_fork{};  // of the thread that is forking
 
@@ -70,48 +76,56 @@ void end_wait_of_births() noexcept {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-// All of it has memory, as the preloaded library's has from the start: then the child, which is
-// likely on its way to exec, makes one system call.
-bool is_all_in_use(const shm::Segment& segment) noexcept {
-  if (segment.catalogue_committed != segment.catalogue_capacity ||
-      segment.cells_committed != segment.cell_capacity) {
-    return false;
-  }
+// Calls `visit` with each run of the segment that has memory, until it says false. Parts that touch
+// are one run: all of the preloaded library's segment, whose children then make one system call.
+template <class Visit>
+bool visit_runs(const shm::Segment& segment, Visit visit) noexcept {
+  std::uint64_t start = 0;
+  std::uint64_t end = segment.catalogue_offset + segment.catalogue_committed;
   for (std::uint32_t column = 0; column < segment.column_capacity; ++column) {
-    if (!shm::column_in_use(segment, column)) return false;
+    if (!shm::column_in_use(segment, column)) continue;
+    const std::uint64_t next = segment.values_offset + column * segment.column_stride;
+    if (next != end) {
+      if (!visit(segment.memory.base() + start, end - start)) return false;
+      start = next;
+    }
+    end = next + segment.cells_committed * shm::kCellBytes;
   }
-  return true;
+  return visit(segment.memory.base() + start, end - start);
 }
 
-// Where the parent could write in its segment, the child can; the rest stays address space.
-bool make_writable_as(const shm::Segment& parents, shm::Reservation& memory) noexcept {
-  const auto commit = [&](std::uint64_t offset, std::uint64_t bytes) {
-    return bytes == 0 || memory.commit(offset, bytes);
-  };
-  bool done = commit(0, parents.catalogue_offset + parents.catalogue_committed);
-  const std::uint64_t column_bytes = parents.cells_committed * shm::kCellBytes;
-  for (std::uint32_t column = 0; done && column < parents.column_capacity; ++column) {
-    if (shm::column_in_use(parents, column))
-      done = commit(parents.values_offset + column * parents.column_stride, column_bytes);
-  }
-  return done;
+void release(Forebear& forebear) noexcept {
+  if (!forebear.segment.attached) forebear.segment.memory.release();
+  std::uint32_t left = forebear.runs;
+  visit_runs(forebear.segment, [&](std::byte* base, std::uint64_t bytes) {
+    if (left == 0) return false;
+    --left;
+    shm::Reservation run;
+    run.adopt(base, bytes, false);
+    run.release();
+    return true;
+  });
+  forebear = {};
 }
 
 // A child may go on with an operation that its parent's thread had begun when a signal handler
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
-// to hit. What older forebears left goes back: in a line of children that fork, each would have the
-// address space of all.
+// to hit, where the parent could write. What older forebears left goes back: in a line of children
+// that fork, each would have the memory of all.
 void keep_memory_of(const shm::Segment& parents) noexcept {
-  shm::Reservation memory = parents.memory;
-  if (memory.base() == nullptr || memory.base() == state.forebears[0].base()) return;
-  if (parents.attached) {
-    const bool whole = is_all_in_use(parents);
-    if (!memory.reserve_at(memory.base(), memory.bytes(), whole)) return;
-    if (!whole && !make_writable_as(parents, memory)) return memory.release();
-  }
-  state.forebears[kForksDeep - 1].release();
+  const std::byte* const base = parents.memory.base();
+  if (base == nullptr || base == state.forebears[0].segment.memory.base()) return;
+  release(state.forebears[kForksDeep - 1]);
   for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
-  state.forebears[0] = memory;
+  Forebear& nearest = state.forebears[0];
+  nearest = {parents, 0};
+  if (!parents.attached) return;
+  visit_runs(parents, [&](std::byte* at, std::uint64_t bytes) {
+    shm::Reservation run;
+    if (!run.map_at(at, bytes)) return false;
+    ++nearest.runs;
+    return true;
+  });
 }
 
 void after_fork_in_child() noexcept {

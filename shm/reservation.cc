@@ -19,10 +19,10 @@ bool Reservation::reserve(std::uint64_t bytes) noexcept {
   return true;
 }
 
-bool Reservation::reserve_at(std::byte* base, std::uint64_t bytes, bool whole) noexcept {
+bool Reservation::map_at(std::byte* base, std::uint64_t bytes) noexcept {
   const int saved_errno = errno;
   void* const there =
-      mmap(base, bytes, whole ? PROT_READ | PROT_WRITE : PROT_NONE,
+      mmap(base, bytes, PROT_READ | PROT_WRITE,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
   // Before Linux 4.17 the address is a wish.
   if (there != MAP_FAILED && there != base) munmap(there, bytes);

@@ -17,8 +17,8 @@ class Reservation {
   // Takes `bytes` of private anonymous address space. False if there is none (RLIMIT_AS).
   bool reserve(std::uint64_t bytes) noexcept;
 
-  // The same at this address, usable at once if it is `whole`. False if anything is there already.
-  bool reserve_at(std::byte* base, std::uint64_t bytes, bool whole) noexcept;
+  // The same at this address, all of it usable. False if anything is there already.
+  bool map_at(std::byte* base, std::uint64_t bytes) noexcept;
 
   // Takes over a mapping made elsewhere, `shared` if a store may need memory of a file system.
   void adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept;

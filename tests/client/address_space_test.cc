@@ -101,20 +101,25 @@ TEST_F(AddressSpace, NorWithoutADirectory) {
   });
 }
 
+struct Taken {
+  std::uint64_t own_kib = 0;
+  std::uint64_t address_space_kib = 0;
+};
+
 // Of its parent's segment a child keeps what its parent could write to, in two generations.
-void fork_in_line_and_count(int generations, std::uint64_t of_the_first_kib) {
+void fork_in_line_and_count(int generations, Taken by_the_first) {
   counter({.name = "test_total", .help = "T."}).add();
-  const std::uint64_t own = own_kib();
-  if (of_the_first_kib != 0) NOTCH_REQUIRE(own <= of_the_first_kib + 256);
+  const Taken now{own_kib(), address_space_kib()};
+  if (by_the_first.own_kib == 0) by_the_first = now;
+  NOTCH_REQUIRE(now.own_kib <= by_the_first.own_kib + 256);
+  NOTCH_REQUIRE(now.address_space_kib <= by_the_first.address_space_kib + 256);
   if (generations == 0) return;
-  const pid_t child = start_child([&] {
-    fork_in_line_and_count(generations - 1, of_the_first_kib == 0 ? own : of_the_first_kib);
-  });
+  const pid_t child = start_child([&] { fork_in_line_and_count(generations - 1, by_the_first); });
   NOTCH_REQUIRE(wait_for(child) == "exit 0");
 }
 
 TEST_F(AddressSpace, OfAForkedChildIsChargedForWhatItsParentUsed) {
-  expect_quiet_success([] { fork_in_line_and_count(10, 0); });
+  expect_quiet_success([] { fork_in_line_and_count(10, {}); });
   EXPECT_EQ(segments().size(), 11U);
   EXPECT_EQ(count("test_total"), 11U);
 }
@@ -123,7 +128,7 @@ TEST_F(AddressSpace, OfALimitOfDataIsEnoughForForksInALine) {
   expect_quiet_success([] {
     const rlimit limit{16 << 20, 16 << 20};
     NOTCH_REQUIRE(setrlimit(RLIMIT_DATA, &limit) == 0);
-    fork_in_line_and_count(10, 0);
+    fork_in_line_and_count(10, {});
   });
   EXPECT_EQ(segments().size(), 11U);
 }
