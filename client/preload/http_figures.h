@@ -21,7 +21,7 @@ namespace notch::preload {
 enum class Unobserved : std::uint8_t {
   kPipelined,   // requests: more were pending than are followed
   kContended,   // connections: two threads were in one at once
-  kDescriptor,  // connections: the descriptor's number is too high
+  kDescriptor,  // connections: the descriptor's number is too high, or there was no memory
   kUnended,     // exchanges: their bytes could no longer be followed, so they have no duration
   kUntimed,     // exchanges: there was no clock
 };
