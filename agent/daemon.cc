@@ -27,6 +27,7 @@
 #include "agent/segment_directory.h"
 #include "agent/supervisor.h"
 #include "agent/truncation_guard.h"
+#include "shm/default_directory.h"
 
 namespace notch::agent {
 namespace {
@@ -47,13 +48,6 @@ Moment moment_now() {
           static_cast<std::uint64_t>(monotonic.tv_sec) * 1'000'000'000U +
               static_cast<std::uint64_t>(monotonic.tv_nsec),
           static_cast<std::uint64_t>(boot.tv_sec)};
-}
-
-std::string default_directory() {
-  return access("/run/notch", W_OK) == 0 ||
-                 (access("/run/notch", F_OK) != 0 && access("/run", W_OK) == 0)
-             ? "/run/notch"
-             : "/dev/shm/notch";
 }
 
 // A segment needs a descriptor for its lock.
@@ -117,11 +111,19 @@ class Daemon {
 
  private:
   ExitCode open() {
-    const std::string path = options_.directory.empty() ? default_directory() : options_.directory;
-    const DirectoryResult opened = directory_.open(path, true);
+    const bool is_default = options_.directory.empty();
+    const std::string path =
+        is_default ? shm::default_directory(shm::DefaultUse::kMake) : options_.directory;
+    const DirectoryResult opened =
+        directory_.open(path, true, is_default ? Named::kByDefault : Named::kByUser);
     if (!opened.ok) {
       spdlog::error("{}", opened.message);
       return ExitCode::kDirectory;
+    }
+    if (is_default && path == shm::kSecondDefaultDirectory && geteuid() != 0) {
+      spdlog::warn(
+          "{} is this user's: programs of other users count there only if NOTCH_DIR names it",
+          path);
     }
     if (opened.not_tmpfs)
       spdlog::warn("{} is not on tmpfs: programs can block while the disk is written", path);

@@ -229,7 +229,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       "5 --ebpf=require and a probe of the kernel does not run.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing, refused if it holds other "
-                 "files. Default: /run/notch, else /dev/shm/notch")
+                 "files or is on overlayfs. Default: /run/notch, else /dev/shm/notch")
       ->check(CLI::Validator(
           [](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, ""));
   add_web(app, options);

@@ -19,6 +19,8 @@
 #include <utility>
 
 #include "agent/segment_identity.h"
+#include "shm/default_directory.h"
+#include "shm/lock_lifetime.h"
 
 namespace notch::agent {
 namespace {
@@ -105,12 +107,14 @@ std::string foreign_name(const std::vector<std::string>& names, mode_t mode) {
 
 }  // namespace
 
-DirectoryResult SegmentDirectory::open(const std::string& path, bool create) {
+DirectoryResult SegmentDirectory::open(const std::string& path, bool create, Named named) {
   *this = SegmentDirectory();
   SegmentDirectory opened;
   opened.path_ = path;
-  DirectoryResult result = opened.open_directory(create);
+  DirectoryResult result = opened.open_directory(create, named);
   if (result.ok) {
+    const DirectoryResult locks = opened.check_locks();
+    if (!locks.ok) return locks;
     const DirectoryResult lock = opened.take_lock();
     if (!lock.ok) return lock;
     const DirectoryResult watch = opened.start_watch();
@@ -120,11 +124,22 @@ DirectoryResult SegmentDirectory::open(const std::string& path, bool create) {
   return result;
 }
 
-DirectoryResult SegmentDirectory::open_directory(bool create) {
+DirectoryResult SegmentDirectory::open_directory(bool create, Named named) {
   const bool made = create && ::mkdir(path_.c_str(), 0700) == 0;
   if (create && !made && errno != EEXIST) return failure("cannot create", path_, errno);
-  directory_ =
-      FileDescriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (named == Named::kByDefault) {
+    const FileDescriptor place(shm::open_default_directory(path_.c_str()));
+    if (!place.valid() && errno == EPERM) {
+      return failure(std::string("not to be trusted, as ") + shm::kNotTrusted +
+                         "; remove it, or name a directory by --dir:",
+                     path_);
+    }
+    if (!place.valid()) return failure("cannot open the directory", path_, errno);
+    directory_ = FileDescriptor(::openat(place.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  } else {
+    directory_ =
+        FileDescriptor(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  }
   if (!directory_.valid()) return failure("cannot open the directory", path_, errno);
   // Not by mkdir's mode, which the umask would narrow.
   if (made && ::fchmod(directory_.get(), kDirectoryMode) != 0) {
@@ -148,6 +163,15 @@ DirectoryResult SegmentDirectory::open_directory(bool create) {
   result.owned_by_other = status.st_uid != ::geteuid();
   result.not_sticky = (status.st_mode & S_IWOTH) != 0 && (status.st_mode & S_ISVTX) == 0;
   return result;
+}
+
+DirectoryResult SegmentDirectory::check_locks() const {
+  const shm::LockLifetime lifetime = shm::lock_lifetime(directory_.get());
+  if (lifetime == shm::LockLifetime::kMapping) return {};
+  const int error = lifetime == shm::LockLifetime::kUnknown ? errno : 0;
+  return failure(std::string("not a place for segments, as ") + shm::lock_lifetime_fault(lifetime) +
+                     "; one on tmpfs will do:",
+                 path_, error);
 }
 
 DirectoryResult SegmentDirectory::take_lock() {

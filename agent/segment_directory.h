@@ -36,6 +36,8 @@ struct DirectoryResult {
   bool not_sticky = false;      // anyone may remove anyone's segments
 };
 
+enum class Named : std::uint8_t { kByUser, kByDefault };
+
 // What happened since the last poll(). To be taken in this order: removed, then added (a name in
 // both is a new file under an old name).
 struct DirectoryChanges {
@@ -54,8 +56,9 @@ class SegmentDirectory {
 
   // Opens `path`, made with mode 3777 if it is missing and `create` is set (its parent must exist),
   // takes agent.lock in it, and watches it. On failure nothing is held. Fails for one that holds
-  // files of others (N4).
-  DirectoryResult open(const std::string& path, bool create);
+  // files of others (N4), where a mapping does not keep its file's lock, and for one that nobody
+  // named and shm::default_directory does not trust.
+  DirectoryResult open(const std::string& path, bool create, Named named = Named::kByUser);
 
   // Reads what the kernel queued; the first call lists the directory. Never waits. Also to be
   // called now and then without an event: while the agent has the directory open, the kernel does
@@ -76,7 +79,8 @@ class SegmentDirectory {
   std::uint64_t ignored_names() const noexcept { return ignored_names_; }
 
  private:
-  DirectoryResult open_directory(bool create);
+  DirectoryResult open_directory(bool create, Named named);
+  DirectoryResult check_locks() const;
   DirectoryResult take_lock();
   DirectoryResult start_watch();
   void list(DirectoryChanges& changes);

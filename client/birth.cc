@@ -23,6 +23,7 @@ constexpr std::uint64_t kCommittedCatalogueBytes = 4 * 1024;
 shm::SegmentPlan begin_plan(const Settings& settings, std::uint32_t least_columns) noexcept {
   shm::SegmentPlan plan;
   plan.directory = settings.directory;
+  plan.is_default = settings.usual_directory;
   plan.service = settings.service;
   plan.lineage_key = settings.lineage_key;
   plan.mode = counting_mode;
@@ -76,7 +77,8 @@ bool make_segment(const shm::SegmentPlan& plan, shm::Segment& segment) noexcept 
     }
     return true;
   }
-  const char* reason = strerrordesc_np(segment.system_errno);  // takes no lock
+  const char* reason = segment.refusal;
+  if (reason == nullptr) reason = strerrordesc_np(segment.system_errno);  // takes no lock
   char number[32] = "errno ";
   if (reason == nullptr) {  // a C library without it
     *shm::write_decimal(number + strlen(number), static_cast<std::uint64_t>(segment.system_errno)) =

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "client/lineage.h"
+#include "shm/default_directory.h"
 #include "shm/utf8.h"
 
 namespace notch::client {
@@ -25,8 +26,7 @@ bool is_on(const char* name) noexcept {
 
 void choose_directory(Settings& settings) noexcept {
   if (!settings.usual_directory) return;
-  strcpy(settings.directory,
-         access("/run/notch", W_OK | X_OK) == 0 ? "/run/notch" : "/dev/shm/notch");
+  strcpy(settings.directory, shm::default_directory(shm::DefaultUse::kJoin));
 }
 
 void read_settings(Settings& settings) noexcept {

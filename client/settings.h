@@ -19,10 +19,10 @@ struct Settings {
   int system_errno;  // ENAMETOOLONG: a directory was given that is too long to be one
 };
 
-// NOTCH_DIR, else /run/notch if it is there, else /dev/shm/notch. NOTCH_SERVICE, else
-// OTEL_SERVICE_NAME, else the program's name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to
-// anything but "" and "0". NOTCH_LINEAGE not in a program that gained privileges when it was
-// executed: whoever executed it is not to choose whose it is.
+// NOTCH_DIR, else the default directory. NOTCH_SERVICE, else OTEL_SERVICE_NAME, else the program's
+// name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to anything but "" and "0". NOTCH_LINEAGE not
+// in a program that gained privileges when it was executed: whoever executed it is not to choose
+// whose it is.
 void read_settings(Settings& settings) noexcept;
 
 // Looks again for the directory where none was given: the agent may have made it since.

@@ -1,5 +1,5 @@
 // File descriptors for a moment, in a process whose own may be closed.
-// Called by: segment_file, process_identity.
+// Called by: segment_file, process_identity, default_directory, lock_lifetime.
 //
 // Invariants
 //   D1  What holds a segment's bytes is never descriptor 0, 1 or 2, not even for a moment: a
@@ -33,7 +33,9 @@ class Descriptor {
 class PlaceDescriptor {
  public:
   PlaceDescriptor(const char* path, int flags) noexcept
-      : fd_(::open(path, flags | O_PATH | O_CLOEXEC)) {
+      : PlaceDescriptor(::open(path, flags | O_PATH | O_CLOEXEC)) {}
+  // One that is open already, or -1.
+  explicit PlaceDescriptor(int fd) noexcept : fd_(fd) {
     while (fd_ >= 0 && fd_ <= STDERR_FILENO) {
       taken_[taken_count_++] = fd_;
       fd_ = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);

@@ -14,10 +14,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <iterator>
 
+#include "shm/default_directory.h"
 #include "shm/descriptor.h"
 #include "shm/injection_point.h"
 #include "shm/kernel_identity.h"
+#include "shm/lock_lifetime.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
 
@@ -67,6 +70,16 @@ int refuse_full_directory(int directory_fd, Segment& segment) noexcept {
   if (system.f_files != 0 && system.f_ffree < system.f_files / 10) return ENOSPC;
   if (!segment.on_disk && directory.st_size / kTmpfsEntryBytes > kMostEntries) return EDQUOT;
   return 0;
+}
+
+// An agent must be able to tell the living from the dead.
+int refuse_short_locks(int directory_fd, Segment& segment) noexcept {
+  if (!segment.on_disk) return 0;
+  const LockLifetime lifetime = lock_lifetime(directory_fd);
+  if (lifetime == LockLifetime::kMapping) return 0;
+  if (lifetime == LockLifetime::kUnknown && errno != 0) return errno;
+  segment.refusal = lock_lifetime_fault(lifetime);
+  return EOPNOTSUPP;
 }
 
 // Growing a file past RLIMIT_FSIZE raises SIGXFSZ, which kills; so the limit is asked first.
@@ -226,6 +239,7 @@ int complete(int directory_fd, int fd, const SegmentPlan& plan, const char* name
 
 int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexcept {
   if (const int cause = refuse_full_directory(directory_fd, segment); cause != 0) return cause;
+  if (const int cause = refuse_short_locks(directory_fd, segment); cause != 0) return cause;
   char name[64];
   char hidden[80] = "";
   make_name(kernel_pid(), name);
@@ -277,8 +291,15 @@ bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) n
 bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
   const int saved_errno = errno;
   segment = Segment{};
-  const PlaceDescriptor directory(plan.directory, O_DIRECTORY);
-  segment.system_errno = directory.get() < 0 ? errno : create_in(directory.get(), plan, segment);
+  const PlaceDescriptor directory(plan.is_default
+                                      ? open_default_directory(plan.directory)
+                                      : ::open(plan.directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) {
+    segment.system_errno = create_in(directory.get(), plan, segment);
+  } else {
+    segment.system_errno = errno;
+    if (plan.is_default && errno == EPERM) segment.refusal = kNotTrusted;
+  }
   segment.attached = segment.system_errno == 0;
   errno = saved_errno;
   return segment.attached;

@@ -23,6 +23,7 @@ namespace notch::shm {
 // What a segment is to be. Sizes are upper bounds of address space, not of memory.
 struct SegmentPlan {
   const char* directory = nullptr;  // null: private memory that nobody reads
+  bool is_default = false;          // nobody named it: default_directory's rule holds
   const char* service = "";
   const std::uint8_t* lineage_key = nullptr;  // kLineageKeyBytes; null: none
   CountingMode mode = CountingMode::kAtomic;
@@ -55,6 +56,7 @@ struct Segment {
   bool attached = false;        // false: private memory
   bool on_disk = false;         // the directory is not on tmpfs: a store may block on write-back
   int system_errno = 0;         // why not attached
+  const char* refusal = nullptr;  // the same in words, where errno says too little
   char path[256] = {};
 
   SegmentHeader& header() const noexcept {
