@@ -42,5 +42,13 @@ TEST(GoneServices, WhatOneUserInventsCostsNoOthersRows) {
                             "invented-5"}));
 }
 
+TEST(GoneServices, AreForgottenUnderTheirNewNames) {
+  GoneServices gone(60);
+  gone.add("a", 1, 100);
+  const std::vector<ServiceRename> renames = {{"a", "a@1"}};
+  gone.rename(renames);
+  EXPECT_EQ(gone.take_expired(1000), Names{"a@1"});
+}
+
 }  // namespace
 }  // namespace notch::agent

@@ -278,5 +278,31 @@ TEST(ProcessFiguresByProcess, EachHasItsOwnRowsWhileItLives) {
   EXPECT_EQ(values(figures, kBytes).count(first + ",write"), 0U);
 }
 
+TEST_F(ProcessFiguresTest, AServiceTakesWhatItDidUnderItsNewName) {
+  MeasuredChild child({write_a_step, write_a_step, nothing});
+  MeasuredChild other({write_a_step});
+  child.step();
+  sample({child.attached("jobs")});
+  const std::vector<ServiceRename> renames = {{"jobs", "jobs@7"}};
+  figures_.rename(renames);
+  EXPECT_THAT(written("jobs@7"), AllOf(Ge(kStep), Lt(kStep + kTalk)));
+  EXPECT_EQ(written("jobs"), -1);
+  child.step();
+  other.step();
+  sample({child.attached("jobs@7"), other.attached("jobs")});
+  EXPECT_THAT(written("jobs@7"), AllOf(Ge(2 * kStep), Lt(2 * kStep + kTalk)));
+  EXPECT_THAT(written("jobs"), AllOf(Ge(kStep), Lt(kStep + kTalk)));
+  // One that is gone is charged to the service it had, whatever that is called by now.
+  child.step();
+  const std::vector<ServiceRename> again = {{"jobs@7", "jobs@8"}};
+  figures_.rename(again);
+  sample({other.attached("jobs")});
+  EXPECT_EQ(written("jobs@7"), -1);
+  EXPECT_THAT(written("jobs@8"), Ge(2 * kStep));
+  const std::vector<ServiceRename> gone = {{"jobs@8", ""}};
+  figures_.rename(gone);
+  EXPECT_EQ(written("jobs@8"), -1);
+}
+
 }  // namespace
 }  // namespace notch::agent

@@ -55,5 +55,17 @@ TEST(ServiceNames, AForgottenNameMakesRoomForItsUser) {
   EXPECT_EQ(names.shown(1, "one-more"), "one-more");
 }
 
+TEST(ServiceNames, ARenamedOneIsStillItsUsers) {
+  ServiceNames names(2, 3);
+  names.shown(1, "a");
+  names.shown(1, "b");
+  const std::vector<ServiceRename> renames = {{"a", "a@1"}, {"b", ""}};
+  names.rename(renames);
+  EXPECT_EQ(names.shown(1, "c"), "c");
+  EXPECT_EQ(names.shown(1, "a"), ServiceNames::kOthers);
+  EXPECT_EQ(names.forget("a@1"), 1U);
+  EXPECT_EQ(names.shown(1, "a"), "a");
+}
+
 }  // namespace
 }  // namespace notch::agent

@@ -59,5 +59,20 @@ TEST(KeptGroups, AForgottenServiceLeavesNothing) {
   EXPECT_TRUE(groups.all().contains({"b", "/one"}));
 }
 
+TEST(KeptGroups, GoUnderTheNewNamesOfTheirServices) {
+  KeptGroups groups;
+  groups.add({"a", "/one"}, kUsed);
+  groups.add({"a", kOtherCgroups}, kUsed);
+  groups.add({"a@9", "/one"}, kUsed);
+  groups.rename({{"a", "a@7"}, {"a@9", "a"}});
+  EXPECT_EQ(groups.all().size(), 3U);
+  EXPECT_TRUE(groups.all().contains({"a@7", kOtherCgroups}));
+  EXPECT_TRUE(groups.all().contains({"a", "/one"}));
+  groups.forget("a@7");
+  EXPECT_EQ(groups.all().size(), 1U);
+  add_many(groups, KeptGroups::kMost);  // the order of leaving knows the new names too
+  EXPECT_EQ(groups.all().size(), KeptGroups::kMost);
+}
+
 }  // namespace
 }  // namespace notch::ebpf

@@ -69,5 +69,15 @@ TEST(SlotSums, NothingIsLostOrCountedTwiceOverManyTurns) {
   EXPECT_EQ(total.ns, now.ns);
 }
 
+TEST(SlotSums, WhatIsKeptGoesUnderTheNewName) {
+  SlotSums<Row> sums;
+  sums.given(kSlot, "a", {0, 0});
+  sums.taken_back(kSlot, "a", {5, 50});
+  sums.rename({{"a", "a@7"}});
+  sums.given(kSlot, "a", {5, 50});
+  EXPECT_EQ(sums.of(kSlot, {6, 51}).events, 1U);
+  EXPECT_EQ(sums.kept().at("a@7").events, 5U);
+}
+
 }  // namespace
 }  // namespace notch::ebpf

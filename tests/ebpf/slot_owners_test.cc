@@ -100,5 +100,18 @@ TEST(SlotOwners, OurOwnNamesAreRowsOfOurs) {
   EXPECT_EQ(owners.slot_for("(others)").number, NOTCH_SLOT_OTHERS);
 }
 
+TEST(SlotOwners, AServiceKeepsItsSlotUnderItsNewName) {
+  SlotOwners owners;
+  const std::uint8_t first = owners.slot_for("jobs").number;
+  const std::uint8_t second = owners.slot_for("jobs@9").number;
+  owners.rename({{"jobs", "jobs@7"}, {"jobs@9", "jobs"}, {"never there", "nor this"}});
+  EXPECT_EQ(owners.name_of(first), "jobs@7");
+  EXPECT_EQ(owners.name_of(second), "jobs");
+  EXPECT_EQ(owners.slot_for("jobs@7").number, first);
+  EXPECT_EQ(owners.slot_of("jobs"), second);
+  EXPECT_EQ(owners.slot_of("jobs@9"), std::nullopt);
+  EXPECT_EQ(owners.slot_of("nor this"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace notch::ebpf
