@@ -11,7 +11,7 @@ namespace notch::agent {
 namespace {
 
 RunKind run_kind(shm::FamilyType type, const Family& family) {
-  if (family.number == Number::kSigned) return RunKind::kInteger;
+  if (family.number == Number::kSigned) return RunKind::kSigned;
   if (type == shm::FamilyType::kUpDownCounter) return RunKind::kUpDownFloat;
   switch (family.combine) {
     case Combine::kMin:
@@ -101,6 +101,8 @@ void Binder::on_series(shm::SeriesEntry&& entry) {
   if (entry.family >= binding_.families.size()) return;
   const BoundFamily& family = binding_.families[entry.family];
   if (family.family == kNoFamily) return;
+  const auto number = static_cast<std::uint32_t>(binding_.series.size() - 1);
+  if (binding_.impossible_series.contains(number)) return;
   if (series_left_ == 0) {
     ++binding_.left_out.series;
     return count(Conflict::kSeriesLimit);
@@ -145,7 +147,7 @@ void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
   switch (family.type) {
     case MetricType::kCounter:
       binding_.add_run({first_cell, 1, first_slot,
-                        family.number == Number::kFloat ? RunKind::kFloat : RunKind::kInteger});
+                        family.number == Number::kFloat ? RunKind::kFloat : RunKind::kCount});
       if (family.name == kPassedFamily && family.number == Number::kUnsigned &&
           binding_.passed_cells.size() < kMostPassedCells) {
         binding_.passed_cells.push_back(first_cell);
@@ -154,7 +156,7 @@ void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
     case MetricType::kHistogram:
     case MetricType::kNativeHistogram: {
       const std::uint32_t integers = slot_count(family) - 1;
-      binding_.add_run({first_cell, integers, first_slot, RunKind::kInteger});
+      binding_.add_run({first_cell, integers, first_slot, RunKind::kBucket});
       binding_.add_run({first_cell + integers, 1, first_slot + integers, RunKind::kFloat});
       break;
     }
@@ -175,7 +177,7 @@ void Binder::on_chunk(const shm::ChunkEntry& entry) {
   if (!take_cells(shm::kChunkBuckets)) return;
   binding_.chunks.push_back({entry.series, entry.chunk, entry.first_cell, entry.negative});
   binding_.add_run({entry.first_cell, shm::kChunkBuckets,
-                    tally_.bind_chunk(row, entry.chunk, entry.negative), RunKind::kInteger});
+                    tally_.bind_chunk(row, entry.chunk, entry.negative), RunKind::kBucket});
 }
 
 }  // namespace notch::agent

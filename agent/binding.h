@@ -12,6 +12,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/conflict.h"
@@ -31,11 +32,15 @@ class CellSource {
   virtual void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const = 0;
   virtual void add_float_cells(std::uint32_t first_cell, std::span<double> out) const = 0;
   virtual std::uint64_t shared_cell(std::uint32_t cell) const = 0;
+  // False if something was cut off by now, so that what was read may be zeros.
+  virtual bool whole() const { return true; }
 };
 
 // How a run's cells are taken into its slots.
 enum class RunKind : std::uint8_t {
-  kInteger,      // added, wrapping
+  kCount,        // added up to the end of the range
+  kBucket,       // the same, and no further than a page can say; checked first
+  kSigned,       // added, wrapping
   kFloat,        // added as doubles
   kUpDownFloat,  // doubles into a gauge's slot: added, and the slot counts as set
   kSum,          // gauges, from column 0
@@ -48,7 +53,7 @@ struct Run {
   std::uint32_t first_cell = 0;
   std::uint32_t cells = 0;
   std::uint32_t first_slot = 0;
-  RunKind kind = RunKind::kInteger;
+  RunKind kind = RunKind::kCount;
 };
 
 // A family as one segment uses it.
@@ -107,6 +112,10 @@ struct Binding {
   ConflictCounts conflicts{};               // what was left out, and why
   bool contested = false;                   // left a family out for another's definition
   std::vector<Challenge> challenges;        // of this binding, in the tally's families
+
+  // Moved on by the tally, to be kept when the binding is made anew: series left out for what their
+  // buckets said.
+  std::unordered_set<std::uint32_t> impossible_series;
 
   // Set by the tally: where it stands among those attached.
   std::size_t place = 0;

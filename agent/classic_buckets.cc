@@ -5,6 +5,8 @@
 #include <cmath>
 #include <utility>
 
+#include "agent/count_limits.h"
+
 namespace notch::agent {
 namespace {
 
@@ -98,21 +100,26 @@ std::uint64_t derive_positive(NativeBuckets buckets, const Powers& powers, std::
 
 std::uint64_t side_count(NativeBuckets buckets) noexcept {
   std::uint64_t count = 0;
-  for (const auto& [index, population] : buckets) count += population;
+  for (const auto& [index, population] : buckets) count = add_up_to(kMostCount, count, population);
   return count;
 }
 
 }  // namespace
 
-void read_classic(const Family& family, const std::uint64_t* slots, ClassicBuckets& out) {
+bool read_classic(const Family& family, const std::uint64_t* slots, ClassicBuckets& out) {
   const std::size_t buckets = family.bounds.size() + 1;
   out.cumulative.resize(buckets);
   std::uint64_t counted = 0;
-  for (std::size_t i = 0; i < buckets; ++i) out.cumulative[i] = counted += slots[i];
+  for (std::size_t i = 0; i < buckets; ++i) {
+    if (slots[i] > kMostRowCount - counted) return false;
+    out.cumulative[i] = counted += slots[i];
+  }
   out.sum = std::bit_cast<double>(slots[buckets]);
+  return true;
 }
 
-void derive_classic(const Family& family, const NativeValue& value, ClassicBuckets& out) {
+bool derive_classic(const Family& family, const NativeValue& value, ClassicBuckets& out) {
+  if (native_count(value) > kMostRowCount) return false;
   out.bounds.clear();
   out.cumulative.clear();
   out.sum = value.sum;
@@ -128,6 +135,7 @@ void derive_classic(const Family& family, const NativeValue& value, ClassicBucke
     add_bound(out, zero.threshold, counted);
   }
   out.cumulative.push_back(derive_positive(positive, powers, counted, zero, out));
+  return true;
 }
 
 double zero_threshold(const Family& family) noexcept {
@@ -144,8 +152,9 @@ NativeBuckets plausible(NativeBuckets buckets) noexcept {
 }
 
 std::uint64_t native_count(const NativeValue& value) noexcept {
-  return value.zero_count + side_count(plausible(value.negative)) +
-         side_count(plausible(value.positive));
+  const std::uint64_t sides = add_up_to(kMostCount, side_count(plausible(value.negative)),
+                                        side_count(plausible(value.positive)));
+  return add_up_to(kMostCount, value.zero_count, sides);
 }
 
 }  // namespace notch::agent

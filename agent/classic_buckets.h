@@ -44,19 +44,20 @@ struct ClassicBuckets {
   std::uint64_t count() const noexcept { return cumulative.back(); }
 };
 
-// All fill `out`, reusing its memory.
+// All fill `out`, reusing its memory. False if the row counts more than a page can say
+// (kMostRowCount): it is to be left out, and `out` is not to be used.
 
 // `slots`: the row's. `out.bounds` is not touched: the caller sets it once for the family.
-void read_classic(const Family& family, const std::uint64_t* slots, ClassicBuckets& out);
+bool read_classic(const Family& family, const std::uint64_t* slots, ClassicBuckets& out);
 
-void derive_classic(const Family& family, const NativeValue& value, ClassicBuckets& out);
+bool derive_classic(const Family& family, const NativeValue& value, ClassicBuckets& out);
 
 double zero_threshold(const Family& family) noexcept;
 
 // The buckets whose index a double can have; others are no observation of anybody's.
 NativeBuckets plausible(NativeBuckets buckets) noexcept;
 
-// The count of the row, from plausible buckets.
+// The count of the row, from plausible buckets; no further than the end of u64.
 std::uint64_t native_count(const NativeValue& value) noexcept;
 
 }  // namespace notch::agent

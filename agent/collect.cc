@@ -248,37 +248,33 @@ void Collect::follow_all(const Moment& now) {
   drop_let_go();
 }
 
-bool Collect::eject_truncated(const Moment& now) {
-  bool any = false;
+// Of what was cut off before the round added it, all that was shown is folded by now. Of what was
+// cut off after that, it is in the next.
+void Collect::eject_truncated(const Moment& now) {
   for (auto& segment : segments_) {
-    if (!segment->file.truncated()) continue;
-    end_faulty(*segment, reject_name(Reject::kTruncated), now);
-    any = true;
+    if (segment->file.truncated()) end_faulty(*segment, reject_name(Reject::kTruncated), now);
   }
   drop_let_go();
-  return any;
 }
 
+// One round, whatever writers do meanwhile.
 Snapshot Collect::gather(const Moment& now) {
   boot_s_ = now.boot_s;
   const auto begin = std::chrono::steady_clock::now();
   // All catalogues first: a round's slots must all be there when it begins.
   follow_all(now);
-  Snapshot snapshot;
-  do {
-    tally_.begin_gather();
-    for (auto& segment : segments_) {
-      tally_.add(*segment->binding, ReaderCells(segment->reader), now);
-      segment->gathered = true;
-      segment->read_drops();
-      exemplars_.clear();
-      segment->reader.exemplars(exemplars_);
-      if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
-    }
-    snapshot = tally_.finish_gather();
-    fold_back_steps(now);
-    // Again without those that were cut off meanwhile, so that all they leave is folded by now.
-  } while (eject_truncated(now));
+  tally_.begin_gather();
+  for (auto& segment : segments_) {
+    tally_.add(*segment->binding, ReaderCells(segment->reader, segment->file), now);
+    segment->gathered = true;
+    segment->read_drops();
+    exemplars_.clear();
+    segment->reader.exemplars(exemplars_);
+    if (!exemplars_.empty()) tally_.take_exemplars(*segment->binding, exemplars_);
+  }
+  Snapshot snapshot = tally_.finish_gather();
+  fold_back_steps(now);
+  eject_truncated(now);
   ++stats_.gathers;
   stats_.gather_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return snapshot;
@@ -313,6 +309,7 @@ void Collect::make_anew(LiveSegment& segment, const Moment& now) {
   const std::uint32_t uid = segment.file.owner_uid();
   binding->cell_capacity =
       std::min(binding->file_cells, segment.binding->cells + quota_.cells_left(uid));
+  binding->impossible_series = segment.binding->impossible_series;
   shm::SegmentReader reader;
   tally_.attach(*binding);
   Binder binder(tally_, *binding, options_.tally.per_process,
@@ -400,6 +397,8 @@ CollectStats Collect::stats() const {
   stats.ledger_rows = tally_.ledger_rows();
   stats.ledger_bytes = ledger_.file_bytes();
   stats.overflowed_rows = tally_.overflowed_rows();
+  stats.conflicts[static_cast<std::size_t>(Conflict::kImpossibleCount)] =
+      tally_.impossible_series();
   stats.not_finite = tally_.not_finite();
   stats.held_back = tally_.held_back();
   return stats;

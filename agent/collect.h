@@ -121,7 +121,7 @@ class Collect {
   shm::Fault follow(LiveSegment& segment, const Moment& now);
   void update_usage(LiveSegment& segment);
   void follow_all(const Moment& now);
-  bool eject_truncated(const Moment& now);
+  void eject_truncated(const Moment& now);
   bool fold_back_steps(const Moment& now);
   bool fold_last_back_steps(const Moment& now);
   void eject(LiveSegment& segment, const char* reason, const Moment& now);

@@ -153,7 +153,7 @@ void Collect::read_last_good(LiveSegment& segment, const Moment& now, FoldDraft&
   if (reader.attach(segment.file.bytes(), options_.reader_limits) != shm::Fault::kNone) return;
   reader.begin_round();
   if (segment.file.check_claims(reader) != Reject::kNone) return;
-  FoldDraft read = tally_.draft_fold(*segment.binding, ReaderCells(reader), now);
+  FoldDraft read = tally_.draft_fold(*segment.binding, ReaderCells(reader, segment.file), now);
   if (!segment.file.truncated()) draft = std::move(read);
 }
 
@@ -189,7 +189,8 @@ bool Collect::fold_last_back_steps(const Moment& now) {
   tally_.begin_gather();
   for (auto& segment : segments_) {
     // What nobody has seen is in no sum yet that could fall.
-    if (segment->gathered) tally_.add(*segment->binding, ReaderCells(segment->reader), now);
+    if (!segment->gathered) continue;
+    tally_.add(*segment->binding, ReaderCells(segment->reader, segment->file), now);
   }
   tally_.end_gather_unseen();
   const bool done = fold_back_steps(now);
@@ -203,7 +204,7 @@ const char* Collect::read_last(LiveSegment& segment, const Moment& now, FoldDraf
   const shm::Fault fault = follow(segment, now);
   if (fault != shm::Fault::kNone) return shm::fault_name(fault);
   segment.read_drops();
-  draft = tally_.draft_fold(*segment.binding, ReaderCells(segment.reader), now);
+  draft = tally_.draft_fold(*segment.binding, ReaderCells(segment.reader, segment.file), now);
   if (has_left_out_series(segment.binding->conflicts)) add_left_out(segment, draft);
   return segment.file.truncated() ? reject_name(Reject::kTruncated) : nullptr;
 }
@@ -213,7 +214,7 @@ void Collect::add_left_out(LiveSegment& segment, FoldDraft& draft) {
   shm::SegmentReader reader;
   if (reader.attach(segment.file.bytes(), options_.reader_limits) != shm::Fault::kNone) return;
   reader.begin_round();
-  const ReaderCells cells(reader);
+  const ReaderCells cells(reader, segment.file);
   LeftOutSum sum(tally_, *segment.binding, cells);
   if (reader.follow(sum) == shm::Fault::kNone) std::move(sum).add_to(tally_, draft);
 }

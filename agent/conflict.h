@@ -32,15 +32,16 @@ enum class Conflict : std::uint8_t {
   kFamilyLimit,
   kFamilyLimitPerUser,
   kSeriesLimit,
-  kPageLimit,  // the text of its row, in one segment, of one user or in all
-  kCells,      // more cells than the segment has: series that share cells
+  kPageLimit,        // the text of its row, in one segment, of one user or in all
+  kCells,            // more cells than the segment has: series that share cells
+  kImpossibleCount,  // a bucket that no process can have counted (count_limits.h)
 
   // Merged under the first words.
   kHelp,
   kUnit,
 };
 
-inline constexpr std::size_t kConflicts = 20;
+inline constexpr std::size_t kConflicts = 21;
 
 using ConflictCounts = std::array<std::uint64_t, kConflicts>;  // by Conflict
 
@@ -64,10 +65,11 @@ constexpr bool has_left_out_series(const ConflictCounts& counts) noexcept {
 // As used in the `reason` label; never null.
 constexpr const char* conflict_name(Conflict conflict) noexcept {
   constexpr const char* kNames[kConflicts] = {
-      "none",         "metric_name", "label_name",    "reserved_label", "repeated_label",
-      "definition",   "type",        "number",        "gauge_mode",     "schema",
-      "bounds",       "sample_name", "reserved_name", "family_limit",   "family_limit_per_uid",
-      "series_limit", "page_bytes",  "cells",         "help",           "unit"};
+      "none",         "metric_name", "label_name",    "reserved_label",   "repeated_label",
+      "definition",   "type",        "number",        "gauge_mode",       "schema",
+      "bounds",       "sample_name", "reserved_name", "family_limit",     "family_limit_per_uid",
+      "series_limit", "page_bytes",  "cells",         "impossible_count", "help",
+      "unit"};
   return kNames[static_cast<std::size_t>(conflict)];
 }
 

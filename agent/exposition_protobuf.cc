@@ -181,7 +181,7 @@ class ProtobufWriter {
   void write_metadata(const Family& family);
   bool write_row(const FamilySnapshot& family, const Row& row);
   bool write_scalar(const FamilySnapshot& family, const Row& row, pbf_writer& metric);
-  void write_histogram(const FamilySnapshot& family, const Row& row, pbf_writer& metric);
+  bool write_histogram(const FamilySnapshot& family, const Row& row, pbf_writer& metric);
   void write_classic_part(pbf_writer& histogram);
   void write_native_part(const Family& family, const NativeValue& value, pbf_writer& histogram);
   void write_side(NativeBuckets buckets, protozero::pbf_tag_type span_tag,
@@ -233,10 +233,8 @@ bool ProtobufWriter::write_row(const FamilySnapshot& family, const Row& row) {
     ++counts_.dropped_rows;
     return false;
   }
-  if (family.family->type == MetricType::kHistogram ||
-      family.family->type == MetricType::kNativeHistogram) {
-    write_histogram(family, row, metric);
-    return true;
+  if (is_histogram(*family.family)) {
+    return write_histogram(family, row, metric);
   }
   return write_scalar(family, row, metric);
 }
@@ -257,24 +255,32 @@ bool ProtobufWriter::write_scalar(const FamilySnapshot& family, const Row& row,
   return true;
 }
 
-void ProtobufWriter::write_histogram(const FamilySnapshot& family, const Row& row,
+// False if the row counts more than a page can say.
+bool ProtobufWriter::write_histogram(const FamilySnapshot& family, const Row& row,
                                      pbf_writer& metric) {
+  const bool is_classic = family.family->type == MetricType::kHistogram;
+  const bool fits = is_classic
+                        ? read_classic(*family.family, family.slots + row.first_slot, buckets_)
+                        : derive_classic(*family.family, family.natives[row.detail], buckets_);
+  if (!fits) {
+    ++counts_.dropped_rows;
+    return false;
+  }
   pbf_writer histogram(metric, metric_field::kHistogram);
-  if (family.family->type == MetricType::kHistogram) {
-    read_classic(*family.family, family.slots + row.first_slot, buckets_);
+  if (is_classic) {
     choice_.choose_classic(family.exemplars, row.first_slot, buckets_);
     write_classic_part(histogram);
     add_created(histogram, histogram_field::kCreated, row);
-    return;
+    return true;
   }
   const NativeValue& value = family.natives[row.detail];
-  derive_classic(*family.family, value, buckets_);
   // Prometheus before 2.50 takes a native histogram's exemplars from its classic buckets and stores
   // them under one series; and it is shown again what it has. Only the newest is never too old.
   choice_.choose_newest(value.exemplars, buckets_);
   write_classic_part(histogram);
   write_native_part(*family.family, value, histogram);
   add_created(histogram, histogram_field::kCreated, row);
+  return true;
 }
 
 void ProtobufWriter::write_classic_part(pbf_writer& histogram) {

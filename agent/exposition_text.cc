@@ -138,8 +138,7 @@ class TextWriter {
 void TextWriter::write_family(const FamilySnapshot& family) {
   write_metadata(*family.family);
   const std::string& name = family.family->name;
-  if (family.family->type == MetricType::kHistogram ||
-      family.family->type == MetricType::kNativeHistogram) {
+  if (is_histogram(*family.family)) {
     bucket_open_ = name + "_bucket{";
     sum_open_ = name + "_sum{";
     count_open_ = name + "_count{";
@@ -213,11 +212,17 @@ void TextWriter::write_histograms(const FamilySnapshot& family) {
     if (is_silent(family, row)) continue;
     if (native) {
       const NativeValue& value = family.natives[row.detail];
-      derive_classic(*family.family, value, buckets_);
+      if (!derive_classic(*family.family, value, buckets_)) {
+        ++counts_.dropped_rows;
+        continue;
+      }
       render_bounds();
       choice_.choose_native(value.exemplars, buckets_);
     } else {
-      read_classic(*family.family, family.slots + row.first_slot, buckets_);
+      if (!read_classic(*family.family, family.slots + row.first_slot, buckets_)) {
+        ++counts_.dropped_rows;
+        continue;
+      }
       choice_.choose_classic(family.exemplars, row.first_slot, buckets_);
     }
     write_buckets(row.labels);

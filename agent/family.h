@@ -40,4 +40,8 @@ struct Family {
   bool operator==(const Family&) const = default;
 };
 
+constexpr bool is_histogram(const Family& family) noexcept {
+  return family.type == MetricType::kHistogram || family.type == MetricType::kNativeHistogram;
+}
+
 }  // namespace notch::agent

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <functional>
 
+#include "agent/count_limits.h"
 #include "agent/keyed_hash.h"
 #include "shm/layout.h"
 
@@ -75,11 +76,26 @@ void merge_buckets(const Buckets& change, Buckets& total) {
   for (const auto& [index, count] : change) {
     while (mine != total.cend() && mine->first < index) merged.push_back(*mine++);
     std::uint64_t sum = count;
-    if (mine != total.cend() && mine->first == index) sum += (mine++)->second;
+    if (mine != total.cend() && mine->first == index) {
+      sum = add_up_to(kMostBucketSum, sum, (mine++)->second);
+    }
     if (sum != 0) merged.emplace_back(index, sum);
   }
   merged.insert(merged.end(), mine, total.cend());
   total.swap(merged);
+}
+
+bool passes_the_range(const Family& family, const RowChange& change) noexcept {
+  if (!is_histogram(family)) return false;
+  for (std::size_t i = 0; i + 1 < change.slots.size(); ++i) {
+    if (change.slots[i] > kMostBucketSum) return true;
+  }
+  for (const Buckets* buckets : {&change.positive, &change.negative}) {
+    for (const auto& [index, count] : *buckets) {
+      if (count > kMostBucketSum) return true;
+    }
+  }
+  return false;
 }
 
 bool ascending(const Buckets& buckets) noexcept {
@@ -136,6 +152,7 @@ const char* family_fault(const Family& family) noexcept {
 
 const char* change_fault(const Family& family, const RowChange& change) noexcept {
   if (change.slots.size() != slot_count(family)) return "another number of slots than its family";
+  if (passes_the_range(family, change)) return "a bucket's count is past 2^62";
   if (family.type != MetricType::kNativeHistogram) {
     if (!change.positive.empty() || !change.negative.empty()) return "buckets but not native";
     return nullptr;
@@ -150,7 +167,7 @@ void add_change(const Family& family, const RowChange& change, RowChange& total)
       if (family.number == Number::kFloat) {
         add_double(change.slots[0], total.slots[0]);
       } else {
-        total.slots[0] += change.slots[0];
+        total.slots[0] = add_up_to(kMostCount, total.slots[0], change.slots[0]);
       }
       return;
     case MetricType::kGauge:
@@ -158,11 +175,13 @@ void add_change(const Family& family, const RowChange& change, RowChange& total)
       add_gauge(family, change, total);
       return;
     case MetricType::kHistogram:
-      for (std::size_t i = 0; i + 1 < total.slots.size(); ++i) total.slots[i] += change.slots[i];
+      for (std::size_t i = 0; i + 1 < total.slots.size(); ++i) {
+        total.slots[i] = add_up_to(kMostBucketSum, total.slots[i], change.slots[i]);
+      }
       add_double(change.slots.back(), total.slots.back());
       return;
     case MetricType::kNativeHistogram:
-      total.slots[0] += change.slots[0];
+      total.slots[0] = add_up_to(kMostBucketSum, total.slots[0], change.slots[0]);
       add_double(change.slots[1], total.slots[1]);
       merge_buckets(change.positive, total.positive);
       merge_buckets(change.negative, total.negative);

@@ -35,8 +35,8 @@ struct SegmentIdentityHash {
   std::size_t operator()(const SegmentIdentity& segment) const noexcept;
 };
 
-// A change of one row. `slots` as in snapshot.h for the family's type, as amounts to add (u64 and
-// i64 wrapping; sums of histograms and float counters as double bits, added as doubles). A gauge of
+// A change of one row. `slots` as in snapshot.h for the family's type, as amounts to add (counts up
+// to the end of their range, i64 wrapping; sums of histograms and float counters as double bits, added as doubles). A gauge of
 // mode last has two slots, [complement of bits, monotonic ns], which replace the row's if their
 // time is larger. Native histograms: slots are [zero_count, sum bits], buckets in `positive`,
 // `negative`, ascending by index.
@@ -89,7 +89,7 @@ const char* family_fault(const Family& family) noexcept;
 const char* change_fault(const Family& family, const RowChange& change) noexcept;
 
 // Adds `change` to `total`, slot by slot as the family's type says:
-//   integers            wrap
+//   counts              stop at the end of their range (count_limits.h); up-down counters wrap
 //   doubles             added, unless the result is not finite (NaN and infinity add nothing)
 //   gauges of doubles   by Combine: sum, min, max; `last` by time; `each` replaces. A NaN does
 //                       nothing but in `last` and `each`

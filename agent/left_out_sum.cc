@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "agent/count_limits.h"
 #include "agent/ledger_values.h"
 
 namespace notch::agent {
@@ -39,6 +40,7 @@ void LeftOutSum::on_series(shm::SeriesEntry&& entry) {
   if (entry.series >= binding_.series.size() || entry.family >= binding_.families.size()) return;
   const std::uint32_t family = binding_.families[entry.family].family;
   if (family == kNoFamily || !tally_.outlives(family)) return;
+  if (binding_.impossible_series.contains(entry.series)) return;
   const Family& definition = tally_.definition(family);
   const bool is_native = definition.type == MetricType::kNativeHistogram;
   if (is_native) natives_[entry.series] = family;
@@ -48,6 +50,7 @@ void LeftOutSum::on_series(shm::SeriesEntry&& entry) {
     return;
   RowChange change;
   change.slots = read_slots(definition, entry.first_cell, cells_, 0);
+  if (!has_possible_buckets(definition, change.slots)) return;
   add_change(definition, change, sum_of(family).total);
 }
 
@@ -66,10 +69,14 @@ void LeftOutSum::on_chunk(const shm::ChunkEntry& entry) {
   if (!take_cells(shm::kChunkBuckets)) return;
   std::array<std::uint64_t, shm::kChunkBuckets> buckets{};
   cells_.add_cells(entry.first_cell, buckets);
+  if (!std::ranges::all_of(buckets, is_possible_bucket)) return;
   Sum& sum = sum_of(native->second);
   std::int32_t bucket = entry.chunk * static_cast<std::int32_t>(shm::kChunkBuckets);
   for (const std::uint64_t count : buckets) {
-    if (count != 0) (entry.negative ? sum.negative : sum.positive)[bucket] += count;
+    if (count != 0) {
+      std::uint64_t& total = (entry.negative ? sum.negative : sum.positive)[bucket];
+      total = add_up_to(kMostBucketSum, total, count);
+    }
     ++bucket;
   }
 }

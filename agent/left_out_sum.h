@@ -5,6 +5,8 @@
 // Invariants
 //   LS1  Nothing that is bound is added, and no more cells than the segment has are read, however
 //        many of its series share them.
+//   LS2  Impossible counts add nothing, nor series that were left out for them: what those had
+//        added before is in the sums.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,8 @@ namespace notch::agent {
 // A reader as the tally sees it.
 class ReaderCells final : public CellSource {
  public:
-  explicit ReaderCells(const shm::SegmentReader& reader) : reader_(reader) {}
+  ReaderCells(const shm::SegmentReader& reader, const MappedSegment& file)
+      : reader_(reader), file_(file) {}
   void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const override {
     reader_.add_cells(first_cell, out);
   }
@@ -30,9 +31,11 @@ class ReaderCells final : public CellSource {
     reader_.add_float_cells(first_cell, out);
   }
   std::uint64_t shared_cell(std::uint32_t cell) const override { return reader_.shared_cell(cell); }
+  bool whole() const override { return !file_.truncated(); }
 
  private:
   const shm::SegmentReader& reader_;
+  const MappedSegment& file_;
 };
 
 using DropCounts = std::array<std::uint64_t, shm::kDropReasons>;

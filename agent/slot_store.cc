@@ -48,6 +48,16 @@ bool any_fell(std::span<const std::uint64_t> now, std::span<const std::uint64_t>
   return fell;
 }
 
+bool is_count(RunKind kind) {
+  return kind == RunKind::kCount || kind == RunKind::kBucket || kind == RunKind::kSigned;
+}
+
+std::uint64_t bits_of(std::span<const std::uint64_t> words) {
+  std::uint64_t bits = 0;
+  for (const std::uint64_t word : words) bits |= word;
+  return bits;
+}
+
 constexpr auto kLessInteger = std::less<std::uint64_t>();
 constexpr auto kLessFloat = [](std::uint64_t a, std::uint64_t b) {
   return as_double(a) < as_double(b);
@@ -87,12 +97,59 @@ void SlotStore::begin_round() {
   }
 }
 
-void SlotStore::add(std::span<const Run> runs, const CellSource& cells,
+void SlotStore::read_counts(std::span<const Run> runs, const CellSource& cells) {
+  std::size_t total = 0;
+  for (const Run& run : runs) total += is_count(run.kind) ? run.cells : 0;
+  counts_.assign(total, 0);
+  std::span<std::uint64_t> left = counts_;
+  for (const Run& run : runs) {
+    if (!is_count(run.kind)) continue;
+    cells.add_cells(run.first_cell, left.first(run.cells));
+    left = left.subspan(run.cells);
+  }
+}
+
+void SlotStore::find_impossible(std::span<const Run> runs) {
+  impossible_.clear();
+  std::span<const std::uint64_t> left = counts_;
+  for (const Run& run : runs) {
+    if (!is_count(run.kind)) continue;
+    const auto counts = left.first(run.cells);
+    left = left.subspan(run.cells);
+    if (run.kind != RunKind::kBucket || is_possible_bucket(bits_of(counts))) continue;
+    for (std::uint32_t i = 0; i < run.cells; ++i) {
+      if (!is_possible_bucket(counts[i])) impossible_.push_back(run.first_slot + i);
+    }
+  }
+  std::ranges::sort(impossible_);
+}
+
+// Sums that come near the end of their range are rare: one look at all their bits tells.
+void SlotStore::add_counts(const Run& run, std::span<const std::uint64_t> counts) {
+  const auto slots = std::span(*now_).subspan(run.first_slot, run.cells);
+  const bool may_pass = run.kind != RunKind::kSigned &&
+                        ((bits_of(slots) | bits_of(counts)) & ~(kMostBucketSum / 2 - 1)) != 0;
+  if (!may_pass) {
+    for (std::size_t i = 0; i < counts.size(); ++i) slots[i] += counts[i];
+    return;
+  }
+  const std::uint64_t most = run.kind == RunKind::kBucket ? kMostBucketSum : kMostCount;
+  for (std::size_t i = 0; i < counts.size(); ++i) slots[i] = add_up_to(most, slots[i], counts[i]);
+}
+
+bool SlotStore::add(std::span<const Run> runs, const CellSource& cells,
                     std::uint64_t monotonic_ns) {
+  read_counts(runs, cells);
+  find_impossible(runs);
+  if (!impossible_.empty() || !cells.whole()) return false;
+  std::span<const std::uint64_t> counts = counts_;
   for (const Run& run : runs) {
     switch (run.kind) {
-      case RunKind::kInteger:
-        cells.add_cells(run.first_cell, std::span(*now_).subspan(run.first_slot, run.cells));
+      case RunKind::kCount:
+      case RunKind::kBucket:
+      case RunKind::kSigned:
+        add_counts(run, counts.first(run.cells));
+        counts = counts.subspan(run.cells);
         break;
       case RunKind::kFloat:
       case RunKind::kUpDownFloat:
@@ -105,6 +162,7 @@ void SlotStore::add(std::span<const Run> runs, const CellSource& cells,
         add_gauges(run, cells);
     }
   }
+  return true;
 }
 
 void SlotStore::add_floats(const Run& run, const CellSource& cells) {

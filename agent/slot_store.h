@@ -10,6 +10,9 @@
 //       until it does, the slot stands still. Its limits: what the others added in the round in
 //       which it fell is lost; a writer may still make its own rows too large.
 //   V3  Nothing that is not finite is added; it is counted.
+//   V4  Of one segment all counts are read before any is added, so that what is cut off, or says
+//       what no process can have counted, has added nothing. Counts are added up to the end of
+//       their range (count_limits.h).
 #pragma once
 
 #include <cstddef>
@@ -19,6 +22,7 @@
 #include <vector>
 
 #include "agent/binding.h"
+#include "agent/count_limits.h"
 
 namespace notch::agent {
 
@@ -41,9 +45,13 @@ class SlotStore {
 
   void begin_round();
 
+  // False if nothing was added: what was read is not whole, or a bucket is impossible (V4).
   // Cost: that of reading the cells, and about 1 ns per slot of a gauge or a double.
   // `monotonic_ns` caps the times of gauges of mode last. REQUIRES: begin_round() was called.
-  void add(std::span<const Run> runs, const CellSource& cells, std::uint64_t monotonic_ns);
+  bool add(std::span<const Run> runs, const CellSource& cells, std::uint64_t monotonic_ns);
+
+  // Slots for which the last add() read impossible counts, ascending.
+  const std::vector<std::uint32_t>& impossible() const noexcept { return impossible_; }
 
   // REQUIRES: a buffer handed out is let go by the thread that gathers, or with an ordering of the
   // caller's own.
@@ -62,7 +70,12 @@ class SlotStore {
   // --- what dead processes left ---
 
   std::uint64_t folded(std::uint32_t slot) const noexcept { return folded_[slot]; }
-  void fold_integer(std::uint32_t slot, std::uint64_t amount) noexcept { folded_[slot] += amount; }
+  void fold_count(std::uint32_t slot, std::uint64_t amount) noexcept {
+    folded_[slot] = add_up_to(kMostCount, folded_[slot], amount);
+  }
+  void fold_bucket(std::uint32_t slot, std::uint64_t amount) noexcept {
+    folded_[slot] = add_up_to(kMostBucketSum, folded_[slot], amount);
+  }
   void fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexcept;
   // The pair [value, time] at `slot`, if it is later than the one there.
   void fold_last(std::uint32_t slot, std::uint64_t value, std::uint64_t time_ns) noexcept;
@@ -84,6 +97,9 @@ class SlotStore {
 
   void append(Kind kind, std::uint32_t slots);
   void hold_run(const KindRun& run, std::size_t slots);
+  void read_counts(std::span<const Run> runs, const CellSource& cells);
+  void find_impossible(std::span<const Run> runs);
+  void add_counts(const Run& run, std::span<const std::uint64_t> counts);
   void add_floats(const Run& run, const CellSource& cells);
   void add_gauges(const Run& run, const CellSource& cells);
   void add_last(const Run& run, const CellSource& cells, std::uint64_t monotonic_ns);
@@ -96,6 +112,10 @@ class SlotStore {
   std::shared_ptr<Buffer> spare_;     // handed out before that; written again once nobody holds it
 
   std::vector<BackStep> back_steps_;
+
+  // Of the segment being added.
+  std::vector<std::uint64_t> counts_;  // of its runs of counts, one behind the other
+  std::vector<std::uint32_t> impossible_;
 
   std::uint64_t not_finite_ = 0;
   std::uint64_t held_back_ = 0;  // slots shown higher than they summed to, all rounds together

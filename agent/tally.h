@@ -19,6 +19,9 @@
 //   A6  A row's created time is when it was last known to be zero: never later than the first
 //       amount of those it has when it is first shown. What the ledger gives back has none, as
 //       others may have been told an earlier one.
+//   A7  A series of which a bucket says what no process can have counted (count_limits.h) takes no
+//       more part: what it had added before stays, nothing of that reading reaches a sum or the
+//       ledger. Sums over processes and the dead stop at the end of their range, and never wrap.
 #pragma once
 
 #include <cstdint>
@@ -87,6 +90,9 @@ RowUsage charged_usage(const RowRecord& row) noexcept;
 std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_cell,
                                       const CellSource& cells, std::uint64_t monotonic_ns);
 
+// False for a histogram of which a bucket says what no process can have counted.
+bool has_possible_buckets(const Family& family, std::span<const std::uint64_t> slots) noexcept;
+
 class Tally {
  public:
   explicit Tally(const TallyOptions& options);
@@ -138,9 +144,9 @@ class Tally {
   // --- one gather: begin, add every living segment, finish ---
 
   void begin_gather() { slots_.begin_round(); }
-  void add(const Binding& binding, const CellSource& cells, const Moment& now) {
-    slots_.add(binding.runs, cells, now.monotonic_ns);
-  }
+  // Nothing is added of what was cut off meanwhile. Series with impossible counts are left out from
+  // now on (A7).
+  void add(Binding& binding, const CellSource& cells, const Moment& now);
   // Exemplars read from a bound segment; those that fit no bucket of theirs are passed over.
   void take_exemplars(const Binding& binding, std::span<const shm::ExemplarEntry> entries);
   // Cost: one pass over the slots; the list of rows is made anew only if rows came or went.
@@ -151,7 +157,8 @@ class Tally {
   // --- the dead ---
 
   // Reads what a dead segment leaves. Rows it added nothing to are not among them.
-  FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now) const;
+  // Nor those with impossible counts (A7).
+  FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now);
   // Gives the changes their ids in the ledger, defining what it does not have.
   void number_fold(FoldDraft& draft, Ledger& ledger);
   // The family's row for what has no row of its own; `uid` has a part in it from now on.
@@ -200,6 +207,7 @@ class Tally {
   std::uint32_t ledger_rows() const noexcept { return ledger_rows_; }
   std::uint64_t overflowed_rows() const noexcept { return overflowed_rows_; }
   std::uint64_t not_finite() const noexcept { return slots_.not_finite(); }
+  std::uint64_t impossible_series() const noexcept { return impossible_series_; }
   std::uint64_t held_back() const noexcept { return slots_.held_back(); }
   // Of the last round: slots that summed to less than in the one before.
   std::size_t fallen_slots() const noexcept { return slots_.back_steps().size(); }
@@ -227,6 +235,7 @@ class Tally {
   RowUsage usage_of(const RowRecord& row) const;
   std::uint64_t page_lines_of(const RowRecord& row) const;
   void fold_away(std::uint32_t row, Ledger& ledger);
+  void leave_out_impossible(Binding& binding, const Moment& now);
   void move_slots(const std::vector<std::uint32_t>& new_slots,
                   const std::vector<std::uint32_t>& new_rows);
 
@@ -270,6 +279,7 @@ class Tally {
   std::uint32_t ledger_rows_ = 0;
   std::uint32_t shown_rows_ = 0;  // those below it were there at the last finish_gather()
   std::uint64_t overflowed_rows_ = 0;
+  std::uint64_t impossible_series_ = 0;  // left out for it, so far
   bool ledger_is_stale_ = false;
 };
 

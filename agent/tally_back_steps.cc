@@ -14,10 +14,6 @@
 namespace notch::agent {
 namespace {
 
-bool is_histogram(const Family& family) {
-  return family.type == MetricType::kHistogram || family.type == MetricType::kNativeHistogram;
-}
-
 constexpr std::size_t kNoPlace = ~std::size_t{0};
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <span>
 #include <unordered_map>
 
 #include "agent/label_text.h"
@@ -43,7 +44,27 @@ std::vector<std::uint64_t> read_slots(const Family& family, std::uint32_t first_
   return slots;
 }
 
+// All slots but the sum are buckets.
+bool has_possible_buckets(const Family& family, std::span<const std::uint64_t> slots) noexcept {
+  return !is_histogram(family) ||
+         std::ranges::all_of(slots.first(slots.size() - 1), is_possible_bucket);
+}
+
 namespace {
+
+// Those without slots were found impossible. Returns how many.
+std::uint64_t drop_impossible(FoldDraft& draft) {
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < draft.changes.size(); ++i) {
+    if (draft.changes[i].slots.empty()) continue;
+    if (kept != i) draft.changes[kept] = std::move(draft.changes[i]);
+    draft.rows[kept++] = draft.rows[i];
+  }
+  const std::uint64_t dropped = draft.changes.size() - kept;
+  draft.changes.resize(kept);
+  draft.rows.resize(kept);
+  return dropped;
+}
 
 bool is_nothing(const RowChange& change) {
   return change.positive.empty() && change.negative.empty() &&
@@ -56,7 +77,8 @@ void order_buckets(std::vector<std::pair<std::int32_t, std::uint64_t>>& buckets)
   std::size_t kept = 0;
   for (std::size_t i = 0; i < buckets.size(); ++i) {
     if (kept > 0 && buckets[kept - 1].first == buckets[i].first) {
-      buckets[kept - 1].second += buckets[i].second;
+      buckets[kept - 1].second =
+          add_up_to(kMostBucketSum, buckets[kept - 1].second, buckets[i].second);
     } else {
       buckets[kept++] = buckets[i];
     }
@@ -66,8 +88,7 @@ void order_buckets(std::vector<std::pair<std::int32_t, std::uint64_t>>& buckets)
 
 }  // namespace
 
-FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
-                            const Moment& now) const {
+FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells, const Moment& now) {
   FoldDraft draft;
   std::unordered_map<std::uint32_t, std::size_t> of_native;  // series to its change
   for (std::uint32_t i = 0; i < binding.series.size(); ++i) {
@@ -78,6 +99,7 @@ FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
     change.slots = read_slots(family, series.first_cell, cells, now.monotonic_ns);
     const bool is_native = family.type == MetricType::kNativeHistogram;
     if (!is_native && is_nothing(change)) continue;
+    if (!has_possible_buckets(family, change.slots)) change.slots.clear();
     if (is_native) of_native[i] = draft.changes.size();
     draft.rows.push_back(series.row);
     draft.changes.push_back(std::move(change));
@@ -91,10 +113,12 @@ FoldDraft Tally::draft_fold(const Binding& binding, const CellSource& cells,
     for (std::int32_t i = 0; i < static_cast<std::int32_t>(buckets.size()); ++i) {
       const std::uint64_t count = buckets[static_cast<std::size_t>(i)];
       if (count == 0) continue;
+      if (!is_possible_bucket(count)) change.slots.clear();
       const std::int32_t bucket = chunk.chunk * static_cast<std::int32_t>(shm::kChunkBuckets) + i;
       (chunk.negative ? change.negative : change.positive).emplace_back(bucket, count);
     }
   }
+  impossible_series_ += drop_impossible(draft);
   for (RowChange& change : draft.changes) {
     order_buckets(change.positive);
     order_buckets(change.negative);
@@ -162,7 +186,11 @@ void Tally::fold_change(std::uint32_t row, const RowChange& change) {
   }
   for (std::uint32_t i = 0; i < change.slots.size(); ++i) {
     if (i < first_float(family)) {
-      slots_.fold_integer(first + i, change.slots[i]);
+      if (is_histogram(family)) {
+        slots_.fold_bucket(first + i, change.slots[i]);
+      } else {
+        slots_.fold_count(first + i, change.slots[i]);
+      }
     } else {
       slots_.fold_float(first + i, change.slots[i]);
     }
@@ -173,7 +201,7 @@ void Tally::fold_change(std::uint32_t row, const RowChange& change) {
     for (const auto& [bucket, count] : negative ? change.negative : change.positive) {
       const std::int32_t within = ((bucket % kBuckets) + kBuckets) % kBuckets;
       const std::uint32_t slots = bind_chunk(row, (bucket - within) / kBuckets, negative);
-      slots_.fold_integer(slots + static_cast<std::uint32_t>(within), count);
+      slots_.fold_bucket(slots + static_cast<std::uint32_t>(within), count);
     }
   }
 }

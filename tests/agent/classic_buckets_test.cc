@@ -10,6 +10,8 @@
 #include <limits>
 #include <random>
 
+#include "agent/count_limits.h"
+
 namespace notch::agent {
 namespace {
 
@@ -45,6 +47,22 @@ TEST(ClassicBuckets, ReadsCountsUpToCumulativeOnes) {
   EXPECT_THAT(buckets.cumulative, ElementsAre(3, 3, 7));
   EXPECT_EQ(buckets.count(), 7U);
   EXPECT_EQ(buckets.sum, 9.5);
+}
+
+TEST(ClassicBuckets, AreNoneWhereTheyWouldWrap) {
+  Family family;
+  family.bounds = {1, 2};
+  ClassicBuckets buckets;
+  const std::uint64_t most[] = {kMostRowCount - 5, 2, 3, 0};
+  EXPECT_TRUE(read_classic(family, most, buckets));
+  EXPECT_EQ(buckets.count(), kMostRowCount);
+  const std::uint64_t wrapping[] = {kMostCount, 2, 3, 0};
+  EXPECT_FALSE(read_classic(family, wrapping, buckets));
+  NativeValue value;
+  value.zero_count = 4;
+  value.positive = {{0, kMostCount - 2}};
+  value.negative = {{0, 3}};
+  EXPECT_FALSE(derive_classic(native_family(0), value, buckets));
 }
 
 TEST(ClassicBuckets, OfNothingAreOneInfBucket) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/count_limits.h"
 #include "agent/native_spans.h"
 #include "tests/agent/snapshot_builder.h"
 
@@ -183,6 +184,9 @@ TEST(ExpositionProtobuf, NativeHistogramsSayWhatWasCountedAndNoMore) {
     NativeValue value;
     value.positive = random_side(random);
     value.negative = random_side(random);
+    for (auto* side : {&value.positive, &value.negative}) {
+      for (auto& [index, population] : *side) population = 1 + (population >> 8U);
+    }
     value.zero_count = random() % 5;
     build.native("", value);
     const auto families = unframed(write_protobuf(build.snapshot()).body.bytes());
@@ -198,6 +202,23 @@ TEST(ExpositionProtobuf, NativeHistogramsSayWhatWasCountedAndNoMore) {
     for (const auto& [index, population] : value.negative) count += population;
     ASSERT_EQ(read.count, count);
   }
+}
+
+TEST(ExpositionProtobuf, ARowThatNoPageCanSayIsLeftOutAndCounted) {
+  SnapshotBuilder build;
+  build.family(MetricType::kNativeHistogram, "n");
+  NativeValue value;
+  value.positive = {{1, kMostBucketSum}, {2, kMostBucketSum - 1}};
+  build.native("a=\"1\"", value);
+  value.zero_count = 1;
+  build.native("a=\"2\"", value);
+  const Page page = write_protobuf(build.snapshot());
+  const auto families = unframed(page.body.bytes());
+  ASSERT_EQ(families.size(), 1U);
+  const auto histograms = read_histograms(families[0]);
+  ASSERT_EQ(histograms.size(), 1U);
+  EXPECT_EQ(histograms[0].count, kMostRowCount);
+  EXPECT_EQ(page.counts.dropped_rows, 1U);
 }
 
 TEST(ExpositionProtobuf, AnEmptyNativeHistogramIsKnownByItsThreshold) {

@@ -122,7 +122,9 @@ class FakeSegment final : public agent::CellSource {
     }
   }
   std::uint64_t shared_cell(std::uint32_t cell) const override { return cells[cell]; }
+  bool whole() const override { return !cut_off; }
 
+  bool cut_off = false;  // while it is read
   std::vector<std::uint64_t> cells;
 
  private:

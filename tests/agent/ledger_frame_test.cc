@@ -9,6 +9,7 @@
 #include <cstring>
 #include <limits>
 
+#include "agent/count_limits.h"
 #include "tests/agent/ledger_bytes.h"
 
 namespace notch::agent {
@@ -414,10 +415,40 @@ TEST(LedgerAddition, ADoubleThatIsNotFiniteAddsNothing) {
   }
 }
 
-TEST(LedgerAddition, IntegersWrap) {
-  RowChange total = sample::make_change(0, sample::kCount, ~std::uint64_t{0});
+TEST(LedgerAddition, CountsStopAtTheEndOfTheirRange) {
+  RowChange total = sample::make_change(0, sample::kCount, ~std::uint64_t{0} - 1);
   add_change(sample::families()[sample::kCount], sample::make_change(0, 0, 3), total);
-  EXPECT_EQ(total.slots[0], 2U);
+  EXPECT_EQ(total.slots[0], ~std::uint64_t{0});
+}
+
+TEST(LedgerAddition, BucketsStopWhereAPageCanStillSayThem) {
+  const Family& family = sample::families()[sample::kNative];
+  RowChange total = empty_total(family, 0);
+  RowChange change = total;
+  change.slots[0] = kMostBucketSum - 1;
+  change.positive = {{3, kMostBucketSum - 2}};
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(change_fault(family, total), nullptr);
+    add_change(family, change, total);
+  }
+  EXPECT_EQ(total.slots[0], kMostBucketSum);
+  EXPECT_EQ(total.positive, (decltype(total.positive){{3, kMostBucketSum}}));
+}
+
+TEST(LedgerAddition, ABucketThatNoPageCanSayIsAFault) {
+  const Family& native = sample::families()[sample::kNative];
+  RowChange change = empty_total(native, 0);
+  change.negative = {{-3, std::uint64_t{1} << 63U}};
+  EXPECT_STREQ(change_fault(native, change), "a bucket's count is past 2^62");
+  Family classic;
+  classic.type = MetricType::kHistogram;
+  classic.bounds = {1, 2};
+  change = empty_total(classic, 0);
+  change.slots[2] = kMostBucketSum;
+  change.slots[3] = ~std::uint64_t{0};  // the sum: a double's bits
+  EXPECT_EQ(change_fault(classic, change), nullptr);
+  change.slots[0] = kMostBucketSum + 1;
+  EXPECT_STREQ(change_fault(classic, change), "a bucket's count is past 2^62");
 }
 
 TEST(LedgerAddition, NativeBucketsMergeByIndex) {

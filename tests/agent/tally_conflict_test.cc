@@ -43,13 +43,22 @@ std::vector<Clash> clashes() {
   };
 }
 
+void set(FakeSegment& segment, const shm::FamilyEntry& entry, double value) {
+  const std::uint32_t cell = segment.add(entry);
+  if (entry.type == shm::FamilyType::kGauge) {
+    segment.set_gauge(cell, value);
+  } else {
+    segment.cells[cell] = static_cast<std::uint64_t>(value);
+  }
+}
+
 TEST(TallyConflict, TheFirstInForceWins) {
   for (const Clash& clash : clashes()) {
     Tally tally{TallyOptions{}};
     FakeSegment first(tally, 1);
     FakeSegment second(tally, 2);
-    first.set_gauge(first.add(clash.first), 1);
-    second.set_gauge(second.add(clash.second), 100);
+    set(first, clash.first, 1);
+    set(second, clash.second, 100);
     EXPECT_EQ(second.left_out(clash.conflict), 1U) << clash.what;
     const Snapshot snapshot = gather(tally, {&first, &second});
     EXPECT_EQ(snapshot.families.size(), 1U) << clash.what;

@@ -216,6 +216,15 @@ class Segment:
         values = struct.unpack_from("=" + code, self._bytes, offset)
         return values[0] if len(values) == 1 else list(values)
 
+    @property
+    def catalogue(self):
+        """As followed so far."""
+        return self._catalogue
+
+    @property
+    def values_offset(self):
+        return self._field("values_offset")
+
     def _check_identity(self):
         for name, value in (("magic", b"NOTCHSEG"), ("byte_order", 0x01020304), ("major", 1)):
             require(self._field(name) == value, BrokenIdentity, f"{name}: {self._field(name)}")
