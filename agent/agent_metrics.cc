@@ -212,6 +212,12 @@ void declare_http(const HttpStats& stats, Declarations& declare) {
                   stats.tls_failures);
   declare.counter("notch_agent_http_unauthorized_total", "Requests without a good password.",
                   stats.unauthorized);
+  MetricFamily& reloads =
+      declare.family("notch_agent_web_config_reloads_total",
+                     "Re-reads of the web configuration, by outcome.", MetricType::Counter);
+  Declarations::point(reloads, {{"outcome", "taken"}}, static_cast<double>(stats.config_reloads));
+  Declarations::point(reloads, {{"outcome", "refused"}},
+                      static_cast<double>(stats.config_reload_failures));
 }
 
 void declare_exposition(const ExpositionStats& stats, Declarations& declare) {

@@ -62,7 +62,7 @@ class Daemon {
  public:
   explicit Daemon(const Options& options)
       : options_(options),
-        signals_(loop_, SIGTERM, SIGINT),
+        signals_(loop_, SIGTERM, SIGINT, SIGHUP),
         sweep_timer_(loop_),
         host_timer_(loop_),
         watch_(loop_),
@@ -98,7 +98,9 @@ class Daemon {
   ExitCode run() {
     raise_descriptor_limit();
     install_truncation_handler();
-    std::signal(SIGPIPE, SIG_IGN);
+    // No signal but SIGTERM and SIGINT ends it: not a pipe without a reader, a limit on the size of
+    // files (then the write fails, and the ledger says so), nor what people send to be told more.
+    for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
     if (const ExitCode code = open(); code != ExitCode::kDone) return code;
     wait_for_signal();
     wait_for_directory();
@@ -298,8 +300,13 @@ class Daemon {
   void wait_for_signal() {
     signals_.async_wait([this](const boost::system::error_code& error, int signal) {
       if (error) return;
-      spdlog::info("signal {}: ending", signal);
-      stop();
+      if (signal != SIGHUP) {
+        spdlog::info("signal {}: ending", signal);
+        return stop();
+      }
+      spdlog::info(server_->reload() ? "SIGHUP: the web configuration is in force as it stands"
+                                     : "SIGHUP: the web configuration was not taken");
+      wait_for_signal();
     });
   }
 

@@ -110,6 +110,10 @@ bool HttpServer::uses_tls() const {
   return service_->security()->tls != nullptr;
 }
 
+bool HttpServer::reload() {
+  return service_->reload();
+}
+
 void HttpServer::stop(std::function<void()> on_stopped) {
   for (const auto& listener : listeners_) listener->close();
   stop_deadline_.expires_after(service_->options().stop_deadline);

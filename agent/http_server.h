@@ -41,6 +41,10 @@ class HttpServer {
   // Whether new connections speak TLS at this moment.
   bool uses_tls() const;
 
+  // Reads the web configuration again, changed or not. False if it is wrong, or would take
+  // protection away: then the last good one stays.
+  bool reload();
+
   // Stops listening, ends idle connections, lets responses in flight finish until stop_deadline,
   // cuts what is left, then calls `on_stopped` from the loop, once.
   void stop(std::function<void()> on_stopped);

@@ -51,6 +51,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   const HttpOptions& options() const noexcept { return options_; }
   HttpStats& stats() noexcept { return stats_; }
   std::shared_ptr<const WebSecurity> security() { return security_file_.current(); }
+  bool reload() { return security_file_.reload(); }
   void warn(const std::string& text) const;
 
   // False: there is no room for another connection. Makes room, if it can, by cutting the one that

@@ -5,6 +5,8 @@
 //   X1  A set of files that does not load changes nothing: the last good one stays in force.
 //   X2  The stamps are taken before the files are read, so a change in between is seen next time.
 //   X3  A failure is reported once per change of the files, not once per connection.
+//   X4  No re-read takes protection away (TLS, all users, what is asked of clients' certificates):
+//       a file that says less may be one that is being written. Only a restart does.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
@@ -38,8 +40,13 @@ class WebSecurityFile {
   // REQUIRES: open() succeeded.
   std::shared_ptr<const WebSecurity> current();
 
+  // Reads the files now, changed or not. True if there are none, or what they say is in force.
+  bool reload();
+
  private:
-  std::string load();
+  enum class Reading { kFirst, kAgain };
+
+  std::string load(Reading reading);
   std::vector<FileStamp> stamps() const;
   void warn(const std::string& text) const;
 

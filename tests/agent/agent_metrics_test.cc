@@ -100,6 +100,7 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_http_timeouts_total", kCounter},
     {"notch_agent_http_tls_failures_total", kCounter},
     {"notch_agent_http_unauthorized_total", kCounter},
+    {"notch_agent_web_config_reloads_total", kCounter},
     {"notch_agent_dropped_families_total", kCounter},
     {"notch_agent_dropped_rows_total", kCounter},
     {"notch_agent_dropped_exemplars_total", kCounter},
@@ -219,6 +220,8 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   told.http.responses[503] = 5;
   told.http.header_timeouts = 6;
   told.http.write_timeouts = 7;
+  told.http.config_reloads = 10;
+  told.http.config_reload_failures = 11;
   told.exposition.dropped_families["clash"] = 8;
   told.process_samples[static_cast<std::size_t>(ProcessOutcome::kOtherOwner)] = 9;
   using Values = std::map<std::string, double>;
@@ -227,6 +230,8 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   EXPECT_EQ(told.values("notch_agent_client_dropped_total"), (Values{{"negative", 4}}));
   EXPECT_EQ(told.values("notch_agent_http_requests_total"), (Values{{"503", 5}}));
   EXPECT_EQ(told.values("notch_agent_http_timeouts_total"), (Values{{"header", 6}, {"write", 7}}));
+  EXPECT_EQ(told.values("notch_agent_web_config_reloads_total"),
+            (Values{{"refused", 11}, {"taken", 10}}));
   EXPECT_EQ(told.values("notch_agent_dropped_families_total"), (Values{{"clash", 8}}));
   EXPECT_EQ(told.values("notch_agent_process_samples_total"), (Values{{"other_owner", 9}}));
 }

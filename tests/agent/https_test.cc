@@ -194,6 +194,44 @@ TEST_F(HttpsTest, KeepsTheOldConfigurationWhenTheNewOneIsBroken) {
   EXPECT_EQ(server_->stats().config_reloads, 1u);
 }
 
+TEST_F(HttpsTest, AFileWithoutTlsOrUsersIsNotTakenAtAReRead) {
+  files_.make_certificate("server");
+  serve(std::string(kTls) + "basic_auth_users:\n  alice: " + bcrypt("secret") + "\n");
+  EXPECT_EQ(ask().response.status, 401);
+  for (const std::string& written : {std::string(), std::string(kTls), std::string("# soon\n")}) {
+    files_.write("web.yml", written);
+    EXPECT_EQ(ask().response.status, 401) << written;
+  }
+  EXPECT_EQ(server_->stats().config_reloads, 0u);
+  EXPECT_EQ(server_->stats().config_reload_failures, 3u);
+  ASSERT_EQ(server_->warnings().size(), 3u);
+  EXPECT_THAT(server_->warnings()[0], HasSubstr("would take TLS away"));
+  EXPECT_THAT(server_->warnings()[1], HasSubstr("would take every user away"));
+  files_.write("web.yml",
+               std::string(kTls) + "basic_auth_users:\n  bob: " + bcrypt("other") + "\n");
+  EXPECT_EQ(TlsClient().ask(server_->address(), last_get(basic("bob:other"))).response.status, 200);
+}
+
+TEST_F(HttpsTest, AnEmptyFileAtTheStartIsNoSecurityAndSaysSo) {
+  serve("");
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/hello")).status, 200);
+  ASSERT_EQ(server_->warnings().size(), 1u);
+  EXPECT_THAT(server_->warnings()[0], HasSubstr("neither TLS nor users"));
+}
+
+TEST_F(HttpsTest, AReloadReadsTheFilesChangedOrNot) {
+  files_.make_certificate("server");
+  serve(kTls);
+  bool taken = false;
+  server_->on_loop([&] { taken = server_->server().reload(); });
+  EXPECT_TRUE(taken);
+  EXPECT_EQ(server_->stats().config_reloads, 1u);
+  files_.write("web.yml", "");
+  server_->on_loop([&] { taken = server_->server().reload(); });
+  EXPECT_FALSE(taken);
+  EXPECT_EQ(ask().response.status, 200);
+}
+
 TEST_F(HttpsTest, KeepsTheOldCertificateWhileTheNewPairIsHalfThere) {
   files_.make_certificate("server");
   serve(kTls);

@@ -55,6 +55,8 @@ class LiveServer {
     done.get_future().wait();
   }
 
+  HttpServer& server() { return *server_; }  // for on_loop()
+
   HttpStats stats() {
     HttpStats copy;
     on_loop([&] { copy = server_->stats(); });

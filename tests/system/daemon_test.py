@@ -89,6 +89,28 @@ class Refusals(agent_test_case.AgentTestCase):
         self.assert_refused(4, [f"{path}:4: ", "min_vresion"], "--web.config.file", path)
         self.assert_refused(4, ["/nonexistent.yml"], "--web.config.file", "/nonexistent.yml")
 
+    def test_a_ledger_with_a_damaged_header_ends_no_start(self):
+        self.agent.start_and_wait()
+        worker = self.worker()
+        worker.say("counter", "kept_jobs_total", 6)
+        self.await_sample(6, "kept_jobs_total", 'service="shop"')
+        worker.end()
+        live_agent.until(30, "the fold", self.agent.all_folded)
+        self.assertEqual(self.agent.stop(), 0)
+        ledger = os.path.join(self.agent.directory, "agent.ledger")
+        for i, (damage, left) in enumerate(((lambda old: bytes([old[0] ^ 16]) + old[1:], 6), (lambda old: old[:39], None))):
+            with open(ledger, "rb") as file:
+                damaged = damage(file.read())
+            with open(ledger, "wb") as file:
+                file.write(damaged)
+            self.agent.start_and_wait()
+            self.await_sample(1, "notch_agent_ledger_broken_frames_total")
+            self.assertEqual(self.agent.samples("kept_jobs_total").get(("kept_jobs_total", 'service="shop"')), left)
+            self.assertEqual(self.agent.stop(), 0)
+            with open(ledger + ".broken" + ("" if i == 0 else f"-{i + 1}"), "rb") as file:
+                self.assertEqual(file.read(), damaged)
+        self.assertIn("kept as agent.ledger.broken-2", self.agent.log())
+
     def test_a_directory_that_cannot_be_made_is_named(self):
         plain = os.path.join(self.folder, "plain")
         with open(plain, "w", encoding="utf-8"):
@@ -105,6 +127,23 @@ class Ends(agent_test_case.AgentTestCase):
             self.agent.process.send_signal(number)
             self.assertEqual(self.agent.process.wait(30), 0)
             self.assertIn(f"signal {number.value}: ending", self.agent.log())
+
+    def test_no_other_signal_ends_it(self):
+        web = os.path.join(self.folder, "web.yml")
+        with open(web, "w", encoding="utf-8") as file:
+            file.write("http_server_config:\n  headers:\n    X-Frame-Options: deny\n")
+        self.agent = self.new_agent("--web.config.file", web)
+        self.agent.start_and_wait()
+        for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP):
+            self.agent.process.send_signal(number)
+        live_agent.until(20, "the line about SIGHUP", lambda: "SIGHUP: the web configuration is in force" in self.agent.log())
+        with open(web, "w", encoding="utf-8") as file:
+            file.write("http_server_confg: {}\n")
+        self.agent.process.send_signal(signal.SIGHUP)
+        live_agent.until(20, "the refusal", lambda: "SIGHUP: the web configuration was not taken" in self.agent.log())
+        self.assertEqual(self.agent.get("/-/ready").headers["X-Frame-Options"], "deny")
+        reloads = self.agent.samples("notch_agent_web_config_reloads_total")
+        self.assertEqual({labels: value for (_, labels), value in reloads.items()}, {'outcome="taken"': 1, 'outcome="refused"': 1})
 
     def test_a_response_in_flight_finishes(self):
         self.agent.start_and_wait()
