@@ -107,6 +107,7 @@ TEST_F(Lineage, TheKeyIsThereBeforeTheFirstFork) {
   });
   EXPECT_EQ(segments().size(), 2U);
   EXPECT_EQ(keys().size(), 1U);
+  EXPECT_FALSE(keys().contains(Key{}));
 }
 
 TEST_F(Lineage, AProgramThatIsExecutedHasAnotherOfItsOwn) {
