@@ -269,6 +269,8 @@ const char* drop_reason_name(shm::DropReason reason) noexcept {
       return "reentered";
     case shm::DropReason::kExemplarBusy:
       return "exemplar_busy";
+    case shm::DropReason::kInheritedGauge:
+      return "inherited_gauge";
   }
   return "unknown";
 }

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 
 #include <cstddef>
 
 #include "client/counting_mode.h"
+#include "client/inherited_segment.h"
 #include "client/registry_lock.h"
 #include "client/seal.h"
 #include "client/wiped.h"
@@ -115,6 +117,7 @@ void release(Forebear& forebear) noexcept {
 void keep_memory_of(const shm::Segment& parents) noexcept {
   const std::byte* const base = parents.memory.base();
   if (base == nullptr || base == state.forebears[0].segment.memory.base()) return;
+  if (is_left_to_children(parents)) return;
   release(state.forebears[kForksDeep - 1]);
   for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
   Forebear& nearest = state.forebears[0];
@@ -141,6 +144,13 @@ void after_fork_in_child() noexcept {
 void watch_forks(const char* libc_is_single_threaded) noexcept {
   state.libc_is_single_threaded = libc_is_single_threaded;
   pthread_atfork(before_fork, end_wait_of_births, after_fork_in_child);
+}
+
+void give_back_inherited() noexcept {
+  shm::Segment parents;
+  if (!take_left(parents)) return;
+  munmap(parents.memory.base(), parents.memory.bytes());
+  keep_memory_of(parents);
 }
 
 void remember_segment(const shm::Segment& segment) noexcept {

@@ -21,6 +21,11 @@ void watch_forks(const char* libc_is_single_threaded) noexcept;
 // child its parent's. REQUIRES: the registry's lock is held.
 void remember_segment(const shm::Segment& segment) noexcept;
 
+// A child that inherited its parent's segment has one of its own (H3 of inherited_segment.h):
+// private memory takes the mapping's place, as it does in every other child (F2).
+// REQUIRES: the registry's lock is held.
+void give_back_inherited() noexcept;
+
 // A child that begins anew is in nobody's fork. REQUIRES: the registry's lock is held.
 void forget_forks() noexcept;
 

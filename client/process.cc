@@ -11,6 +11,7 @@
 #include "client/drops.h"
 #include "client/fork.h"
 #include "client/include/notch/abi.h"
+#include "client/inherited_segment.h"
 #include "client/late_attach.h"
 #include "client/private_memory.h"
 #include "client/registry.h"
@@ -68,7 +69,11 @@ shm::Segment* attach_first() noexcept {
   if (state.settings.disabled) {
     segment = shm::Segment{};
     segment.system_errno = state.settings.system_errno;
-  } else if (!make_segment(plan(), segment)) {
+  } else if (make_segment(plan(), segment)) {
+    give_back_inherited();
+  } else if (adopt_inherited()) {
+    return attached_segment();
+  } else {
     state.retries.failed();
   }
   if (!segment.attached && !shm::create_private_segment(plan(), segment)) {
@@ -155,13 +160,16 @@ void attach(Attach attempt) noexcept {
 }
 
 void attach_with_columns(std::uint32_t ids) noexcept {
-  if (attached_segment() == nullptr && (may_not_attach() || shm::read_alone(wiped()->failed) != 0))
+  if (attached_segment() == nullptr &&
+      (may_not_attach() || shm::read_alone(wiped()->failed) != 0)) {
+    if (may_not_attach()) adopt_inherited();
     return;
+  }
   const NoSignals whole;
   const RegistryLock lock;
   state.birth_postponed = false;
   shm::Segment* const segment = lock ? attach_locked() : nullptr;
-  if (segment != nullptr) commit_columns(ids, *segment);
+  if (segment != nullptr && !counts_in_inherited()) commit_columns(ids, *segment);
 }
 
 std::byte* shared_column() noexcept {
@@ -171,6 +179,17 @@ std::byte* shared_column() noexcept {
     return static_cast<std::byte*>(shared);
   attach();
   return static_cast<std::byte*>(shm::observe(entry));  // [tag: column-pointer]
+}
+
+void leave_segment_to_children(Reach reach) noexcept {
+  const shm::Segment* const segment = attached_segment();
+  if (segment == nullptr || !segment->attached) return;
+  if (reach == Reach::kAsk && is_directory_reachable(*segment, state.settings.directory)) return;
+  leave_to_children(*segment);
+}
+
+bool is_directory_open_to_all() noexcept {
+  return is_open_to_all(state.settings.directory);
 }
 
 void read_settings_locked() noexcept {

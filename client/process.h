@@ -61,6 +61,13 @@ bool is_birth_postponed() noexcept;
 // to be given later.
 void attach_with_columns(std::uint32_t ids) noexcept;
 
+// The preloaded library's, once this process may have lost its directory: what inherited_segment.h
+// says, if it has. Changes errno.
+enum class Reach { kAsk, kLost };
+void leave_segment_to_children(Reach reach) noexcept;
+// Whether every user may make files in this process's directory. Changes errno.
+bool is_directory_open_to_all() noexcept;
+
 // The process begins: the library is loaded. libc's own __libc_single_threaded saves a fork its
 // signal masks where it is known.
 void begin(const char* libc_is_single_threaded = nullptr) noexcept;

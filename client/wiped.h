@@ -37,7 +37,8 @@ struct Wiped {
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
   shm::Segment* segment;                         // null: not tried, or no memory at all
   std::uint32_t failed;                          // 1: tried, and there was no memory at all
-  Parked parked;                                 // under the lock
+  std::uint32_t inherited;  // 1: `segment` is a forebear's (inherited_segment.h)
+  Parked parked;            // under the lock
   // Adds read here: in lines where nothing is written, and the first of them in a page with the
   // above.
   alignas(64) void* columns[kColumnEntries];

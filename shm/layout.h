@@ -67,6 +67,8 @@ enum class DropReason : std::uint32_t {
   kConflict = 9,           // a name defined a second time with another type, unit or labels
   kReentered = 10,     // a signal handler asked for a new series while its thread was making one
   kExemplarBusy = 11,  // exemplar slot being written by another thread
+  kInheritedGauge =
+      12,  // an up-down counter's change in a child that counts in a forebear's segment
 };
 
 struct ExemplarSlot {

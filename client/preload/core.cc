@@ -10,6 +10,7 @@
 #include "client/counting_mode.h"
 #include "client/debug_line.h"
 #include "client/drops.h"
+#include "client/inherited_segment.h"
 #include "client/preload/next_symbol.h"
 #include "client/process.h"
 #include "client/seal.h"
@@ -40,6 +41,9 @@ namespace {
 // Columns with memory from the start, at most: one for each processor of a small machine.
 constexpr std::uint32_t kFirstColumns = 8;
 
+// All that the modules have: HTTP's by method and scheme, open connections, live bytes.
+constexpr std::uint32_t kMostGauges = 32;
+
 struct Calls {
   decltype(&notch_v1_define) define = notch_own_define;
   decltype(&notch_v1_series) series = notch_own_series;
@@ -60,6 +64,8 @@ struct State {
   bool is_foreign = false;  // the program's own libnotch.so keeps the numbers
   std::uint64_t postponable_end = 0;
   std::uint32_t sandboxed = 0;
+  std::uint32_t gauge_count = 0;
+  std::uint64_t gauges[kMostGauges] = {};  // cells' offsets of up-down counters
 };
 
 constinit State state;
@@ -94,7 +100,15 @@ bool has_directory() noexcept {
 }
 
 bool has_own_segment() noexcept {
-  return !state.is_foreign && client::attached_segment() != nullptr;
+  return !state.is_foreign && client::attached_segment() != nullptr &&
+         !client::counts_in_inherited();
+}
+
+bool is_gauge(std::uint64_t offset) noexcept {
+  for (std::uint32_t i = 0; i < state.gauge_count; ++i) {
+    if (state.gauges[i] == offset) return true;
+  }
+  return false;
 }
 
 // The cell of a postponable count, as its place among them; postponable_end if it is none.
@@ -135,6 +149,20 @@ bool is_unattached() noexcept {
   return !state.is_foreign && client::is_prepared() && client::attached_segment() == nullptr;
 }
 
+// The catalogue is a forebear's, who may be writing it.
+bool may_make_no_series() noexcept {
+  if (is_unattached()) attach_child();
+  return client::counts_in_inherited();
+}
+
+// C4. Behind an attach_child().
+bool is_dropped(std::uint64_t offset) noexcept {
+  if (!client::counts_in_inherited() || !is_gauge(offset)) [[likely]]
+    return false;
+  client::drop(shm::DropReason::kInheritedGauge);
+  return true;
+}
+
 }  // namespace
 
 bool begin_core() noexcept {
@@ -155,6 +183,10 @@ void end_of_postponable() noexcept {
   state.postponable_end = cells < client::kPostponedCells ? cells : client::kPostponedCells;
 }
 
+void note_gauge(std::uint64_t offset) noexcept {
+  if (offset != 0 && state.gauge_count < kMostGauges) state.gauges[state.gauge_count++] = offset;
+}
+
 void reserve_label_sets(const LabelRoom& room) noexcept {
   state.calls.reserve(room.cells, room.label_sets, 0);
 }
@@ -162,6 +194,8 @@ void reserve_label_sets(const LabelRoom& room) noexcept {
 notch_series make_series_now(std::uint32_t family, const notch_text* values,
                              std::size_t count) noexcept {
   if (state.is_foreign) return state.calls.series(family, values, count);
+  notch_series known{0, nullptr};
+  if (may_make_no_series()) return client::find_series(family, {values, count}, known), known;
   const int saved_errno = errno;
   const notch_series series =
       client::find_or_make_series(family, {values, count}, client::RegistryLock::Wait::kNot);
@@ -170,7 +204,7 @@ notch_series make_series_now(std::uint32_t family, const notch_text* values,
 }
 
 notch_series make_overflow_now(std::uint32_t family) noexcept {
-  if (state.is_foreign) return {0, nullptr};
+  if (state.is_foreign || may_make_no_series()) return {0, nullptr};
   const int saved_errno = errno;
   const notch_series series = client::find_or_make_overflow(family);
   errno = saved_errno;
@@ -193,8 +227,20 @@ bool close_definitions() noexcept {
   return segment != nullptr && segment->attached;
 }
 
-void attach_before_sandbox() noexcept {
+void attach_before_loss() noexcept {
   if (is_unattached()) attach_child();
+}
+
+void attach_before_new_user() noexcept {
+  const int saved_errno = errno;
+  if (is_unattached() && !client::is_directory_open_to_all()) attach_child();
+  errno = saved_errno;
+}
+
+void leave_to_children(Reach reach) noexcept {
+  const int saved_errno = errno;
+  if (!state.is_foreign && !is_in_sandbox()) client::leave_segment_to_children(reach);
+  errno = saved_errno;
 }
 
 void close_for_sandbox() noexcept {
@@ -210,14 +256,15 @@ bool is_in_sandbox() noexcept {
 void end_core() noexcept {
   if (state.is_foreign || !client::is_prepared()) return;
   if (client::attached_segment() == nullptr && has_postponed()) attach_child();
-  if (!has_own_segment()) return;
+  if (client::attached_segment() == nullptr) return;
   add_postponed();
-  client::end();
+  if (has_own_segment()) client::end();
 }
 
 }  // namespace notch::preload
 
 using notch::preload::attach_child;
+using notch::preload::is_dropped;
 using notch::preload::is_unattached;
 using notch::preload::postponable_cell;
 using notch::preload::state;
@@ -235,6 +282,7 @@ void notch_v1_add_integer(uint64_t offset, uint64_t amount) {
     }
     attach_child();
   }
+  if (is_dropped(offset)) return;
   state.calls.add_integer(offset, amount);
 }
 

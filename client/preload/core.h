@@ -11,11 +11,15 @@
 //       next fork wipes, and added then: a child that soon calls exec pays nothing.
 //   C3  After close_for_sandbox() neither this process nor a child of it makes a system call of
 //       ours.
+//   C4  A child that can make no segment counts in the one that its nearest forebear left to it
+//       (client/inherited_segment.h), if one knew that the directory would be lost: label sets that
+//       the forebear had not made count as overflow, up-down counters are dropped.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "client/process.h"
 #include "notch/abi.h"
 
 namespace notch::preload {
@@ -25,6 +29,9 @@ bool begin_core() noexcept;
 
 // What was defined so far may be postponed (C2); what comes is not.
 void end_of_postponable() noexcept;
+
+// An up-down counter's cell (C4). REQUIRES: fewer than kMostGauges were noted.
+void note_gauge(std::uint64_t offset) noexcept;
 
 // Memory for label sets that are made while the program runs, of all modules. Before
 // close_definitions().
@@ -44,8 +51,13 @@ notch_series make_overflow_now(std::uint32_t family) noexcept;
 // All is defined. False: there is no segment that anybody would read.
 bool close_definitions() noexcept;
 
-// A filter may come that forbids what making a segment needs: make it now.
-void attach_before_sandbox() noexcept;
+// What making a segment needs may soon be forbidden, or out of reach: make it now.
+void attach_before_loss() noexcept;
+// The same if another user might not make one in the directory.
+void attach_before_new_user() noexcept;
+// It is out of reach, or may be (C4). Not in a sandbox: that is one system call.
+using client::Reach;
+void leave_to_children(Reach reach) noexcept;
 void close_for_sandbox() noexcept;
 bool is_in_sandbox() noexcept;
 

@@ -39,6 +39,12 @@ notch_series Family::with(Words values) const noexcept {
   return notch_v1_series(id, texts.all, texts.count);
 }
 
+notch_series Family::with_gauge(Words values) const noexcept {
+  const notch_series series = with(values);
+  note_gauge(series.offset);
+  return series;
+}
+
 notch_series Family::with_now(Words values) const noexcept {
   const Texts texts(values);
   return make_series_now(id, texts.all, texts.count);

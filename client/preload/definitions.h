@@ -21,6 +21,9 @@ struct Family {
   // is no room.
   notch_series with(Words values) const noexcept;
 
+  // The same of an up-down counter.
+  notch_series with_gauge(Words values) const noexcept;
+
   // The same while the program runs; core.h says what that means.
   notch_series with_now(Words values) const noexcept;
   notch_series overflow_now() const noexcept;

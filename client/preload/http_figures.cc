@@ -205,8 +205,8 @@ LabelRoom define_http_figures(bool secure) noexcept {
                              {"http_request_method", "url_scheme"});
   for (std::size_t i = 0; i < kMethods; ++i) {
     const char* const method = name_of(static_cast<HttpMethod>(i));
-    active_requests[0][i] = UpDownCounter(active.with({method, scheme_of(false)}));
-    if (secure) active_requests[1][i] = UpDownCounter(active.with({method, scheme_of(true)}));
+    active_requests[0][i] = UpDownCounter(active.with_gauge({method, scheme_of(false)}));
+    if (secure) active_requests[1][i] = UpDownCounter(active.with_gauge({method, scheme_of(true)}));
   }
   const Family rest = define_counter("libc_http_unobserved_total",
                                      "What of HTTP was not followed or not timed.", "", {"reason"});
@@ -216,6 +216,14 @@ LabelRoom define_http_figures(bool secure) noexcept {
   constexpr std::size_t kDurations = kServerDurations + kClientDurations;
   constexpr std::size_t kAllSizes = std::size_t{4} * kSizes;
   return {kDurations * kDurationCells + kAllSizes * kSizeCells, kDurations + kAllSizes};
+}
+
+void make_overflow_series() noexcept {
+  for (const HttpRole role : {HttpRole::kServer, HttpRole::kClient}) {
+    const Side& side = role == HttpRole::kServer ? server : client_side;
+    find_rest(durations, role, {&side.duration});
+    find_rest(sizes, role, {&side.request_size, &side.response_size});
+  }
 }
 
 void count_started(const HttpRequestStart& start) noexcept {

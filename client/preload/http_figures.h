@@ -30,6 +30,10 @@ inline constexpr int kUnobservedReasons = 5;
 // `secure`: of https as well as of http. Returns what its label sets take.
 LabelRoom define_http_figures(bool secure) noexcept;
 
+// The overflow series of all families, while this process can still make series: children that count
+// in its segment have them for what it has not made.
+void make_overflow_series() noexcept;
+
 void count_started(const HttpRequestStart& start) noexcept;
 void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
                     const HttpRoutes& routes) noexcept;

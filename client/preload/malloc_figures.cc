@@ -56,7 +56,7 @@ bool define_live_figures() noexcept {
                              "Bytes of the blocks allocated and not yet freed, as the allocator "
                              "rounds them, since the program's start.",
                              "bytes", {})
-          .with({}));
+          .with_gauge({}));
   return true;
 }
 

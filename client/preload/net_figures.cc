@@ -66,7 +66,7 @@ void define_net_figures() noexcept {
       define_up_down_counter("libc_net_open_connections",
                              "Connections that this process made or accepted, and has not closed.",
                              "", {})
-          .with({}));
+          .with_gauge({}));
 }
 
 [[gnu::cold]] void count_error(NetFigures& figures) noexcept {

@@ -265,7 +265,7 @@ TEST(AgentMetrics, DurationsAreObserved) {
 
 TEST(DropReasonName, EveryReasonHasOneOfItsOwn) {
   std::set<std::string> names;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(shm::DropReason::kExemplarBusy) + 1; ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(shm::DropReason::kInheritedGauge) + 1; ++i) {
     const std::string name = drop_reason_name(static_cast<shm::DropReason>(i));
     EXPECT_NE(name, "unknown") << i;
     EXPECT_TRUE(names.insert(name).second) << name;

@@ -6,14 +6,26 @@
  *   strict   SECCOMP_MODE_STRICT, which forbids the time stamp counter as well
  *   counter  PR_SET_TSC alone, without a filter
  *   child    a forked child that has not read or written yet installs the filter
- *   orphan   a child forked behind a filter that lets fork through as well */
+ *   orphan   a child forked behind a filter that lets fork through as well
+ *   root     a forked child takes another root by chroot, then counts
+ *   raw      the same by syscall(SYS_chroot, ...)
+ *   mounts   a forked child unshares its mounts and covers DIRECTORY, a fourth argument
+ *   user     a forked child becomes nobody by setuid, then counts
+ *   heirs    a child forked behind a chroot counts, and so does one forked by that child
+ *   heir     as heirs with one child, which ends without closing a connection and by a kill
+ *   ruleset  a child forked behind a Landlock ruleset that forbids to make files */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -55,8 +67,52 @@ static int status_of(pid_t child) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 7;
 }
 
+// No directory of segments is below that.
+static int new_root(int by_system_call) {
+  return by_system_call ? (int)syscall(SYS_chroot, "/proc") : chroot("/proc");
+}
+
+static int new_ruleset(void) {
+  const struct landlock_ruleset_attr forbidden = {
+      .handled_access_fs = LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_WRITE_FILE};
+  const long fd = syscall(SYS_landlock_create_ruleset, &forbidden, sizeof forbidden, 0);
+  if (fd < 0) return 77;
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -1;
+  const long done = syscall(SYS_landlock_restrict_self, fd, 0);
+  close((int)fd);
+  return (int)done;
+}
+
+// What a child does before it counts.
+static int leave_directory(const char* way, const char* directory) {
+  if (strcmp(way, "root") == 0) return new_root(0);
+  if (strcmp(way, "raw") == 0) return new_root(1);
+  if (strcmp(way, "user") == 0) return setuid(65534);
+  if (strcmp(way, "mounts") != 0) return 0;
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
+    return -1;
+  return mount("none", directory, "tmpfs", 0, NULL);
+}
+
+// A child that counts; with `deep`, after a child of its own has.
+static int heir(int rounds, int deep, int kills) {
+  const pid_t child = fork();
+  if (child != 0) return status_of(child);
+  if (deep && heir(rounds, 0, kills) != 0) _exit(9);
+  if (kills) {
+    const int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in place = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof place;
+    if (bind(listener, (struct sockaddr*)&place, size) != 0 || listen(listener, 1) != 0) _exit(10);
+    getsockname(listener, (struct sockaddr*)&place, &size);
+    if (connect(socket(AF_INET, SOCK_STREAM, 0), (struct sockaddr*)&place, size) != 0) _exit(11);
+  }
+  read_and_write(rounds);
+  _exit(0);
+}
+
 int main(int count, char** arguments) {
-  if (count != 3 || pipe(ends) != 0) return 2;
+  if (count < 3 || pipe(ends) != 0) return 2;
   const char* const way = arguments[1];
   const int rounds = atoi(arguments[2]);
   if (strcmp(way, "prctl") == 0) filter(0, 0);
@@ -80,6 +136,20 @@ int main(int count, char** arguments) {
       _exit(0);
     }
     if (status_of(child) != 0) return 8;
+  }
+  if (strcmp(way, "heirs") == 0 || strcmp(way, "heir") == 0) {
+    const int deep = strcmp(way, "heirs") == 0;
+    if (new_root(0) != 0 || heir(rounds, deep, !deep) != 0) return 8;
+  }
+  if (strcmp(way, "ruleset") == 0) {
+    const int refused = new_ruleset();
+    if (refused != 0) return refused;
+    if (heir(rounds, 0, 0) != 0) return 8;
+  }
+  if (count == 4) {
+    const pid_t child = fork();
+    if (child != 0) return status_of(child);
+    if (leave_directory(way, arguments[3]) != 0) return 5;
   }
   read_and_write(rounds);
   return 0;

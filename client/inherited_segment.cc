@@ -1,0 +1,81 @@
+#include "client/inherited_segment.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/drops.h"
+#include "client/wiped.h"
+#include "shm/memory_order.h"
+
+namespace notch::client {
+namespace {
+
+// Kept across a fork; written by the process that made it, before it forks, and by a child that
+// gives it back, before it has a segment.
+constinit shm::Segment left;
+
+}  // namespace
+
+bool leave_to_children(const shm::Segment& own) noexcept {
+  if (!own.attached || madvise(own.memory.base(), own.memory.bytes(), MADV_DOFORK) != 0)
+    return false;
+  if (!is_left_to_children(own)) left = own;
+  return true;
+}
+
+bool is_left_to_children(const shm::Segment& segment) noexcept {
+  return left.memory.base() != nullptr && left.memory.base() == segment.memory.base();
+}
+
+bool adopt_inherited() noexcept {
+  if (left.memory.base() == nullptr || wiped() == nullptr) return false;
+  Wiped& own = *wiped();
+  // Relaxed, before the others: who finds a column asks for it.
+  shm::write_alone(own.inherited, std::uint32_t{1});
+  move_early_drops(left);
+  shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
+  shm::publish(own.segment, &left);                 // [tag: attached]
+  // [tag: column-pointer] As publish_columns(); every other id finds null, and so comes here.
+  shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(left.column(0)));
+  return true;
+}
+
+bool counts_in_inherited() noexcept {
+  const Wiped* const own = wiped();
+  return own != nullptr && shm::read_alone(own->inherited) != 0;
+}
+
+bool take_left(shm::Segment& forebears) noexcept {
+  if (left.memory.base() == nullptr) return false;
+  forebears = left;
+  left = shm::Segment{};
+  return true;
+}
+
+bool is_directory_reachable(const shm::Segment& own, const char* directory) noexcept {
+  struct stat file {};
+  if (stat(own.path, &file) != 0 || file.st_dev != own.device || file.st_ino != own.inode)
+    return false;
+  return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0;
+}
+
+bool is_open_to_all(const char* directory) noexcept {
+  constexpr unsigned kMake = S_IWOTH | S_IXOTH;
+  char path[sizeof shm::Segment::path];
+  const std::size_t length = strlen(directory);
+  struct stat status {};
+  if (length >= sizeof path || stat(directory, &status) != 0 || (status.st_mode & kMake) != kMake)
+    return false;
+  strcpy(path, directory);
+  for (std::size_t i = length; i-- > 1;) {
+    if (path[i] != '/') continue;
+    path[i] = '\0';
+    if (stat(path, &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
+  }
+  return true;
+}
+
+}  // namespace notch::client

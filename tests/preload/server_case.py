@@ -1,0 +1,131 @@
+"""A test of a real server as its users start it, by `notch run`: what its own log has is what the page has.
+Called by: web_servers_test.py, as TEST.py NOTCHD LIBRARY NOTCH.
+
+The rule of all of them: the exchanges on the page, and those it says it did not follow, are the lines of the log.
+"""
+import http.client
+import os
+import signal
+import subprocess
+import sys
+
+import http_case
+import live_agent
+import scratch
+
+NOTCH = sys.argv.pop(1)
+DURATION = http_case.DURATION
+UNOBSERVED = "libc_http_unobserved_total"
+SIZES = "http_server_response_body_size_bytes"
+
+
+class ServerCase(http_case.HttpTestCase):
+    def setUp(self):
+        super().setUp()
+        os.chmod(self.folder, 0o755)  # servers that change their user come through here
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def notch_run(self, *command):
+        return [NOTCH, "run", "--library", http_case.preload_test_case.LIBRARY, "--dir", self.agent.directory,
+                "--service", "tried", "--", *command]
+
+    def start(self, command, port, **options):
+        """In the background until the test ends, in a session of its own; waits until it listens."""
+        log = open(self.path("server.out"), "ab")  # pylint: disable=consider-using-with
+        self.addCleanup(log.close)
+        server = subprocess.Popen(self.notch_run(*command), env=live_agent.environment(), cwd=self.folder,
+                                  stdout=log, stderr=log, start_new_session=True, **options)
+        self.addCleanup(self.end_session, server)
+        live_agent.until(30, "the server listens", lambda: self.listens(port) or self.assert_runs(server))
+        return server
+
+    def assert_runs(self, server):
+        if server.poll() is not None:
+            with open(self.path("server.out"), encoding="utf-8") as file:
+                raise AssertionError(f"the server ended with {server.returncode}: {file.read()}")
+
+    def end_session(self, server):
+        """Whatever is left of it, and of what it started."""
+        try:
+            os.killpg(server.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        server.wait(20)
+
+    def stop(self, server, signal_number=signal.SIGTERM):
+        """In order, once nothing is under way."""
+        live_agent.until(20, "no request under way",
+                         lambda: not sum(self.agent.samples("http_server_active_requests").values()))
+        server.send_signal(signal_number)
+        server.wait(30)
+
+    def ask(self, port, count, path="/", keep_alive=True, body=None, method="GET"):
+        """`count` requests one after another; gives their statuses."""
+        statuses, connection = [], None
+        for _ in range(count):
+            connection = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+            connection.request(method, path, body=body, headers={} if keep_alive else {"Connection": "close"})
+            answer = connection.getresponse()
+            answer.read()
+            statuses.append(answer.status)
+            if not keep_alive or answer.will_close:
+                connection.close()
+                connection = None
+        if connection is not None:
+            connection.close()
+        return statuses
+
+    def load(self, port, path="/", connections=8):
+        """A second of wrk."""
+        subprocess.run(["wrk", "-t1", f"-c{connections}", "-d1s", f"http://127.0.0.1:{port}{path}"], check=True,
+                       stdout=subprocess.DEVNULL)
+
+    def mixed_load(self, port, path="/"):
+        """Kept alive, closed by either side, not found, with a body, and many at once."""
+        self.ask(port, 30, path)
+        self.ask(port, 10, path, keep_alive=False)
+        self.ask(port, 5, "/absent")
+        self.ask(port, 5, path, method="POST", body=b"b" * 2000)
+        self.ask(port, 5, path, method="HEAD")
+        self.load(port, path)
+
+    def lines(self, name):
+        with open(self.path(name), encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+
+    def seen(self, samples):
+        """status to how many of the server's exchanges ended so; the status of none is ''."""
+        return self.by_status(self.requests(samples).items())
+
+    def by_status(self, requests):
+        found = {}
+        for (_, _, status, _), value in requests:
+            found[status] = found.get(status, 0) + value
+        return found
+
+    def unobserved(self, samples):
+        found = {}
+        for (name, text), value in samples.items():
+            if name == UNOBSERVED and value:
+                reason = text.split('"')[1] if 'reason="' in text else text
+                found[reason] = found.get(reason, 0) + value
+        return found
+
+    def assert_all_seen(self, logged):
+        """`logged`: a status for each line of the server's log, as text."""
+        samples = self.page()
+        expected = {}
+        for status in logged:
+            expected[status] = expected.get(status, 0) + 1
+        self.assertGreater(len(logged), 50, "there was a load")
+        self.assertEqual((self.seen(samples), self.unobserved(samples)), (expected, {}))
+        self.assertEqual(self.count(samples, SIZES + "_count"), len(logged))
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+        self.assertEqual(self.count(samples, "libc_net_open_connections"), 0)
