@@ -55,14 +55,14 @@ bool take_left(shm::Segment& forebears) noexcept {
   return true;
 }
 
-bool is_directory_reachable(const shm::Segment& own, const char* directory) noexcept {
+[[gnu::cold]] bool is_directory_reachable(const shm::Segment& own, const char* directory) noexcept {
   struct stat file {};
   if (stat(own.path, &file) != 0 || file.st_dev != own.device || file.st_ino != own.inode)
     return false;
   return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-bool is_open_to_all(const char* directory) noexcept {
+[[gnu::cold]] bool is_open_to_all(const char* directory) noexcept {
   constexpr unsigned kMake = S_IWOTH | S_IXOTH;
   char path[sizeof shm::Segment::path];
   const std::size_t length = strlen(directory);

@@ -146,7 +146,8 @@ notch_series make_duration(const HttpExchange& exchange, std::uint8_t endpoint,
 // Where the rest of a family goes. It is made before the family's first label set, and so is there
 // when another thread's making leaves no time for one; who comes amid that very first tries again.
 template <class Sets, std::size_t kSeries>
-const notch_series* find_rest(Sets& sets, HttpRole role, const Family* const (&families)[kSeries]) {
+[[gnu::noinline]] const notch_series* find_rest(Sets& sets, HttpRole role,
+                                                const Family* const (&families)[kSeries]) {
   const std::uint64_t key = kLeastLabelKey + static_cast<std::uint64_t>(role);
   for (int tries = 0; sets.find(key) == nullptr && tries < kMostTries; ++tries) {
     notch_series made[kSeries];
@@ -218,7 +219,7 @@ LabelRoom define_http_figures(bool secure) noexcept {
   return {kDurations * kDurationCells + kAllSizes * kSizeCells, kDurations + kAllSizes};
 }
 
-void make_overflow_series() noexcept {
+[[gnu::cold, gnu::noinline]] void make_overflow_series() noexcept {
   for (const HttpRole role : {HttpRole::kServer, HttpRole::kClient}) {
     const Side& side = role == HttpRole::kServer ? server : client_side;
     find_rest(durations, role, {&side.duration});

@@ -47,7 +47,7 @@ Step step_of_unshare(int flags) noexcept {
   return (flags & (CLONE_NEWNS | CLONE_NEWUSER)) != 0 ? Step::kNewRoot : Step::kNone;
 }
 
-Step step_of_system_call(long number, long a, long b) noexcept {
+[[gnu::noinline]] Step step_of_system_call(long number, long a, long b) noexcept {
   switch (number) {
     case SYS_prctl:
       return step_of_prctl(static_cast<int>(a), static_cast<unsigned long>(b));
@@ -82,7 +82,7 @@ bool is_about_directory(Step step) noexcept {
 }
 
 // Before the call: when it returns, the clock may be deadly already.
-void prepare_for(Step step) noexcept {
+[[gnu::cold, gnu::noinline]] void prepare_for(Step step) noexcept {
   const int saved_errno = errno;
   if (is_about_directory(step) && is_vfork_child()) return;
   if (step == Step::kNewUser) attach_before_new_user();
@@ -96,7 +96,7 @@ void prepare_for(Step step) noexcept {
   errno = saved_errno;
 }
 
-void conclude(Step step, bool done) noexcept {
+[[gnu::cold, gnu::noinline]] void conclude(Step step, bool done) noexcept {
   if ((step == Step::kFilter || step == Step::kStrict) && done) close_for_sandbox();
   if ((step == Step::kForbidCounter || step == Step::kStrict) && !done) allow_clock();
   if (step == Step::kAllowCounter && done) allow_clock();

@@ -22,7 +22,9 @@ NOT_BLOCKING = {
     "no point of cancellation in libc, and its way inside libc is not ours":
         "getaddrinfo getnameinfo gethostbyname gethostbyname2 gethostbyname_r gethostbyname2_r",
     "waits for nobody": "shutdown socket socketpair pipe pipe2 dup dup2 dup3 close close_range closefrom malloc calloc "
-                        "realloc free posix_memalign aligned_alloc memalign valloc pvalloc pthread_create prctl",
+                        "realloc free posix_memalign aligned_alloc memalign valloc pvalloc pthread_create prctl chroot setns "
+                        "unshare setuid seteuid setreuid setresuid setfsuid capset",
+    "no point of cancellation, though it may wait for a disk": "mount umount umount2",
     "a lock is no point of cancellation":
         "pthread_mutex_lock pthread_mutex_timedlock pthread_mutex_clocklock pthread_rwlock_rdlock "
         "pthread_rwlock_timedrdlock pthread_rwlock_clockrdlock pthread_rwlock_wrlock pthread_rwlock_timedwrlock "
