@@ -287,6 +287,9 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
       {{"version", NOTCH_AGENT_VERSION}, {"compiler", __VERSION__}}, 1);
   const CollectStats collected = sources_.collect();
   declare_segments(collected, sources_.ignored_names(), declare);
+  declare.counter("notch_agent_loop_failures_total",
+                  "Sweeps and looks at the directory that ended early, for want of memory mostly.",
+                  sources_.loop_failures());
   if (const auto space = sources_.space()) {
     declare.gauge("notch_agent_directory_size_bytes",
                   "Size of the file system the segments are on.",

@@ -43,6 +43,7 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<HttpStats()> http;
     std::function<ExpositionStats()> exposition;
     std::function<std::uint64_t()> ignored_names;
+    std::function<std::uint64_t()> loop_failures;
     std::function<std::optional<DirectorySpace>()> space;
     std::function<OutcomeCounts()> process_samples;
     std::function<std::map<std::string, double>()> preload_coverage;    // by service

@@ -88,7 +88,7 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
     tell_rejected(name, reason, segment->reader);
     return nullptr;
   }
-  segment->usage = {1, segment->reader.claimed_bytes(), 0, 0};
+  segment->usage = {1, segment->reader.claimed_bytes(), 0, 0, segment->file.bytes().size()};
   quota_.change(segment->file.owner_uid(), {}, segment->usage);
   by_identity_[segment->file.identity()] = segment.get();
   return segment;
@@ -107,7 +107,8 @@ void Collect::tell_rejected(const std::string& name, const char* reason,
 const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
   const char* refusal = nullptr;
   do {
-    refusal = quota_.refusal(segment.file.owner_uid(), segment.reader.claimed_bytes());
+    refusal = quota_.refusal(segment.file.owner_uid(), segment.reader.claimed_bytes(),
+                             segment.file.bytes().size());
   } while (refusal != nullptr && end_oldest_lingering(now));
   return refusal;
 }
@@ -194,7 +195,7 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
 void Collect::update_usage(LiveSegment& segment) {
   const Binding& binding = *segment.binding;
   const SegmentUsage after = {1, segment.reader.claimed_bytes(), binding.bound_series,
-                              binding.cells};
+                              binding.cells, segment.file.bytes().size()};
   if (after == segment.usage) return;
   quota_.change(segment.file.owner_uid(), segment.usage, after);
   segment.usage = after;

@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
+#include <exception>
 #include <string>
 #include <utility>
 
@@ -51,12 +52,27 @@ Moment moment_now() {
 }
 
 // A segment needs a descriptor for its lock.
-void raise_descriptor_limit() {
+// As many descriptors as the process may have, from now on.
+std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+  const rlim_t had = limit.rlim_cur;
   limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_max : had;
 }
+
+// Descriptors that are not for segments: the connections', and what the ledger, the host's
+// collectors, the probes and the loop have open at a time.
+constexpr std::uint64_t kOtherDescriptors = 256;
+
+CollectOptions within_descriptors(CollectOptions options, const HttpOptions& http) {
+  options.limits = within_descriptors(options.limits, raise_descriptor_limit(),
+                                      kOtherDescriptors + http.max_connections);
+  return options;
+}
+
+// At most so many polls of the directory in one turn of the loop (N5).
+constexpr int kMostPolls = 8;
 
 class Daemon {
  public:
@@ -67,16 +83,16 @@ class Daemon {
         host_timer_(loop_),
         watch_(loop_),
         supervisor_(loop_),
-        collect_(options.collect),
+        collect_(within_descriptors(options.collect, options.http)),
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
         host_(options.host, host_drops_),
         kernel_(options.collect.retention_s),
-        metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
-                  [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
-                  [this] { return directory_space(directory_.fd()); },
-                  [this] { return processes_.outcomes(); },
-                  [this] { return processes_.coverage(); }, [this] { return host_.errors(); },
-                  [this] { return host_drops(); }}),
+        metrics_(
+            {[this] { return collect_.stats(); }, [this] { return server_->stats(); },
+             [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
+             [this] { return loop_failures_; }, [this] { return directory_space(directory_.fd()); },
+             [this] { return processes_.outcomes(); }, [this] { return processes_.coverage(); },
+             [this] { return host_.errors(); }, [this] { return host_drops(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
                  {"processes", [this] { return own(process_snapshot()); }},
                  {"ebpf", [this] { return own(kernel_.snapshot()); }},
@@ -96,7 +112,6 @@ class Daemon {
   }
 
   ExitCode run() {
-    raise_descriptor_limit();
     install_truncation_handler();
     // No signal but SIGTERM and SIGINT ends it: not a pipe without a reader, a limit on the size of
     // files (then the write fails, and the ledger says so), nor what people send to be told more.
@@ -205,9 +220,13 @@ class Daemon {
   }
 
   void take_changes() {
-    const DirectoryChanges changes = directory_.poll();
-    if (!changes.removed.empty()) collect_.removed(changes.removed);
-    if (!changes.added.empty()) collect_.add(changes.added, moment_now());
+    DirectoryChanges changes;
+    int polls = 0;
+    do {
+      changes = directory_.poll();
+      if (!changes.removed.empty()) collect_.removed(changes.removed);
+      if (!changes.added.empty()) collect_.add(changes.added, moment_now());
+    } while (changes.more && !changes.gone && ++polls < kMostPolls);
     take_renames();
     if (changes.gone) {
       spdlog::error("{}", changes.message);
@@ -215,6 +234,21 @@ class Daemon {
       stop();
     } else if (!changes.message.empty()) {
       spdlog::warn("{}", changes.message);
+    }
+  }
+
+  // An exception (no memory, no address space) ends this piece of work and not the agent: the next
+  // turn does it again.
+  template <class Work>
+  void guarded(Work&& work) {
+    try {
+      work();
+    } catch (const std::exception& failure) {
+      ++loop_failures_;
+      const std::uint64_t now_s = moment_now().boot_s;
+      if (now_s < next_failure_line_boot_s_) return;
+      next_failure_line_boot_s_ = now_s + kRejectedLine_s;
+      spdlog::error("a sweep ended early: {}", failure.what());
     }
   }
 
@@ -234,7 +268,7 @@ class Daemon {
     watch_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [this](const boost::system::error_code& error) {
                         if (error) return;
-                        take_changes();
+                        guarded([this] { take_changes(); });
                         if (!stopping_) watch_again();
                       });
   }
@@ -243,8 +277,10 @@ class Daemon {
     sweep_timer_.expires_after(delay);
     sweep_timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
-      take_changes();
-      sweep();
+      guarded([this] {
+        take_changes();
+        sweep();
+      });
       if (!stopping_) sweep_after(std::chrono::milliseconds(options_.sweep_ms));
     });
   }
@@ -344,6 +380,8 @@ class Daemon {
   std::string last_service_message_;
   std::uint64_t next_service_s_ = 0;
   std::uint64_t next_rejected_boot_s_ = 0;
+  std::uint64_t next_failure_line_boot_s_ = 0;
+  std::uint64_t loop_failures_ = 0;
   std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;

@@ -222,12 +222,12 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
     keep_alive_ = parser_->keep_alive() && parser_->is_done();
     request.peer = peer_;
     step_ = Step::kAnswering;
-    in_flight_ = service_->begin_request(request);
-    if (!in_flight_) return send(service_->limit_response());
     transport().expires_never();
-    service_->answer(std::move(request), [self = this->shared_from_this()](Response response) {
-      self->send(std::move(response));
-    });
+    service_->answer(std::move(request),
+                     [self = this->shared_from_this()](HttpService::Answer answer) {
+                       self->in_flight_ = answer.in_flight;
+                       self->send(std::move(answer.response));
+                     });
   }
 
   void fill_buffers(Response response) {

@@ -19,6 +19,12 @@ bool readable_method(const std::string& method) {
   return method == "GET" || method == "HEAD";
 }
 
+Response busy(const std::string& text) {
+  Response response = text_response(503, text);
+  response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 }  // namespace
 
 HttpService::HttpService(boost::asio::io_context& loop, HttpOptions options,
@@ -55,43 +61,41 @@ void HttpService::leave(HttpPeer* peer) {
   report_if_empty();
 }
 
-bool HttpService::begin_request(const Request& request) {
+HttpService::Answer HttpService::admitted(const Request& request) {
   const auto route = routes_.find(request.path);
   const bool limited = route == routes_.end() || route->second.limited;
   if (limited && options_.max_requests != 0 && stats_.requests_in_flight >= options_.max_requests) {
     ++stats_.requests_rejected;
-    return false;
+    return {busy("Limit of concurrent requests reached (" + std::to_string(options_.max_requests) +
+                 "), try again later.\n")};
   }
   ++stats_.requests_in_flight;
-  return true;
+  return {call_route(request), true};
 }
 
-Response HttpService::limit_response() {
-  Response response =
-      text_response(503, "Limit of concurrent requests reached (" +
-                             std::to_string(options_.max_requests) + "), try again later.\n");
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
-
-void HttpService::answer(Request request, std::function<void(Response)> done) {
+void HttpService::answer(Request request, std::function<void(Answer)> done) {
   const std::shared_ptr<const WebSecurity> now = security();
   const auto& users = now->config.basic_auth_users;
-  if (users.empty()) return done(call_route(request));
+  if (users.empty()) return done(admitted(request));
   const std::optional<Credentials> credentials = basic_credentials(request.authorization);
   if (!credentials) {
     ++stats_.unauthorized;
-    return done(unauthorized());
+    return done({unauthorized()});
   }
   // A stranger's password is checked against another's hash: the same work, and the answer is no.
   const auto user = users.find(credentials->user);
   const bool known = user != users.end();
   const std::string& hash = known ? user->second : users.begin()->second;
-  password_check_.check(*credentials, hash, known,
-                        [this, request = std::move(request), done = std::move(done)](bool right) {
-                          if (!right) ++stats_.unauthorized;
-                          done(right ? call_route(request) : unauthorized());
-                        });
+  ++stats_.passwords_waiting;
+  const auto checked = [this, request = std::move(request), done](bool right) {
+    --stats_.passwords_waiting;
+    if (!right) ++stats_.unauthorized;
+    done(right ? admitted(request) : Answer{unauthorized()});
+  };
+  if (password_check_.check(*credentials, hash, known, checked)) return;
+  --stats_.passwords_waiting;
+  ++stats_.requests_rejected;
+  done({busy("Too many passwords are being checked, try again later.\n")});
 }
 
 Response HttpService::call_route(const Request& request) {

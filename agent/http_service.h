@@ -60,15 +60,17 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   void join(HttpPeer* peer) { peers_.insert(peer); }
   void leave(HttpPeer* peer);
 
-  // A request with its whole head read. True: it counts as in flight until end_request().
-  // False: at the limit; answer with limit_response().
-  bool begin_request(const Request& request);
-  void end_request() noexcept { --stats_.requests_in_flight; }
-  Response limit_response();
+  // What is sent to a client. `in_flight`: it counts towards the limit until end_request().
+  struct Answer {
+    Response response;
+    bool in_flight = false;
+  };
 
-  // Checks who asks, then calls the route. `done` is called once, at once or later, unless the
-  // service is shut before.
-  void answer(Request request, std::function<void(Response)> done);
+  // A request with its whole head read. Checks who asks, then whether there is room, then calls the
+  // route: who does not know the password takes nobody's place. `done` is called once, at once or
+  // later, unless the service is shut before.
+  void answer(Request request, std::function<void(Answer)> done);
+  void end_request() noexcept { --stats_.requests_in_flight; }
 
   // From now on every response is its connection's last, and connections without one end.
   // `on_empty` is called, on the loop, when none is left.
@@ -78,6 +80,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   void shut();
 
  private:
+  Answer admitted(const Request& request);
   Response call_route(const Request& request);
   void report_if_empty();
 

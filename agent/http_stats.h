@@ -10,7 +10,8 @@ namespace notch::agent {
 struct HttpStats {
   // Now.
   std::uint64_t connections_open = 0;
-  std::uint64_t requests_in_flight = 0;  // from the header's end to the response's last byte
+  std::uint64_t requests_in_flight = 0;  // from the password, or the header's end, to the last byte
+  std::uint64_t passwords_waiting = 0;   // requests whose password is being checked
 
   // Since the start.
   std::map<unsigned, std::uint64_t> responses;  // by status code, counted when writing begins

@@ -69,11 +69,15 @@ PasswordCheck::~PasswordCheck() {
   close();
 }
 
-void PasswordCheck::check(const Credentials& credentials, const std::string& hash, bool known,
+bool PasswordCheck::check(const Credentials& credentials, const std::string& hash, bool known,
                           Callback callback) {
-  if (thread_ == nullptr) return;
+  if (thread_ == nullptr) return true;
   const Key key = key_of(credentials, hash);
-  if (known && std::ranges::find(right_, key) != right_.end()) return callback(true);
+  if (known && std::ranges::find(right_, key) != right_.end()) {
+    callback(true);
+    return true;
+  }
+  if (waiting_.size() >= kMaxWaiting) return false;
   const std::uint64_t id = next_id_++;
   waiting_.emplace(id, std::move(callback));
   asio::post(*thread_, [self = self_, id, key, known, password = credentials.password, hash,
@@ -88,6 +92,7 @@ void PasswordCheck::check(const Credentials& credentials, const std::string& has
       if (waiting) waiting.mapped()(right);
     });
   });
+  return true;
 }
 
 void PasswordCheck::close() {

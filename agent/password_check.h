@@ -38,6 +38,7 @@ class PasswordCheck {
   using Callback = std::function<void(bool right)>;
 
   static constexpr std::size_t kMaxCached = 100;
+  static constexpr std::size_t kMaxWaiting = 64;
 
   // REQUIRES: `loop` outlives close().
   explicit PasswordCheck(boost::asio::io_context& loop);
@@ -47,8 +48,8 @@ class PasswordCheck {
 
   // Calls `callback` on the loop's thread: at once if the answer is cached, else when the thread
   // got to it. With `known` false the work is done all the same and the answer is no, so that a
-  // stranger cannot tell which users exist.
-  void check(const Credentials& credentials, const std::string& hash, bool known,
+  // stranger cannot tell which users exist. False, and no call back: kMaxWaiting others wait already.
+  bool check(const Credentials& credentials, const std::string& hash, bool known,
              Callback callback);
 
   // Waits for the hash under way, drops the other checks without calling back.

@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::chrono::seconds kSharedFor{1};
 
+// Each with its length: a name may hold whatever a request can say.
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const std::string& name : names) text.append(name).push_back('\n');
+  for (const std::string& name : names) text += std::to_string(name.size()) + ":" + name;
   return text;
 }
 
@@ -63,6 +64,8 @@ Scrape::Selection Scrape::select(const Request& request) const {
   }
   selection.names = request.query_values("name[]");
   std::sort(selection.names.begin(), selection.names.end());
+  const auto [again, end] = std::ranges::unique(selection.names);
+  selection.names.erase(again, end);
   return selection;
 }
 

@@ -30,6 +30,7 @@ constexpr mode_t kDirectoryMode = 03777;
 constexpr mode_t kLockMode = 0640;
 constexpr std::uint32_t kWatched = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
                                    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::size_t kLongestEvent_bytes = sizeof(inotify_event) + NAME_MAX + 1;
 constexpr std::uint32_t kEnds = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
 
 enum class NameKind { kSegment, kHalfBorn, kOwn, kOther };
@@ -229,12 +230,16 @@ DirectoryChanges SegmentDirectory::poll() {
 }
 
 void SegmentDirectory::read_events(DirectoryChanges& changes) {
+  // What fits in the buffer is at most this many events, the shortest of names.
+  constexpr std::size_t kEventBytes = sizeof(inotify_event) + 16;
   alignas(inotify_event) std::array<char, 16384> buffer;
-  for (;;) {
-    const ssize_t bytes = ::read(watch_.get(), buffer.data(), buffer.size());
+  for (std::size_t events = 0; events < kMostEvents;) {
+    const std::size_t room = std::min(buffer.size(), (kMostEvents - events) * kEventBytes);
+    const ssize_t bytes = ::read(watch_.get(), buffer.data(), std::max(room, kLongestEvent_bytes));
     if (bytes <= 0) return;
     const char* at = buffer.data();
     while (at < buffer.data() + bytes) {
+      ++events;
       inotify_event event;
       std::memcpy(&event, at, sizeof(event));
       const std::string name(at + sizeof(event), strnlen(at + sizeof(event), event.len));
@@ -244,6 +249,7 @@ void SegmentDirectory::read_events(DirectoryChanges& changes) {
       at += sizeof(event) + event.len;
     }
   }
+  changes.more = true;
 }
 
 void SegmentDirectory::on_event(std::uint32_t mask, const std::string& name,

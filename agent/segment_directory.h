@@ -9,6 +9,8 @@
 //   N3  Nothing is removed but half-born files whose writer is gone.
 //   N4  Nothing is written into a directory that holds other files, unless it has held segments or
 //       an agent before, or has the mode of one made for segments (3777).
+//   N5  A poll() takes at most kMostEvents of what the kernel queued, however fast others make and
+//       remove files: the loop comes back to its other work, and asks again.
 #pragma once
 
 #include <cstdint>
@@ -25,6 +27,7 @@ namespace notch::agent {
 inline constexpr std::string_view kSegmentSuffix = ".notch";
 inline constexpr std::string_view kHalfBornSuffix = ".new";  // and a name that begins with a dot
 inline constexpr std::uint64_t kHalfBornAge_s = 60;
+inline constexpr std::size_t kMostEvents = 2048;
 
 struct DirectoryResult {
   bool ok = true;
@@ -44,6 +47,7 @@ struct DirectoryChanges {
   std::vector<std::string> removed;
   std::vector<std::string> added;
   bool listed_anew = false;  // events were lost, or it is the first time
+  bool more = false;         // events may be left: to be asked for soon (N5)
   bool gone = false;         // the path no longer leads to this directory; nothing more will come
   std::string message;       // why, if gone or if listing failed
 };

@@ -14,9 +14,20 @@ void move(SegmentUsage& sum, const SegmentUsage& before, const SegmentUsage& aft
   sum.bytes += after.bytes - before.bytes;
   sum.series += after.series - before.series;
   sum.cells += after.cells - before.cells;
+  sum.mapped_bytes += after.mapped_bytes - before.mapped_bytes;
 }
 
 }  // namespace
+
+SegmentLimits within_descriptors(SegmentLimits limits, std::uint64_t descriptors,
+                                 std::uint64_t kept_descriptors) {
+  // Under a limit so low that nothing would be left, segments and the rest share it.
+  const std::uint64_t room =
+      descriptors - std::min(kept_descriptors, descriptors - descriptors / 2);
+  limits.total.segments = std::min(limits.total.segments, room);
+  limits.per_uid.segments = std::min(limits.per_uid.segments, room - room / 4);
+  return limits;
+}
 
 const SegmentUsage& SegmentQuota::of(std::uint32_t uid) const {
   static const SegmentUsage kNothing;
@@ -24,12 +35,17 @@ const SegmentUsage& SegmentQuota::of(std::uint32_t uid) const {
   return found == by_uid_.end() ? kNothing : found->second;
 }
 
-const char* SegmentQuota::refusal(std::uint32_t uid, std::uint64_t bytes) const {
+const char* SegmentQuota::refusal(std::uint32_t uid, std::uint64_t bytes,
+                                  std::uint64_t mapped_bytes) const {
   const SegmentUsage& user = of(uid);
   if (user.segments >= limits_.per_uid.segments) return "segments_per_uid";
   if (total_.segments >= limits_.total.segments) return "segments";
   if (bytes > left(limits_.per_uid.bytes, user.bytes)) return "bytes_per_uid";
   if (bytes > left(limits_.total.bytes, total_.bytes)) return "bytes";
+  if (mapped_bytes > left(limits_.per_uid.mapped_bytes, user.mapped_bytes)) {
+    return "address_space_per_uid";
+  }
+  if (mapped_bytes > left(limits_.total.mapped_bytes, total_.mapped_bytes)) return "address_space";
   return nullptr;
 }
 

@@ -16,15 +16,24 @@ struct SegmentUsage {
   std::uint64_t segments = 0;
   std::uint64_t bytes = 0;  // memory the segments claim
   std::uint64_t series = 0;
-  std::uint64_t cells = 0;  // of bound series: about 24 bytes of the agent's memory each
+  std::uint64_t cells = 0;         // of bound series: about 24 bytes of the agent's memory each
+  std::uint64_t mapped_bytes = 0;  // address space; files are sparse, so not memory
 
   bool operator==(const SegmentUsage&) const = default;
 };
 
 struct SegmentLimits {
-  SegmentUsage per_uid = {8'192, std::uint64_t{8} << 30, 2'000'000, 8'000'000};
-  SegmentUsage total = {16'384, std::uint64_t{16} << 30, 4'000'000, 16'000'000};
+  SegmentUsage per_uid = {8'192, std::uint64_t{8} << 30, 2'000'000, 8'000'000,
+                          std::uint64_t{4} << 40};
+  SegmentUsage total = {16'384, std::uint64_t{16} << 30, 4'000'000, 16'000'000,
+                        std::uint64_t{16} << 40};
 };
+
+// The same, with no more segments than there are descriptors for: each keeps one, and
+// `kept_descriptors` are for connections, the ledger and the host's files. Of what is left a user has
+// at most three quarters.
+SegmentLimits within_descriptors(SegmentLimits limits, std::uint64_t descriptors,
+                                 std::uint64_t kept_descriptors);
 
 class SegmentQuota {
  public:
@@ -32,7 +41,7 @@ class SegmentQuota {
 
   // The limit one more segment of so many bytes would break, as used in the `reason` label; null if
   // there is none.
-  const char* refusal(std::uint32_t uid, std::uint64_t bytes) const;
+  const char* refusal(std::uint32_t uid, std::uint64_t bytes, std::uint64_t mapped_bytes) const;
 
   // One segment's part becomes `after` instead of `before`.
   void change(std::uint32_t uid, const SegmentUsage& before, const SegmentUsage& after);

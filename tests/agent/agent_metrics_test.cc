@@ -24,6 +24,7 @@ struct Told {
   HttpStats http;
   ExpositionStats exposition;
   std::uint64_t ignored_names = 0;
+  std::uint64_t loop_failures = 0;
   std::optional<DirectorySpace> space = DirectorySpace{1000, 250};
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
@@ -31,9 +32,9 @@ struct Told {
   HostDrops host_drops;
   AgentMetrics metrics{{[this] { return collect; }, [this] { return http; },
                         [this] { return exposition; }, [this] { return ignored_names; },
-                        [this] { return space; }, [this] { return process_samples; },
-                        [this] { return coverage; }, [this] { return host_errors; },
-                        [this] { return host_drops; }}};
+                        [this] { return loop_failures; }, [this] { return space; },
+                        [this] { return process_samples; }, [this] { return coverage; },
+                        [this] { return host_errors; }, [this] { return host_drops; }}};
 
   prometheus::MetricFamily family(const std::string& name) const {
     for (prometheus::MetricFamily& family : metrics.Collect()) {
@@ -76,6 +77,7 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_ledger_rows", kGauge},
     {"notch_agent_ledger_bytes", kGauge},
     {"notch_agent_ignored_names_total", kCounter},
+    {"notch_agent_loop_failures_total", kCounter},
     {"notch_agent_process_samples_total", kCounter},
     {"notch_agent_preload_coverage_ratio", kGauge},
     {"notch_agent_host_collector_errors_total", kCounter},
@@ -183,6 +185,7 @@ TEST(AgentMetrics, SegmentsAreShownByState) {
 TEST(AgentMetrics, EachTotalReachesItsCounter) {
   Told told;
   told.ignored_names = 11;
+  told.loop_failures = 14;
   told.collect.folds = 12;
   told.collect.fold_failures = 13;
   told.collect.overflowed_rows = 14;
@@ -198,13 +201,21 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.exposition.dropped_exemplars = 23;
   told.exposition.shared_scrapes = 24;
   const std::map<std::string, double> expected = {
-      {"notch_agent_ignored_names_total", 11},     {"notch_agent_folds_total", 12},
-      {"notch_agent_fold_failures_total", 13},     {"notch_agent_ledger_broken_frames_total", 25},
-      {"notch_agent_overflowed_rows_total", 14},   {"notch_agent_retired_rows_total", 15},
-      {"notch_agent_not_finite_total", 16},        {"notch_agent_held_back_total", 17},
-      {"notch_agent_http_sent_bytes_total", 18},   {"notch_agent_http_rejected_requests_total", 19},
-      {"notch_agent_http_tls_failures_total", 20}, {"notch_agent_http_unauthorized_total", 21},
-      {"notch_agent_dropped_rows_total", 22},      {"notch_agent_dropped_exemplars_total", 23},
+      {"notch_agent_ignored_names_total", 11},
+      {"notch_agent_loop_failures_total", 14},
+      {"notch_agent_folds_total", 12},
+      {"notch_agent_fold_failures_total", 13},
+      {"notch_agent_ledger_broken_frames_total", 25},
+      {"notch_agent_overflowed_rows_total", 14},
+      {"notch_agent_retired_rows_total", 15},
+      {"notch_agent_not_finite_total", 16},
+      {"notch_agent_held_back_total", 17},
+      {"notch_agent_http_sent_bytes_total", 18},
+      {"notch_agent_http_rejected_requests_total", 19},
+      {"notch_agent_http_tls_failures_total", 20},
+      {"notch_agent_http_unauthorized_total", 21},
+      {"notch_agent_dropped_rows_total", 22},
+      {"notch_agent_dropped_exemplars_total", 23},
       {"notch_agent_shared_scrapes_total", 24},
   };
   for (const auto& [name, value] : expected) {

@@ -14,8 +14,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/http_server.h"
+#include "agent/password_check.h"
 #include "agent/small_file.h"
 #include "tests/agent/http_client.h"
 #include "tests/agent/live_server.h"
@@ -433,9 +435,49 @@ TEST_F(BasicAuthTest, SurvivesDestructionWhileChecking) {
   HttpClient two(server_->address());
   one.send(get("/hello", basic("alice:wrong")));
   two.send(get("/hello", basic("alice:secret")));
-  ASSERT_TRUE(server_->reaches([](const HttpStats& s) { return s.requests_in_flight == 2; }));
+  ASSERT_TRUE(server_->reaches([](const HttpStats& s) { return s.passwords_waiting == 2; }));
   server_.reset();
   EXPECT_EQ(two.read_to_close(), "");
+}
+
+TEST_F(BasicAuthTest, WrongPasswordsTakeNobodysPlace) {
+  crypt_data scratch{};
+  HttpOptions options;
+  options.max_requests = 1;
+  // Cost 10: so many checks are still under way when the right one asks.
+  serve(std::string("basic_auth_users:\n  alice: ") +
+            ::crypt_r("secret", "$2b$10$abcdefghijklmnopqrstuu", &scratch) + "\n",
+        options);
+  EXPECT_EQ(status_for(basic("alice:secret")), 200);
+  std::vector<std::unique_ptr<HttpClient>> strangers;
+  for (std::size_t i = 0; i < PasswordCheck::kMaxWaiting; ++i) {
+    strangers.push_back(std::make_unique<HttpClient>(server_->address()));
+    strangers.back()->send(get("/hello", basic("alice:wrong")));
+  }
+  ASSERT_TRUE(server_->reaches([](const HttpStats& s) { return s.passwords_waiting > 40; }));
+  EXPECT_EQ(status_for(basic("alice:secret")), 200);
+  EXPECT_GT(server_->stats().passwords_waiting, 0u) << "the checks were over too early to tell";
+}
+
+TEST_F(BasicAuthTest, NoMoreChecksWaitThanTheLimit) {
+  crypt_data scratch{};
+  serve(std::string("basic_auth_users:\n  alice: ") +
+        ::crypt_r("secret", "$2b$12$abcdefghijklmnopqrstuu", &scratch) + "\n");
+  std::vector<std::unique_ptr<HttpClient>> strangers;
+  for (std::size_t i = 0; i < PasswordCheck::kMaxWaiting; ++i) {
+    strangers.push_back(std::make_unique<HttpClient>(server_->address()));
+    strangers.back()->send(get("/hello", basic("alice:wrong")));
+  }
+  ASSERT_TRUE(server_->reaches(
+      [](const HttpStats& s) { return s.passwords_waiting >= PasswordCheck::kMaxWaiting - 1; }));
+  int refused = 0;
+  for (int i = 0; i < 8 && refused == 0; ++i) {
+    strangers.push_back(std::make_unique<HttpClient>(server_->address()));
+    strangers.back()->send(get("/hello", basic("alice:wrong")));
+    if (server_->reaches([](const HttpStats& s) { return s.requests_rejected > 0; })) ++refused;
+  }
+  EXPECT_GT(refused, 0);
+  server_.reset();
 }
 
 TEST_F(HttpsTest, AddsTheConfiguredHeadersToEveryResponse) {

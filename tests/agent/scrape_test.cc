@@ -164,6 +164,20 @@ TEST_F(ScrapeTest, OnlyRequestsForTheSamePageShareIt) {
   EXPECT_EQ(scrape_->stats().shared_scrapes, 0U);
 }
 
+TEST_F(ScrapeTest, ANameWithALineFeedIsNoTwoNames) {
+  const Response one = ask({{"name[]", "job_runs_total\nsame_total"}});
+  const Response two = ask({{"name[]", "job_runs_total"}, {"name[]", "same_total"}});
+  EXPECT_EQ(scrape_->stats().shared_scrapes, 0U);
+  EXPECT_EQ(text_of(one), "");
+  EXPECT_THAT(text_of(two), HasSubstr("job_runs_total 1\n"));
+}
+
+TEST_F(ScrapeTest, ANameGivenTwiceIsOne) {
+  const Response once = ask({{"name[]", "same_total"}});
+  const Response twice = ask({{"name[]", "same_total"}, {"name[]", "same_total"}});
+  EXPECT_EQ(scrape_->stats().shared_scrapes, 1U);
+}
+
 TEST_F(ScrapeTest, TheOrderOfNamesDoesNotMatterForSharing) {
   const Response first = ask({{"name[]", "same_total"}, {"name[]", "job_runs_total"}});
   const Response second = ask({{"name[]", "job_runs_total"}, {"name[]", "same_total"}});

@@ -7,6 +7,7 @@ segment folded, it is done again by the next process, and the agent is killed an
 Called by: ctest, as hostile_prometheus_test.py NOTCHD SPOKEN_WORKER.
 """
 import os
+import subprocess
 import time
 import unittest
 
@@ -25,6 +26,7 @@ class Attacker:
 
     def __init__(self, case):
         self.case = case
+        self.processes = []
         before = set(case.agent.segment_names())
         self.worker = case.worker_of(ATTACKER, "hostile")
         for kind in ("counter", "float_counter", "gauge", "histogram", "native_histogram"):
@@ -35,6 +37,20 @@ class Attacker:
 
     def say(self, *what):
         self.case.assertEqual(self.worker.say(*what), "ok")
+
+    def run_as_attacker(self, code, await_word=False):
+        """A Python program of the attacker in the directory; it ends with this row at the latest."""
+        process = subprocess.Popen(["/usr/bin/python3", "-c", code, self.path], cwd=self.case.agent.directory, user=ATTACKER,
+                                   group=ATTACKER, extra_groups=[], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.processes.append(process)
+        if await_word:
+            self.case.assertEqual(process.stdout.readline(), "made\n")
+
+    def end(self):
+        self.worker.end()
+        for process in self.processes:
+            process.communicate(timeout=60)
+            self.case.assertEqual(process.returncode, 0)
 
     def nothing(self):
         """What an honest process does, to be sure of the rest of the test."""
@@ -64,6 +80,27 @@ class Attacker:
         self.cells.put(self.cells.first_cell("hostile_counter_total"), MAX)
         self.cells.put(self.cells.first_cell("hostile_float_counter_total"), hostile_cells.bits(-1e308))
 
+    def sparse_files_of_16_gib(self):
+        """Copies of his own segment, as large as a file may be, each with a header that claims all of it."""
+        self.run_as_attacker("""
+import fcntl, os, resource, struct, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+with open(sys.argv[1], "rb") as file:
+    head = bytearray(file.read(1 << 16))
+size = 1 << 34
+held = []
+head[24:32] = struct.pack("=Q", size)
+for i in range(3000):
+    with open(f".sparse-{i}.new", "wb") as copy:
+        copy.write(head)
+        copy.truncate(size)
+        held.append(os.open(copy.name, os.O_RDONLY))
+        fcntl.flock(held[-1], fcntl.LOCK_SH)
+    os.rename(copy.name, copy.name[1:-3] + "notch")
+print("made", flush=True)
+sys.stdin.read()
+""", await_word=True)
+
     def label_and_help_text_of_all_kinds(self):
         for number, text in enumerate((b"\\n", b"\n\r\t", b"\0", b"\xc2\x80\xe2\x80\xa8", b"\xff\xfe", b'"} 1 #')):
             self.say("counter", "hostile_text_total", 1, {"text": text})
@@ -80,6 +117,7 @@ ATTACKS = (
     Attacker.sums_that_are_no_numbers,
     Attacker.counters_at_the_end_of_their_range,
     Attacker.label_and_help_text_of_all_kinds,
+    Attacker.sparse_files_of_16_gib,
 )
 
 
@@ -113,6 +151,7 @@ class HostilePrometheus(user_case.UserCase):
         self.await_scrapes(what)
         for server in self.servers:
             self.assertEqual(server.value("orders_total"), VICTIM_ADDS, what)
+            self.assertEqual(server.value("min_over_time(up[1h])"), 1, f"a scrape failed: {what}")
         self.assertEqual(self.servers[0].value("histogram_count(wait_seconds)"), 1, what)
         self.assert_pages_sound(lint=False)  # names with odd texts are not to its taste
 
@@ -123,7 +162,7 @@ class HostilePrometheus(user_case.UserCase):
             attacker = Attacker(self)
             act(attacker)
             self.assert_served(f"{name}, alive, the {times} time")
-            attacker.worker.end()
+            attacker.end()
             self.await_folds(folded + 1)
             self.assert_served(f"{name}, dead, the {times} time")
 
