@@ -101,9 +101,9 @@ void add_service_owners(CLI::App& app, Options& options) {
   };
   app.add_option_function<std::vector<std::string>>(
          "--service-owner", take,
-         "The user whose service has this name, whoever comes first; may be given several times. "
+         "NAME=USER: whose service has this name, whoever comes first; may be given several times. "
          "Other names go to root before system users before ordinary users, then to the first")
-      ->type_name("NAME=USER")
+      ->type_name("OWNER")
       ->expected(1)
       ->take_all();
 }

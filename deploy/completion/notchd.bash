@@ -15,7 +15,7 @@ _notchd() {
   mapfile -t COMPREPLY < <(compgen -W '
     --help --version --dir --listen --web.listen-address --web.telemetry-path --web.config.file
     --web.systemd-socket --web.max-requests --per-process --retention --linger
-    --limit.segments --limit.bytes --limit.series
+    --service-owner --limit.segments --limit.bytes --limit.series
     --limit.segments-per-uid --limit.bytes-per-uid --limit.series-per-uid --limit.dead-rows
     --limit.families --limit.families-per-uid --limit.dead-rows-per-uid
     --limit.page-bytes --limit.page-bytes-per-uid --limit.page-bytes-per-segment

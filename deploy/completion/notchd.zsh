@@ -13,6 +13,7 @@ _arguments \
   '--per-process[one row per process]' \
   '--retention[how long a series stays that no living process has]:duration:' \
   '--linger[how long the rows of a dead process stay]:duration:' \
+  '*--service-owner[the user whose service has this name]:name=user:' \
   '--limit.segments[segments in all]:count:' \
   '--limit.bytes[memory of all segments]:bytes:' \
   '--limit.series[series of all segments]:count:' \

@@ -240,8 +240,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadHead{"AnotherFraming",
                 "GET /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", 501},
         BadHead{"TwoFramings",
-                "GET /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-                501},
+                "GET /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", 501},
         BadHead{"LengthAndChunks",
                 "GET /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n"
                 "Transfer-Encoding: chunked\r\n\r\n",
