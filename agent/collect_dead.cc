@@ -59,6 +59,7 @@ void Collect::sweep(const Moment& now) {
 void Collect::find_dead(const Moment& now) {
   std::vector<const LiveSegment*> found;
   for (auto& segment : segments_) {
+    segment->file.look_again();
     if (segment->dead || !segment->file.try_lock_dead()) continue;
     segment->dead = true;
     segment->died_boot_s = now.boot_s;

@@ -122,6 +122,7 @@ Reject MappedSegment::check_claims(const shm::SegmentReader& reader) {
   if (reader.claimed_bytes() <= backed_bytes_) return Reject::kNone;
   struct stat status {};
   if (::fstat(file_.get(), &status) != 0) return Reject::kUnreadable;
+  if (static_cast<std::uint64_t>(status.st_size) < file_bytes_) return Reject::kTruncated;
   backed_bytes_ = static_cast<std::uint64_t>(status.st_blocks) * kBlockBytes;
   return reader.claimed_bytes() <= backed_bytes_ ? Reject::kNone : Reject::kNotBacked;
 }

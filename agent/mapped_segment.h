@@ -58,12 +58,16 @@ class MappedSegment {
 
   // Checks what the reader's header claims against the kernel's word: uid, and memory (a claim past
   // the file's own blocks would be paid for by the agent, page by page as it reads). To be called
-  // after each begin_round(), before cells are read. Cost: none unless the claim has grown, then
-  // one fstat. REQUIRES: `reader` was attached to bytes().
+  // after each begin_round(), before cells are read. Cost: none unless the claim has grown or
+  // look_again() was called, then one fstat. REQUIRES: `reader` was attached to bytes().
   //
   // The header's uid is the one the writer sees: a writer in a user namespace of its own is
   // rejected.
   Reject check_claims(const shm::SegmentReader& reader);
+
+  // The file's owner may have given its memory back since (punched holes): the next check_claims()
+  // asks the kernel again. To be called now and then.
+  void look_again() noexcept { backed_bytes_ = 0; }
 
   // True if the file was cut off under the map since open(). To be called after each round of
   // reading, whose numbers are then not to be used.
@@ -96,7 +100,7 @@ class MappedSegment {
   std::uint64_t file_bytes_ = 0;
   std::uint32_t owner_uid_ = 0;
 
-  // Set by check_claims(): so much is known to have memory.
+  // Set by check_claims(): so much was known to have memory at the last look.
   std::uint64_t backed_bytes_ = 0;
 
   // Set by try_lock_dead().

@@ -135,6 +135,19 @@ TEST_F(CollectFaulty, ASegmentCutOffIsFoldedOnce) {
   EXPECT_EQ(sum(), 8U);
 }
 
+// Else the agent would pay for the pages it reads there, at every gather anew.
+TEST_F(CollectFaulty, ASegmentWhoseMemoryWasGivenBackIsLetGoAndTheSumDoesNotFall) {
+  start_agent();
+  start_process(3);
+  SegmentFile& punched = start_process(4);
+  EXPECT_EQ(sum(), 7U);
+  punched.punch();
+  sweep();
+  EXPECT_EQ(sum(), 7U);
+  EXPECT_EQ(stats().rejected.at("not_backed"), 1U);
+  EXPECT_EQ(stats().live_segments, 1U);
+}
+
 TEST_F(CollectFaulty, ABrokenCatalogueIsFoldedWithWhatItsCellsSay) {
   start_agent();
   SegmentFile& other = start_process(3);

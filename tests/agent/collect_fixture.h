@@ -88,6 +88,14 @@ class SegmentFile {
     write_at(0, builder.bytes().data(), builder.bytes().size());
   }
   void count(std::uint64_t value) { set_cell(shm::kFirstFreeCell, value); }
+  // Gives the memory behind the header back; the size stays.
+  void punch() {
+    struct stat status {};
+    EXPECT_EQ(::fstat(lock_, &status), 0);
+    EXPECT_EQ(
+        ::fallocate(lock_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, status.st_size - 4096),
+        0);
+  }
   void cut(off_t bytes) { EXPECT_EQ(::ftruncate(lock_, bytes), 0); }
 
   const std::string& name() const { return name_; }

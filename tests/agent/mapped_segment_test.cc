@@ -187,6 +187,20 @@ TEST_F(MappedSegmentTest, TakesTheSameClaimsOnceTheyHaveMemory) {
   EXPECT_EQ(segment_.check_claims(reader_), Reject::kNone);
 }
 
+TEST_F(MappedSegmentTest, RejectsAFileWhoseMemoryWasGivenBackSinceTheLastLook) {
+  open_and_attach();
+  const int file = ::openat(scratch_.fd(), "a.notch", O_RDWR | O_CLOEXEC);
+  const auto bytes = static_cast<off_t>(segment_.bytes().size());
+  ASSERT_EQ(::posix_fallocate(file, 0, bytes), 0);
+  ASSERT_EQ(segment_.check_claims(reader_), Reject::kNone);
+  ASSERT_EQ(::fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, shm::kHeaderBytes,
+                        bytes - static_cast<off_t>(shm::kHeaderBytes)),
+            0);
+  ::close(file);
+  segment_.look_again();
+  EXPECT_EQ(segment_.check_claims(reader_), Reject::kNotBacked);
+}
+
 TEST_F(MappedSegmentTest, SurvivesAFileCutOffUnderTheMap) {
   open_and_attach();
   ASSERT_EQ(reader_.shared_cell(shm::kFirstFreeCell), 42U);
