@@ -107,7 +107,7 @@ LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recove
   if (!boot) return failure("the kernel does not tell its boot id");
   boot_ = *boot;
   // Whatever a killed compact() left; if it cannot be removed, the next compact() will say so.
-  unlinkat(directory_fd_, (file_name_ + ".new").c_str(), 0);
+  (void)free_name(directory_fd_, file_name_ + ".new");
   std::string why;
   OwnedFile file = OwnedFile::open(directory_fd_, file_name_, why);
   if (!why.empty()) return failure(why);
@@ -198,7 +198,9 @@ std::string Ledger::keep_as_broken() const {
 // By a second link, so that the name always has a whole ledger (J4).
 LedgerResult Ledger::set_aside() {
   const std::string aside = file_name_ + ".other-boot";
-  unlinkat(directory_fd_, aside.c_str(), 0);
+  if (const int error = free_name(directory_fd_, aside)) {
+    return failure(with_error("cannot free the name " + aside, error));
+  }
   if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, aside.c_str(), 0) != 0) {
     return failure(with_error("of another boot, cannot be set aside", errno));
   }
@@ -297,7 +299,9 @@ LedgerResult Ledger::replace_file(std::span<const Family> families,
                                   std::span<const RecoveredRow> rows,
                                   std::span<const ServiceRecord> services) {
   const std::string temporary = file_name_ + ".new";
-  unlinkat(directory_fd_, temporary.c_str(), 0);
+  if (const int error = free_name(directory_fd_, temporary)) {
+    return failure(with_error("cannot free the name " + temporary, error));
+  }
   NOTCH_INJECTION_POINT("ledger.compact_begin");
   std::string why;
   OwnedFile file = OwnedFile::create(directory_fd_, temporary, why);

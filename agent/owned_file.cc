@@ -1,7 +1,9 @@
 #include "agent/owned_file.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -123,6 +125,19 @@ void OwnedFile::close() noexcept {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
   end_is_torn_ = false;
+}
+
+int free_name(int directory_fd, const std::string& name) {
+  if (unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
+  if (errno != EISDIR && errno != EPERM) return errno;
+  if (unlinkat(directory_fd, name.c_str(), AT_REMOVEDIR) == 0) return 0;
+  if (errno != ENOTEMPTY && errno != EEXIST) return errno;
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return EAGAIN;
+  const std::string aside = name + ".foreign-" + std::to_string(number);
+  const int renamed =
+      renameat2(directory_fd, name.c_str(), directory_fd, aside.c_str(), RENAME_NOREPLACE);
+  return renamed == 0 ? 0 : errno;
 }
 
 MappedFile::MappedFile(const OwnedFile& file) noexcept {

@@ -52,6 +52,11 @@ class OwnedFile {
   bool end_is_torn_ = false;
 };
 
+// Frees `name`, whatever another user put there: removed, or, if it is a directory with something in
+// it, renamed to `name`.foreign-<random>, which nobody can take beforehand. 0, or the errno. A
+// sticky directory's owner may do both.
+int free_name(int directory_fd, const std::string& name);
+
 // The file's bytes, mapped to be read once.
 class MappedFile {
  public:

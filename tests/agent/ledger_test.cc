@@ -542,5 +542,22 @@ TEST_F(LedgerFile, AFileThatCannotBeWrittenIsReportedByName) {
   EXPECT_FALSE(agent.compact().ok);
 }
 
+// Others may write to the directory; the names beside the ledger's are not theirs to hold.
+TEST_F(LedgerFile, ADirectoryInTheNewFilesPlaceStopsNoCompaction) {
+  Agent agent(directory_.fd());
+  agent.define_all();
+  ASSERT_TRUE(agent.fold_segment(1).ok);
+  for (const bool empty : {true, false}) {
+    ASSERT_EQ(mkdirat(directory_.fd(), "ledger.new", 0755), 0);
+    if (!empty) {
+      ASSERT_EQ(mkdirat(directory_.fd(), "ledger.new/kept", 0755), 0);
+    }
+    const LedgerResult result = agent.compact();
+    EXPECT_TRUE(result.ok) << result.message;
+    EXPECT_FALSE(directory_.has("ledger.new"));
+  }
+  EXPECT_EQ(Agent(directory_.fd()).recovered().rows, agent.rows());
+}
+
 }  // namespace
 }  // namespace notch::agent
