@@ -26,6 +26,17 @@ constexpr std::uint64_t kShareOfSpare = 4;
 std::uint8_t generation = 0;  // 1 once they are counted, one more in each child
 HttpRoutes routes;
 
+std::uint64_t last_fork_ns = 0;
+
+// N5. REQUIRES: an exchange that ended without its answer, or within it.
+[[gnu::cold, gnu::noinline]] bool is_doubtful(const Connection& connection,
+                                              const HttpExchange& exchange) noexcept {
+  if (connection.doubted != 0) return true;
+  // Relaxed: a fork that another thread has begun at this very moment cannot have answered yet.
+  const std::uint64_t forked_ns = shm::read_alone(last_fork_ns);
+  return exchange.timed && forked_ns != 0 && now_ns() - exchange.duration <= forked_ns;
+}
+
 void after_fork_in_child() noexcept {
   if (generation != 0) ++generation;
 }
@@ -34,7 +45,12 @@ void note_started(void*, const HttpRequestStart& start) {
   count_started(start);
 }
 void note_finished(void* context, const HttpExchange& exchange) {
-  count_finished(exchange, static_cast<const Connection*>(context)->endpoint, routes);
+  const Connection& connection = *static_cast<const Connection*>(context);
+  if (!ended_early(exchange.error) || !is_doubtful(connection, exchange))
+    return count_finished(exchange, connection.endpoint, routes);
+  HttpExchange unended = exchange;
+  unended.error = HttpError::kGaveUp;
+  count_finished(unended, connection.endpoint, routes);
 }
 void note_dropped(void*) {
   count_unobserved(Unobserved::kPipelined);
@@ -65,9 +81,13 @@ std::uint8_t process_generation() noexcept {
   return generation;
 }
 
+void note_fork() noexcept {
+  if (generation != 0) shm::write_alone(last_fork_ns, now_ns());
+}
+
 void count_generations() noexcept {
   generation = 1;
-  pthread_atfork(nullptr, nullptr, after_fork_in_child);
+  pthread_atfork(note_fork, nullptr, after_fork_in_child);
 }
 
 const char* add_route_patterns(const char* patterns) noexcept {

@@ -15,6 +15,9 @@
 //   N3  Errno is not touched. Nothing waits, and there is no system call but in make_room(), for
 //       memory that was not there yet.
 //   N4  A record has memory before its byte says that it is followed, and for ever then.
+//   N5  An exchange whose answer may have passed by a way that is not seen is no error: where the
+//       connection ends before an answer was seen, and it was doubted, or the process has forked since
+//       the request began (the child may have answered), the end counts as not seen.
 #pragma once
 
 #include <sys/types.h>
@@ -32,10 +35,10 @@ namespace notch::preload {
 
 struct Connection {
   HttpConnection http;
-  std::uint8_t endpoint;    // of a client: EndpointId
-  std::uint8_t generation;  // of the process it belongs to (N2)
-  std::uint8_t missed;      // bytes went by while another thread was in here
-  std::uint8_t spare;
+  std::uint8_t endpoint;              // of a client: EndpointId
+  std::uint8_t generation;            // of the process it belongs to (N2)
+  std::uint8_t missed;                // bytes went by while another thread was in here
+  std::uint8_t doubted;               // it has another number, or a raw call was made on it (N5)
   std::uint32_t connecting_since_us;  // 0: connect has answered, or it is not timed
 };
 static_assert(sizeof(Connection) == 192);
@@ -76,6 +79,9 @@ bool make_room(const Records& records, unsigned index) noexcept;
 // they are not counted.
 std::uint8_t process_generation() noexcept;
 void count_generations() noexcept;  // for the constructor
+
+// Before the process forks, by whatever call.
+void note_fork() noexcept;
 
 // The routes that the user names, such as `/user/{id}`, joined by commas. For the constructor.
 // Returns the first that cannot be one, or null.

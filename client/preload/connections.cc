@@ -98,6 +98,17 @@ void end_connections(unsigned first, unsigned last) noexcept {
   }
 }
 
+void doubt_connection(int fd) noexcept {
+  if (!is_watched(fd)) return;
+  visit_connection(fd, [](Visit& visit) { visit.connection.doubted = 1; });
+}
+
+void end_stale_connection(int fd) noexcept {
+  const auto index = static_cast<unsigned>(fd);
+  if (index >= kMostDescriptors) return;
+  if ((shm::read_alone(watches[index]) | shm::read_alone(owners[index])) != 0) end_connection(fd);
+}
+
 void end_writing(int fd) noexcept {
   if (!is_watched(fd)) return;
   visit_connection(

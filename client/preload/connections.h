@@ -9,7 +9,9 @@
 //
 // Invariants, besides those of connection_record.h
 //   C1  A copy of a descriptor is not followed; the number that accept or connect gave is, until it
-//       is closed.
+//       is closed. What it has not seen answered by then counts as not seen (N5).
+//   C2  A number that is given out anew ends what stood under it: it was closed by a way that is not
+//       seen.
 #pragma once
 
 #include <sys/types.h>
@@ -52,6 +54,12 @@ void make_room_for_connections() noexcept;
 // Before the number is closed or becomes a copy of another.
 void end_connection(int fd) noexcept;
 void end_connections(unsigned first, unsigned last) noexcept;
+
+// The number has a copy, or a call was made on it past the wrappers.
+void doubt_connection(int fd) noexcept;
+
+// The number was given out anew, to what is not a connection. Cost: two bytes looked at.
+void end_stale_connection(int fd) noexcept;
 
 // The program will write nothing more, or do neither.
 void end_writing(int fd) noexcept;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/close_range.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "client/preload/connections.h"
 #include "client/preload/vfork.h"
@@ -16,7 +17,9 @@ namespace {
 
 // Of this process: a child made by vfork has a table of descriptors of its own, and none of ours.
 void note_kind(int fd, Kind kind) noexcept {
-  if (!is_vfork_child()) set_kind(fd, kind);
+  if (fd < 0 || is_vfork_child()) return;
+  end_stale_connection(fd);
+  set_kind(fd, kind);
 }
 
 // What a path leads to may be a device or a named pipe as well: its kind is "file" all the same.
@@ -58,6 +61,7 @@ template <class Real>
 int copy_descriptor(Real real, int fd) {
   const int copy = real(fd);
   note_kind(copy, kind_of(fd));
+  if (copy >= 0) doubt_connection(fd);
   return copy;
 }
 
@@ -68,6 +72,7 @@ int replace_descriptor(Real real, int fd, int copy, Flags... flags) {
   if (result >= 0 && fd != copy && !is_vfork_child()) {
     end_connection(copy);
     set_kind(copy, kind_of(fd));
+    doubt_connection(fd);
   }
   return result;
 }
@@ -102,6 +107,43 @@ void close_rest(Real real, int first) {
 }
 
 }  // namespace
+
+// Before the call. What it closes is closed, whether we see how or not; a number that it copies, reads
+// or writes is followed no further than that.
+void note_raw_call(long number, long a, long b, long c) noexcept {
+  const int fd = static_cast<int>(a);
+  switch (number) {
+    case SYS_close:
+      if (is_vfork_child()) return;
+      set_kind(fd, Kind::kOther);
+      return end_connection(fd);
+    case SYS_close_range:
+      if ((static_cast<unsigned>(c) & CLOSE_RANGE_CLOEXEC) != 0 || is_vfork_child()) return;
+      forget_kinds(static_cast<unsigned>(a), static_cast<unsigned>(b));
+      return end_connections(static_cast<unsigned>(a), static_cast<unsigned>(b));
+#ifdef SYS_dup2
+    case SYS_dup2:
+#endif
+    case SYS_dup3:
+      if (a == b || is_vfork_child()) return;
+      end_connection(static_cast<int>(b));
+      set_kind(static_cast<int>(b), kind_of(fd));
+      return doubt_connection(fd);
+    case SYS_dup:
+    case SYS_read:
+    case SYS_readv:
+    case SYS_recvfrom:
+    case SYS_recvmsg:
+    case SYS_write:
+    case SYS_writev:
+    case SYS_sendto:
+    case SYS_sendmsg:
+    case SYS_sendfile:
+      return doubt_connection(fd);
+    default:
+      return;
+  }
+}
 
 void learn_standard_descriptors() noexcept {
   const int saved_errno = errno;

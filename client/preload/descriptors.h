@@ -34,6 +34,9 @@ inline void set_kind(int fd, Kind kind) noexcept {
     shm::write_alone(descriptor_kinds[index], static_cast<std::uint8_t>(kind));
 }
 
+// A call of libc's syscall() with these arguments, before it is made.
+void note_raw_call(long number, long a, long b, long c) noexcept;
+
 // Numbers first to last, both included, are closed. Nothing is written where nothing is known, and
 // eight are looked at in one: programs close all there could be.
 inline void forget_kinds(unsigned first, unsigned last) noexcept {

@@ -50,6 +50,11 @@ struct HttpRequestStart {
   bool secure;  // the scheme is https
 };
 
+// Whether the connection ended before the answer did.
+inline bool ended_early(HttpError error) noexcept {
+  return error == HttpError::kNoAnswer || error == HttpError::kCutShort;
+}
+
 struct HttpExchange {
   HttpRole role;
   HttpMethod method;

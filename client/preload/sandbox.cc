@@ -12,6 +12,7 @@
 #include "client/preload/clock.h"
 #include "client/preload/connections.h"
 #include "client/preload/core.h"
+#include "client/preload/descriptors.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/vfork.h"
@@ -137,7 +138,10 @@ int watch_prctl(Real real, int option, unsigned long a, unsigned long b, unsigne
 template <class Real>
 long watch_system_call(Real real, long number, long a, long b, long c, long d, long e, long f) {
   const Step step = step_of_system_call(number, a, b);
-  if (step == Step::kNone) return real(number, a, b, c, d, e, f);
+  if (step == Step::kNone) {
+    note_raw_call(number, a, b, c);
+    return real(number, a, b, c, d, e, f);
+  }
   prepare_for(step);
   const long result = real(number, a, b, c, d, e, f);
   conclude(step, result >= 0);

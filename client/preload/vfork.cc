@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include "client/preload/connection_record.h"
 #include "client/preload/core.h"
 #include "client/preload/modules.h"
 #include "client/preload/raw_system_call.h"
@@ -35,6 +36,7 @@ struct NextVfork {
 extern "C" NextVfork notch_before_vfork() {
   using namespace notch::preload;
   void* const real = reinterpret_cast<void*>(real_function(real_functions.vfork));
+  note_fork();
   return {real, is_active(kAlways) && notch_vfork_caller == nullptr ? 1U : 0U};
 }
 
@@ -113,6 +115,7 @@ bool is_vfork_child_asked() noexcept {
 extern "C" void* notch_before_vfork() {
   using namespace notch::preload;
   if (is_active(kAlways) && !is_in_sandbox()) vforking_process = process_id();
+  note_fork();
   return reinterpret_cast<void*>(real_function(real_functions.vfork));
 }
 
