@@ -108,6 +108,7 @@ LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recove
   boot_ = *boot;
   // Whatever a killed compact() left; if it cannot be removed, the next compact() will say so.
   (void)free_name(directory_fd_, file_name_ + ".new");
+  set_stranger_aside(directory_fd_, file_name_);
   std::string why;
   OwnedFile file = OwnedFile::open(directory_fd_, file_name_, why);
   if (!why.empty()) return failure(why);

@@ -33,6 +33,16 @@ const char* ownership_fault(int fd) noexcept {
   return nullptr;
 }
 
+// To a name that nobody can take beforehand: 0, or the errno.
+int rename_aside(int directory_fd, const std::string& name) {
+  std::uint64_t number = 0;
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return EAGAIN;
+  const std::string aside = name + ".foreign-" + std::to_string(number);
+  const int renamed =
+      renameat2(directory_fd, name.c_str(), directory_fd, aside.c_str(), RENAME_NOREPLACE);
+  return renamed == 0 ? 0 : errno;
+}
+
 }  // namespace
 
 OwnedFile::OwnedFile(OwnedFile&& other) noexcept
@@ -127,17 +137,21 @@ void OwnedFile::close() noexcept {
   end_is_torn_ = false;
 }
 
+bool set_stranger_aside(int directory_fd, const std::string& name) {
+  struct stat directory {};
+  struct stat entry {};
+  if (fstat(directory_fd, &directory) != 0 || directory.st_uid != geteuid()) return false;
+  if (fstatat(directory_fd, name.c_str(), &entry, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (entry.st_uid == geteuid() || entry.st_uid == 0) return false;
+  return rename_aside(directory_fd, name) == 0;
+}
+
 int free_name(int directory_fd, const std::string& name) {
   if (unlinkat(directory_fd, name.c_str(), 0) == 0 || errno == ENOENT) return 0;
   if (errno != EISDIR && errno != EPERM) return errno;
   if (unlinkat(directory_fd, name.c_str(), AT_REMOVEDIR) == 0) return 0;
   if (errno != ENOTEMPTY && errno != EEXIST) return errno;
-  std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return EAGAIN;
-  const std::string aside = name + ".foreign-" + std::to_string(number);
-  const int renamed =
-      renameat2(directory_fd, name.c_str(), directory_fd, aside.c_str(), RENAME_NOREPLACE);
-  return renamed == 0 ? 0 : errno;
+  return rename_aside(directory_fd, name);
 }
 
 MappedFile::MappedFile(const OwnedFile& file) noexcept {

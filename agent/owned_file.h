@@ -57,6 +57,11 @@ class OwnedFile {
 // sticky directory's owner may do both.
 int free_name(int directory_fd, const std::string& name);
 
+// In a directory of our own, renames what a stranger (neither us nor root) has put under `name` as
+// free_name() does, so that nobody can keep the agent out by it. True if there was such a thing and it
+// is aside now.
+bool set_stranger_aside(int directory_fd, const std::string& name);
+
 // The file's bytes, mapped to be read once.
 class MappedFile {
  public:

@@ -18,6 +18,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/owned_file.h"
 #include "agent/segment_identity.h"
 #include "shm/default_directory.h"
 #include "shm/lock_lifetime.h"
@@ -177,6 +178,7 @@ DirectoryResult SegmentDirectory::check_locks() const {
 
 DirectoryResult SegmentDirectory::take_lock() {
   const std::string lock_path = path_ + "/" + kLockName;
+  set_stranger_aside(directory_.get(), kLockName);
   lock_ =
       FileDescriptor(::openat(directory_.get(), kLockName,
                               O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kLockMode));

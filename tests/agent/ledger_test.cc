@@ -378,9 +378,28 @@ TEST_F(LedgerFile, AFileOthersMayWriteIsNotOurs) {
   EXPECT_THAT(refusal(), HasSubstr("may be written by others"));
 }
 
-TEST_F(LedgerFile, AFileOfAnotherUserIsNotOurs) {
+// In a directory of the agent's own: nobody keeps it from its start by taking a name first.
+TEST_F(LedgerFile, AFileOfAnotherUserIsSetAside) {
   recover();
   if (chown(directory_.path("ledger").c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "giving a file away needs CAP_CHOWN";
+  }
+  recover();
+}
+
+TEST_F(LedgerFile, ADirectoryOfAnotherUserInItsPlaceIsSetAside) {
+  ASSERT_EQ(mkdir(directory_.path("ledger").c_str(), 0700), 0);
+  directory_.write("ledger/kept", std::span<const std::byte>());
+  if (chown(directory_.path("ledger").c_str(), 12345, 12345) != 0) {
+    GTEST_SKIP() << "giving a file away needs CAP_CHOWN";
+  }
+  recover();
+}
+
+TEST_F(LedgerFile, AFileOfAnotherUserInAnothersDirectoryIsNotOurs) {
+  recover();
+  if (chown(directory_.path("ledger").c_str(), 12345, 12345) != 0 ||
+      chown(directory_.path().c_str(), 12346, 12346) != 0) {
     GTEST_SKIP() << "giving a file away needs CAP_CHOWN";
   }
   EXPECT_THAT(refusal(), HasSubstr("another user"));

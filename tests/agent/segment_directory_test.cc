@@ -175,10 +175,23 @@ TEST_F(SegmentDirectoryTest, RefusesALockOfTwoNames) {
   EXPECT_THAT(directory_.open(scratch_.path(), false).message, HasSubstr("second name"));
 }
 
-TEST_F(SegmentDirectoryTest, RefusesALockOfAnotherOwner) {
+TEST_F(SegmentDirectoryTest, SetsAsideWhatAStrangerHasPutInTheLocksPlace) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
   scratch_.touch("agent.lock");
   ASSERT_EQ(::fchownat(scratch_.fd(), "agent.lock", 65534, 65534, 0), 0);
+  open();
+  directory_ = SegmentDirectory();
+  remove("agent.lock");
+  ASSERT_EQ(::mkdirat(scratch_.fd(), "agent.lock", 0700), 0);
+  ASSERT_EQ(::fchownat(scratch_.fd(), "agent.lock", 65534, 65534, 0), 0);
+  open();
+}
+
+TEST_F(SegmentDirectoryTest, RefusesALockOfAnotherOwnerInAnothersDirectory) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  scratch_.touch("agent.lock");
+  ASSERT_EQ(::fchownat(scratch_.fd(), "agent.lock", 65534, 65534, 0), 0);
+  ASSERT_EQ(::chown(scratch_.path().c_str(), 65533, 65533), 0);
   EXPECT_THAT(directory_.open(scratch_.path(), false).message, HasSubstr("65534"));
 }
 
