@@ -110,7 +110,7 @@ class GoldenSegment(unittest.TestCase):
 
     def test_reserved_bytes_and_unknown_flags_are_ignored(self):
         before = self.read()
-        for place in (176, 4090, record_places(STRING)[0] + 12, record_places(FAMILY)[0] + 36):
+        for place in (192, 4090, record_places(STRING)[0] + 12, record_places(FAMILY)[0] + 36):
             self.data[place] = 0xFF
         self.data[record_places(SERIES)[0] + 24] |= 0x80
         self.assertEqual(self.read(), before)

@@ -255,8 +255,7 @@ class Conflicts(Live):
         families = self.assert_pages_sound()
         self.assertEqual(families["clash_size_bytes"].type, "histogram")
         self.assertNotIn(("clash_size_bytes_total", 'service="shop"'), self.agent.samples("clash_"))
-        dropped = self.agent.samples("notch_agent_dropped_families_total")
-        self.assertGreater(dropped['notch_agent_dropped_families_total', 'reason="clash"'], 0)
+        self.assertEqual(self.conflicts(), {'reason="sample_name"': 1})
 
     def test_no_program_takes_the_agents_own_names(self):
         worker = self.worker()
@@ -266,8 +265,7 @@ class Conflicts(Live):
         own = self.agent.samples("process_open_fds")
         self.assertEqual(list(own), [("process_open_fds", "")])
         self.assertGreater(own["process_open_fds", ""], 0)
-        dropped = self.agent.samples("notch_agent_dropped_families_total")
-        self.assertGreater(dropped['notch_agent_dropped_families_total', 'reason="duplicate"'], 0)
+        self.assertEqual(self.conflicts(), {'reason="reserved_name"': 1})
 
 
 if __name__ == "__main__":

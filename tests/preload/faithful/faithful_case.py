@@ -33,6 +33,12 @@ FOR_A_FORK = {
 # A vfork costs none where the wrapper sees both its returns.
 FOR_A_VFORK = {} if platform.machine() == "x86_64" else {
     "getpid": (8, "tells whether it is parent or child whose descriptors are closed and copied")}
+# By the number of changes of user (setuid): a process that has no segment of its own yet looks whether the directory, and
+# each folder above it, is open to whom it becomes.
+FOR_A_NEW_USER = {
+    "newfstatat": (16, "each folder's mode"),
+    "faccessat2": (1, "whether it may be written to now"),
+}
 CALLS_OF_AN_ATTACHMENT = 60
 LIBRARY, MARKER, PROGRAMS, NOTCHD = (sys.argv.pop(1) for _ in range(4))
 
@@ -94,7 +100,8 @@ class FaithfulCase(unittest.TestCase):
             preloaded.append(self.traced(scenario, True))
             allowed = {}
             for each, count in ((FOR_A_FORK, max(trace.forks for trace in bare)),
-                                (FOR_A_VFORK, max(trace.vforks for trace in bare))):
+                                (FOR_A_VFORK, max(trace.vforks for trace in bare)),
+                                (FOR_A_NEW_USER, max(trace.calls["setuid"] for trace in bare))):
                 allowed |= {call: (more * count, why) for call, (more, why) in each.items() if count}
             disagreements = call_verdict.disagreements(
                 [trace.calls for trace in bare], [trace.calls for trace in preloaded], allowed)
