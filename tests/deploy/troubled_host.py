@@ -38,7 +38,8 @@ class TroubledHost:
         demonstration = os.path.join(self.programs, "otlp_demo")
         # One that is over has more rows than the agent keeps of the dead.
         subprocess.run([demonstration, "--workers", "1", "--for", "1"], check=True, stdout=subprocess.DEVNULL, env=self.environment("short"))
-        self.service = subprocess.Popen([demonstration, "--workers", "2"], stdout=subprocess.DEVNULL,
+        # So many that what they leave is more than the last page of the ledger may have room for.
+        self.service = subprocess.Popen([demonstration, "--workers", "8"], stdout=subprocess.DEVNULL,
                                         start_new_session=True, env=self.environment("troubled"))
         live_agent.until(30, "its service's rows", lambda: self.agent.samples("otlp_spans_created_total"))
         live_agent.until(30, "a scrape of it", lambda: self.stack.query(f'up{{instance="{self.agent.address}"}} == 1'))
