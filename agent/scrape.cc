@@ -64,8 +64,8 @@ Scrape::Selection Scrape::select(const Request& request) const {
   }
   selection.names = request.query_values("name[]");
   std::sort(selection.names.begin(), selection.names.end());
-  const auto [again, end] = std::ranges::unique(selection.names);
-  selection.names.erase(again, end);
+  selection.names.erase(std::unique(selection.names.begin(), selection.names.end()),
+                        selection.names.end());
   return selection;
 }
 

@@ -422,7 +422,7 @@ TEST(LedgerAddition, CountsStopAtTheEndOfTheirRange) {
 }
 
 TEST(LedgerAddition, BucketsStopWhereAPageCanStillSayThem) {
-  const Family& family = sample::families()[sample::kNative];
+  const Family family = sample::families()[sample::kNative];
   RowChange total = empty_total(family, 0);
   RowChange change = total;
   change.slots[0] = kMostBucketSum - 1;
@@ -436,7 +436,7 @@ TEST(LedgerAddition, BucketsStopWhereAPageCanStillSayThem) {
 }
 
 TEST(LedgerAddition, ABucketThatNoPageCanSayIsAFault) {
-  const Family& native = sample::families()[sample::kNative];
+  const Family native = sample::families()[sample::kNative];
   RowChange change = empty_total(native, 0);
   change.negative = {{-3, std::uint64_t{1} << 63U}};
   EXPECT_STREQ(change_fault(native, change), "a bucket's count is past 2^62");
