@@ -213,7 +213,6 @@ class Tcp(TruthTestCase):
 
     def listener(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.addCleanup(listener.close)
 
         def drain():
             try:
@@ -225,7 +224,15 @@ class Tcp(TruthTestCase):
                     self.drained += 1
             except OSError:
                 return
-        threading.Thread(target=drain, daemon=True).start()
+        thread = threading.Thread(target=drain, daemon=True)
+
+        def end():
+            """The thread first: its accept() may not meet the next test's listener under the same number."""
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join(20)
+            listener.close()
+        self.addCleanup(end)
+        thread.start()
         return listener.getsockname()[1]
 
     def test_connections_are_counted_by_direction(self):

@@ -52,6 +52,7 @@ static void filter(int by_system_call, int let_fork) {
       LET(let_fork ? SYS_clone : SYS_read),
       LET(let_fork ? SYS_wait4 : SYS_read),
       LET(let_fork ? SYS_set_robust_list : SYS_read),
+      LET(let_fork ? SYS_rt_sigprocmask : SYS_read),  // since glibc 2.41
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
   };
   const struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
