@@ -233,7 +233,9 @@ void attach_before_loss() noexcept {
 
 void attach_before_new_user() noexcept {
   const int saved_errno = errno;
-  if (is_unattached() && !client::is_directory_open_to_all()) attach_child();
+  // In a sandbox it would be too late, and a look at the directory may be deadly.
+  if (is_in_sandbox() || !is_unattached()) return;
+  if (!client::is_directory_open_to_all()) attach_child();
   errno = saved_errno;
 }
 

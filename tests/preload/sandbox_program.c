@@ -7,6 +7,7 @@
  *   counter  PR_SET_TSC alone, without a filter
  *   child    a forked child that has not read or written yet installs the filter
  *   orphan   a child forked behind a filter that lets fork through as well
+ *   demoted  the same, and the child sets its user, which the filter lets through, before it counts
  *   root     a forked child takes another root by chroot, then counts
  *   raw      the same by syscall(SYS_chroot, ...)
  *   mounts   a forked child unshares its mounts and covers DIRECTORY, a fourth argument
@@ -53,6 +54,7 @@ static void filter(int by_system_call, int let_fork) {
       LET(let_fork ? SYS_wait4 : SYS_read),
       LET(let_fork ? SYS_set_robust_list : SYS_read),
       LET(let_fork ? SYS_rt_sigprocmask : SYS_read),  // since glibc 2.41
+      LET(let_fork ? SYS_setuid : SYS_read),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
   };
   const struct sock_fprog program = {sizeof rules / sizeof *rules, rules};
@@ -129,10 +131,12 @@ int main(int count, char** arguments) {
     if (child != 0) return status_of(child);
     filter(0, 0);
   }
-  if (strcmp(way, "orphan") == 0) {
+  if (strcmp(way, "orphan") == 0 || strcmp(way, "demoted") == 0) {
+    const uid_t user = getuid();
     filter(0, 1);
     const pid_t child = fork();
     if (child == 0) {
+      if (strcmp(way, "demoted") == 0 && setuid(user) != 0) _exit(12);
       read_and_write(rounds);
       _exit(0);
     }

@@ -48,8 +48,11 @@ class Sandbox(SandboxCase):
         self.assertEqual(operations, 2 * ROUNDS)
 
     def test_a_child_of_a_sandbox_counts_in_its_parents_segment(self):
-        operations, _ = self.counted("orphan")
-        self.assertEqual(operations, 4 * ROUNDS)
+        for way in ("orphan", "demoted"):
+            with self.subTest(way=way):
+                self.setUp()
+                operations, _ = self.counted(way)
+                self.assertEqual(operations, 4 * ROUNDS)
 
 
 @unittest.skipIf(os.geteuid() != 0, "only root leaves its root")
