@@ -237,8 +237,8 @@ class Daemon {
     }
   }
 
-  // An exception (no memory, no address space) ends this piece of work and not the agent: the next
-  // turn does it again.
+  // An exception (no memory, no address space) ends this piece of work and not the agent, which
+  // goes on with its next turn.
   template <class Work>
   void guarded(Work&& work) {
     try {

@@ -108,8 +108,8 @@ void close_rest(Real real, int first) {
 
 }  // namespace
 
-// Before the call. What it closes is closed, whether we see how or not; a number that it copies, reads
-// or writes is followed no further than that.
+// Before the call, so what a failing dup2, dup3 or close_range would have closed is followed no more.
+// A number that is copied, read or written so is doubted (N5 of connection_record.h).
 void note_raw_call(long number, long a, long b, long c) noexcept {
   const int fd = static_cast<int>(a);
   switch (number) {
