@@ -46,7 +46,7 @@ void exchanges(benchmark::State& state, const std::string& request, std::int64_t
       &count,
       [](void* context, const HttpRequestStart&) { ++static_cast<Count*>(context)->started; },
       [](void* context, const HttpExchange&) { ++static_cast<Count*>(context)->finished; },
-      [](void*) {}};
+      [](void*, HttpRole, HttpLoss) {}};
   const auto routes = std::make_unique<HttpRoutes>();
   const HttpWatch watch{&observer, routes.get()};
   HttpConnection connection{};
@@ -54,7 +54,7 @@ void exchanges(benchmark::State& state, const std::string& request, std::int64_t
   std::uint64_t now = 1;
   for (auto _ : state) {
     http_in(connection, watch, request.data(), request.size(), now);
-    http_out(connection, watch, answer.data(), answer.size(), now + 100);
+    http_out(connection, watch, answer.data(), answer.size(), now + 100, now + 100);
     now += 1000;
   }
   if (count.finished != count.started ||
@@ -77,7 +77,7 @@ BENCHMARK(browser_get)->Arg(612)->Arg(1 << 20);
 // A server's connection that is followed by one who does nothing with it.
 struct Watched {
   const HttpObserver observer{nullptr, [](void*, const HttpRequestStart&) {},
-                              [](void*, const HttpExchange&) {}, [](void*) {}};
+                              [](void*, const HttpExchange&) {}, [](void*, HttpRole, HttpLoss) {}};
   const std::unique_ptr<HttpRoutes> routes = std::make_unique<HttpRoutes>();
   const HttpWatch watch{&observer, routes.get()};
   HttpConnection connection{};
@@ -90,9 +90,9 @@ void body_piece(benchmark::State& state) {
   Watched server;
   http_in(server.connection, server.watch, kWrkGet.data(), kWrkGet.size(), 1);
   const std::string head = answer_head(INT64_MAX);
-  http_out(server.connection, server.watch, head.data(), head.size(), 2);
+  http_out(server.connection, server.watch, head.data(), head.size(), 2, 2);
   const std::vector<char> piece(16 << 10);
-  for (auto _ : state) http_out(server.connection, server.watch, piece.data(), piece.size(), 3);
+  for (auto _ : state) http_out(server.connection, server.watch, piece.data(), piece.size(), 3, 3);
 }
 BENCHMARK(body_piece);
 

@@ -13,12 +13,10 @@
 namespace notch::preload {
 namespace {
 
-constexpr auto kNone = static_cast<std::uint8_t>(Watch::kNone);
-constexpr auto kFree = static_cast<std::uint8_t>(Watch::kFree);
-constexpr auto kTaken = static_cast<std::uint8_t>(Watch::kTaken);
-
 // Tries to get a record, with a pause of some 40 ns between two: longer than a reading takes.
 constexpr int kMostTries = 64;
+// And until a note is left, where it is given back and taken all the time.
+constexpr int kMostNotes = 4096;
 
 // Of the memory that the library may take, the records' part where it is limited.
 constexpr std::uint64_t kShareOfSpare = 4;
@@ -28,7 +26,7 @@ HttpRoutes routes;
 
 std::uint64_t last_fork_ns = 0;
 
-// N5. REQUIRES: an exchange that ended without its answer, or within it.
+// N6. REQUIRES: an exchange that is presumed to have ended without its answer, or within it.
 [[gnu::cold, gnu::noinline]] bool is_doubtful(const Connection& connection,
                                               const HttpExchange& exchange) noexcept {
   if (connection.doubted != 0) return true;
@@ -46,14 +44,26 @@ void note_started(void*, const HttpRequestStart& start) {
 }
 void note_finished(void* context, const HttpExchange& exchange) {
   const Connection& connection = *static_cast<const Connection*>(context);
-  if (!ended_early(exchange.error) || !is_doubtful(connection, exchange))
+  if (!exchange.presumed || !is_doubtful(connection, exchange))
     return count_finished(exchange, connection.endpoint, routes);
   HttpExchange unended = exchange;
-  unended.error = HttpError::kGaveUp;
+  unended.loss = HttpLoss::kUnended;
   count_finished(unended, connection.endpoint, routes);
 }
-void note_dropped(void*) {
-  count_unobserved(Unobserved::kPipelined);
+void note_lost(void*, HttpRole role, HttpLoss loss) {
+  count_lost(role, loss);
+}
+
+void settle(Connection& connection, std::uint8_t notes) noexcept {
+  if (!adopt(connection)) return;
+  const Visit visit(connection);
+  if ((notes & kMissedIn) != 0) http_miss(connection.http, visit.watch, true, visit.now);
+  if ((notes & kMissedOut) != 0) http_miss(connection.http, visit.watch, false, visit.now);
+  if ((notes & kEnds) != 0) {
+    http_end(connection.http, visit.watch, visit.now);
+    connection.http.verdict = HttpVerdict::kStopped;
+    connection.connecting_since_ns = 0;
+  }
 }
 
 }  // namespace
@@ -105,52 +115,61 @@ const char* add_route_patterns(const char* patterns) noexcept {
 Visit::Visit(Connection& visited) noexcept
     : connection(visited),
       now(now_ns()),
-      observer{&visited, note_started, note_finished, note_dropped},
+      observer{&visited, note_started, note_finished, note_lost},
       watch{&observer, &routes} {}
 
-void release_record(const Records& records, unsigned index) noexcept {
-  const Connection& connection = records.at(index);
-  const bool wanted = is_followed(connection.http) || connection.connecting_since_us != 0;
-  shm::publish(records.watches[index], wanted ? kFree : kNone);  // [tag: connection]
-}
-
-Connection* take_record(const Records& records, unsigned index) noexcept {
-  if (index >= records.count) return nullptr;
-  // [tag: connection] what the last holder wrote is seen.
-  for (int tries = 0; !shm::exchange_if(records.watches[index], kFree, kTaken); ++tries) {
-    if (shm::read_alone(records.watches[index]) == kNone) return nullptr;
-    if (tries == kMostTries) {
-      shm::write_alone(records.at(index).missed, std::uint8_t{1});
-      return nullptr;
-    }
+Taking take_record(Connection& connection, std::uint8_t note) noexcept {
+  for (int tries = 0; tries < kMostNotes; ++tries) {
+    // [tag: connection] what the last holder wrote is seen.
+    if (shm::exchange_if(connection.state, std::uint8_t{kFree}, std::uint8_t{kTaken}))
+      return Taking::kTaken;
+    const std::uint8_t state = shm::read_alone(connection.state);
+    if (state == kQuiet) return Taking::kQuiet;
+    const auto noted = static_cast<std::uint8_t>(state | note);
+    // [tag: connection] what is lost is all in the note; the holder takes it back with its exchange.
+    if ((state & kTaken) != 0 && tries >= kMostTries &&
+        shm::exchange_if(connection.state, state, noted))
+      return Taking::kNoted;
     shm::pause();
   }
-  return &records.at(index);
+  return Taking::kNoted;
+}
+
+void release_record(Connection& connection) noexcept {
+  for (std::uint8_t ended = 0;;) {
+    const bool wanted = is_followed(connection.http) || connection.connecting_since_ns != 0;
+    const std::uint8_t given = wanted ? kFree : kQuiet;
+    if (ended != 0) shm::write_alone(connection.numbers, std::uint16_t{0});
+    // [tag: connection] who takes it next sees what was done here.
+    if (shm::publish_first(connection.state, std::uint8_t{kTaken}, given)) return;
+    const std::uint8_t state = shm::read_alone(connection.state);
+    // [tag: connection] the notes are all that is read on the strength of this.
+    if (!shm::exchange_if(connection.state, state, std::uint8_t{kTaken})) continue;
+    settle(connection, state);
+    ended = state & kEnds;
+  }
 }
 
 bool adopt(Connection& connection) noexcept {
   if (connection.generation == generation && generation != 0) return true;
-  if (connection.http.count != 0 || connection.http.dropped != 0 || generation == 0) {
+  connection.connecting_since_ns = 0;
+  if (generation == 0) {
     connection.http.verdict = HttpVerdict::kStopped;
-    connection.connecting_since_us = 0;
     return false;
   }
   connection.generation = generation;
-  connection.connecting_since_us = 0;
+  http_inherit(connection.http);
   return true;
 }
 
-void give_up_if_missed(Visit& visit) noexcept {
-  if (shm::read_alone(visit.connection.missed) == 0) return;
-  shm::write_alone(visit.connection.missed, std::uint8_t{0});
-  if (is_followed(visit.connection.http)) count_unobserved(Unobserved::kContended);
-  http_give_up(visit.connection.http, visit.watch, visit.now);
-}
-
-void end_record(Visit& visit) noexcept {
-  http_end(visit.connection.http, visit.watch, visit.now);
-  visit.connection.http.verdict = HttpVerdict::kStopped;
-  visit.connection.connecting_since_us = 0;
+void end_record(Connection& connection) noexcept {
+  const Taking taking = take_record(connection, kEnds);
+  if (taking == Taking::kNoted) return;
+  if (taking == Taking::kTaken) {
+    settle(connection, kEnds);
+    release_record(connection);
+  }
+  shm::publish(connection.numbers, std::uint16_t{0});  // [tag: connection]
 }
 
 }  // namespace notch::preload

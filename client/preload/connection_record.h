@@ -1,23 +1,23 @@
 // What is followed of one connection from call to call, and who may be in it: the record that both
 // a descriptor (connections) and an SSL object (tls_sessions) have.
 //
-// A byte beside each record says whether there is anything to do behind a call that moved bytes:
-// not for files, not for what is not HTTP. It is also the lock of the record. A thread that finds
-// another in there tries again for about as long as one reading takes; if that is not enough, the
-// connection is given up and counted as that.
+// A record's byte is its lock. A thread that finds another in there tries again for about as long as
+// one reading takes; if that is not enough, it leaves a note of what is lost, which the other acts
+// on before it leaves: the machine loses step that way, and finds it again.
 // Called by: connections.cc, tls_sessions.cc.
 //
 // Invariants
 //   N1  Whoever holds the byte has the record alone. [tag: connection]
 //   N2  A record belongs to the process that began it. A forked child goes on with a connection it
-//       inherited once no exchange is under way on it, and never counts its parent's exchanges,
-//       nor its open connections.
+//       inherited from the next request on, and never counts its parent's exchanges, nor its open
+//       connections.
 //   N3  Errno is not touched. Nothing waits, and there is no system call but in make_room(), for
 //       memory that was not there yet.
-//   N4  A record has memory before its byte says that it is followed, and for ever then.
-//   N5  An exchange whose answer may have passed by a way that is not seen is no error: where the
-//       connection ends before an answer was seen, and it was doubted, or the process has forked since
-//       the request began (the child may have answered), the end counts as not seen.
+//   N4  A record has memory before anything leads to it, and for ever then.
+//   N5  A note that was left is acted on: it is in the byte that the holder gives back.
+//   N6  An exchange whose answer may have passed by a way that is not seen is no error: where only our
+//       own close says that there is none, and the connection was doubted, or the process has forked
+//       since the request began (the child may have answered), the end counts as not seen.
 #pragma once
 
 #include <sys/types.h>
@@ -33,17 +33,32 @@
 
 namespace notch::preload {
 
+// What stands in a record's byte, alone: kQuiet, kFree, or kTaken with notes for whoever has it.
+enum RecordState : std::uint8_t {
+  kQuiet = 0,  // nothing of it is looked at, or it is nobody's
+  kFree = 1,
+  kTaken = 2,
+  kMissedIn = 4,  // bytes went by that way meanwhile
+  kMissedOut = 8,
+  kEnds = 16,  // it is over
+};
+
 struct Connection {
   HttpConnection http;
+  std::uint64_t connecting_since_ns;  // 0: connect has answered, or it is not timed
+  std::uint16_t numbers;              // descriptors that are it, and kInUse until its end is told
+  std::uint16_t session;              // the TLS session on it, and 1; 0: none is known
   std::uint8_t endpoint;              // of a client: EndpointId
   std::uint8_t generation;            // of the process it belongs to (N2)
-  std::uint8_t missed;                // bytes went by while another thread was in here
-  std::uint8_t doubted;               // it has another number, or a raw call was made on it (N5)
-  std::uint32_t connecting_since_us;  // 0: connect has answered, or it is not timed
+  std::uint8_t state;                 // RecordState [tag: connection]
+  std::uint8_t owner;    // the generation that counts it as open, once its first number is closed
+  std::uint8_t doubted;  // a raw call was made on it, or several threads were in it (N6)
+  std::uint8_t spare;
+  std::uint16_t thread;  // who was in it first, as far as threads are told apart; 0: nobody
+  std::uint32_t spare_too;
 };
-static_assert(sizeof(Connection) == 192);
-
-enum class Watch : std::uint8_t { kNone = 0, kFree = 1, kTaken = 2 };
+static_assert(sizeof(Connection) == 240);
+inline constexpr std::uint16_t kInUse = 0x8000;
 
 enum class Way : std::uint8_t { kIn, kOut };
 
@@ -55,14 +70,9 @@ constexpr unsigned pages_of(unsigned records) noexcept {
 
 struct Records {
   Connection** pages = nullptr;  // null where no record was used yet
-  std::uint8_t* watches = nullptr;
   unsigned count = 0;
 
-  // Relaxed: the byte stands alone, and who races with a close races in the kernel.
-  bool is_watched(unsigned index) const noexcept {
-    return index < count && shm::read_alone(watches[index]) != 0;
-  }
-  // REQUIRES: make_room() of it, or its byte was seen set.
+  // REQUIRES: make_room() of it.
   Connection& at(unsigned index) const noexcept {
     return shm::observe(
         pages[index / kRecordsOfPage])[index % kRecordsOfPage];  // [tag: connection]
@@ -98,27 +108,31 @@ struct Visit {
   Visit(const Visit&) = delete;
 };
 
-// The record, if there is one that is followed and nobody has it.
-Connection* take_record(const Records& records, unsigned index) noexcept;
-void release_record(const Records& records, unsigned index) noexcept;
+enum class Taking : std::uint8_t {
+  kTaken,
+  kQuiet,  // nothing of it is looked at
+  kNoted,  // another thread has it, and was left the note
+};
+Taking take_record(Connection& connection, std::uint8_t note) noexcept;
 
-// Whether this process may count what happens on it (N2).
+// Does what the notes say first.
+void release_record(Connection& connection) noexcept;
+
+// Makes it this process's, if it is not (N2). False: it cannot be told whose it is.
 bool adopt(Connection& connection) noexcept;
-void give_up_if_missed(Visit& visit) noexcept;
 
+// The note says what is lost when another thread has the record for too long.
 template <class Action>
-void visit_record(const Records& records, unsigned index, Action action) noexcept {
-  Connection* const connection = take_record(records, index);
-  if (connection == nullptr) return;
-  if (adopt(*connection)) {
-    Visit visit(*connection);
-    give_up_if_missed(visit);
+void visit_record(Connection& connection, std::uint8_t note, Action action) noexcept {
+  if (take_record(connection, note) != Taking::kTaken) return;
+  if (adopt(connection)) {
+    Visit visit(connection);
     action(visit);
   }
-  release_record(records, index);
+  release_record(connection);
 }
 
-// It is over, for the machine; nothing that comes is looked at.
-void end_record(Visit& visit) noexcept;
+// Ends it now, or has whoever is in it do that.
+void end_record(Connection& connection) noexcept;
 
 }  // namespace notch::preload

@@ -1,35 +1,122 @@
 #include "client/preload/connections.h"
 
+#include <errno.h>
+
 #include <algorithm>
 
 #include "client/preload/clock.h"
+#include "client/preload/elsewhere.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/net_figures.h"
+#include "client/preload/tls_part.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
 
 std::uint8_t watches[kMostDescriptors];
 __thread std::uint8_t last_endpoint;
+__thread std::int32_t last_descriptor;
 
 namespace {
+
+// Places that are tried for a record before a connection is not followed.
+constexpr unsigned kPlaces = 16;
+
+// Later than this the first bytes say nothing of how long a connect took.
+constexpr std::uint64_t kLongestConnectNs = 10'000'000'000;
 
 Connection* record_pages[pages_of(kMostDescriptors)];
 Records records;                        // the constructor's
 std::uint8_t owners[kMostDescriptors];  // the generation that counts it as open, 0 if none does
+Elsewhere<kMostElsewhere> elsewhere;
 
-template <class Action>
-void visit_connection(int fd, Action action) noexcept {
-  visit_record(records, static_cast<unsigned>(fd), action);
+// Null if the number has none.
+Connection* record_of(int fd) noexcept {
+  const auto index = static_cast<unsigned>(fd);
+  if (index >= kMostDescriptors) return nullptr;
+  const std::uint8_t watch = shm::observe(watches[index]);  // [tag: number]
+  if ((watch & kHas) == 0) return nullptr;
+  const unsigned place = (watch & kElsewhere) == 0 ? index : elsewhere.find(index);
+  return place < records.count ? &records.at(place) : nullptr;
 }
 
-void end_connecting(Visit& visit) noexcept {
+// The number leads to the record from here on. False: there is no room for that.
+bool lead_to(unsigned index, unsigned place, bool is_client) noexcept {
+  if (index != place && !elsewhere.keep(index, place)) return false;
+  unsigned watch = kLook | kHas;
+  if (is_client) watch |= kClient;
+  if (index != place) watch |= kElsewhere;
+  shm::publish(watches[index], static_cast<std::uint8_t>(watch));  // [tag: number]
+  return true;
+}
+
+// A place for a new connection, its own as long as no copy of a former one has it.
+unsigned take_place(unsigned index) noexcept {
+  for (unsigned place = index; place < index + kPlaces && place < records.count; ++place) {
+    if (!make_room(records, place)) break;
+    // [tag: connection] whoever had it is done with it.
+    if (shm::exchange_if(records.at(place).numbers, std::uint16_t{0}, std::uint16_t{kInUse + 1}))
+      return place;
+  }
+  return Elsewhere<kMostElsewhere>::kNowhere;
+}
+
+template <class Action>
+void visit_connection(int fd, std::uint8_t note, Action action) noexcept {
+  Connection* const connection = record_of(fd);
+  if (connection == nullptr) return;
+  visit_record(*connection, note, action);
+  // Nothing more is looked at: the number's next calls need not come here. Relaxed: one that is
+  // given out anew at this moment was closed while this call was under way.
+  const std::uint8_t watch = watch_of(fd);
+  if (shm::read_alone(connection->state) == kQuiet && (watch & kHas) != 0) {
+    const auto quiet = static_cast<std::uint8_t>(watch & (kHas | kElsewhere));
+    // [tag: number] only if it says what it said; nothing is read on the strength of this.
+    shm::exchange_if(watches[static_cast<unsigned>(fd)], watch, quiet);
+  }
+}
+
+// One thread may read the end of the connection, and close it, before another has told of the answer
+// that it wrote.
+void note_thread(Connection& connection) noexcept {
+  const auto self =
+      static_cast<std::uint16_t>(reinterpret_cast<std::uintptr_t>(&last_endpoint) >> 8 | 1);
+  if (connection.thread == 0) connection.thread = self;
+  if (connection.thread != self) shm::write_alone(connection.doubted, std::uint8_t{1});
+}
+
+void end_connecting(Visit& visit, int error_number) noexcept {
   Connection& connection = visit.connection;
-  if (connection.connecting_since_us == 0) return;
-  const auto now_us = static_cast<std::uint32_t>(visit.now / 1000);
-  if (visit.now != 0) observe_connecting((now_us - connection.connecting_since_us) * 1e-6);
-  connection.connecting_since_us = 0;
+  const std::uint64_t since = connection.connecting_since_ns;
+  connection.connecting_since_ns = 0;
+  if (since == 0) return;
+  if (error_number != 0) return count_connect_error(error_number);
+  if (visit.now >= since) observe_connecting(static_cast<double>(visit.now - since) * 1e-9);
+}
+
+void end_connecting_by_bytes(Visit& visit) noexcept {
+  const std::uint64_t since = visit.connection.connecting_since_ns;
+  if (since == 0) return;
+  if (visit.now - since > kLongestConnectNs) visit.connection.connecting_since_ns = 0;
+  end_connecting(visit, 0);
+}
+
+// The connection is broken, as this error says.
+bool says_broken(int error_number) noexcept {
+  const NetError error = net_error_of(error_number);
+  return error != NetError::kOther && error != NetError::kBadDescriptor;
+}
+
+void pass_failure(int fd, Way way) noexcept {
+  const int error_number = errno;
+  if (!says_broken(error_number)) return;
+  visit_connection(fd, 0, [&](Visit& visit) {
+    end_connecting(visit, error_number);
+    HttpConnection& http = visit.connection.http;
+    if (way == Way::kIn) http_end_in(http, visit.watch, true, visit.now);
+    if (way == Way::kOut) http_end_out(http, visit.watch, true, visit.now);
+  });
 }
 
 void count_open(unsigned index) noexcept {
@@ -40,18 +127,34 @@ void count_open(unsigned index) noexcept {
   open_connections.add();
 }
 
-void count_closed(unsigned index) noexcept {
-  if (index >= kMostDescriptors) return;
+// `other`: the record, if the connection has other numbers.
+void count_closed(unsigned index, Connection* other) noexcept {
   const std::uint8_t owner = shm::read_alone(owners[index]);
   if (owner == 0) return;
   shm::write_alone(owners[index], std::uint8_t{0});
-  if (owner == process_generation()) open_connections.subtract();
+  if (other != nullptr) {
+    shm::write_alone(other->owner, owner);  // relaxed: the last number's close comes later
+  } else if (owner == process_generation()) {
+    open_connections.subtract();
+  }
+}
+
+// It has one number less. Gives itself if it has others.
+Connection* leave(Connection& connection) noexcept {
+  if (shm::add_alone(connection.numbers, static_cast<std::uint16_t>(-1)) != kInUse + 1)
+    return &connection;
+  const std::uint8_t owner = shm::read_alone(connection.owner);
+  if (owner != 0 && owner == process_generation()) open_connections.subtract();
+  const std::uint16_t session = shm::read_alone(connection.session);
+  if (session != 0) end_session_of_connection(session - 1U);
+  end_record(connection);
+  return nullptr;
 }
 
 }  // namespace
 
 void begin_connections() noexcept {
-  records = {record_pages, watches, wanted_records(kMostDescriptors)};
+  records = {record_pages, wanted_records(kMostDescriptors)};
   if (records.count != 0) map_record_pages();
   count_generations();
 }
@@ -62,22 +165,71 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   if (is_active(kNet)) count_open(index);
   const bool follows = is_active(kHttp) && start.role != HttpRole::kUnknown;
   if (!follows && start.connecting_since_ns == 0) return;
-  if (index >= records.count || shm::read_alone(watches[index]) != 0 ||
-      !make_room(records, index)) {
-    if (follows) count_unobserved(Unobserved::kDescriptor);
+  const unsigned place = take_place(index);
+  if (place == Elsewhere<kMostElsewhere>::kNowhere) {
+    if (follows) count_unobserved(start.role, Unobserved::kDescriptor);
     return;
   }
-  // Zero is "connected": a start of exactly that time is a microsecond later.
-  const auto since_us = static_cast<std::uint32_t>(start.connecting_since_ns / 1000);
-  Connection& connection = records.at(index);
-  connection = {};
+  Connection& connection = records.at(place);
+  connection.http = {};
   connection.http.role = start.role;
   connection.http.verdict = follows ? HttpVerdict::kUndecided : HttpVerdict::kNotHttp;
+  connection.connecting_since_ns = start.connecting_since_ns;
+  connection.session = 0;
   connection.endpoint = start.endpoint;
   connection.generation = process_generation();
-  connection.connecting_since_us =
-      start.connecting_since_ns == 0 ? 0 : std::max(since_us, std::uint32_t{1});
-  release_record(records, index);
+  connection.owner = 0;
+  connection.doubted = 0;
+  connection.thread = 0;
+  shm::publish(connection.state, std::uint8_t{kFree});  // [tag: connection]
+  if (lead_to(index, place, start.role == HttpRole::kClient)) return;
+  if (follows) count_unobserved(start.role, Unobserved::kDescriptor);
+  leave(connection);
+}
+
+void share_connection(int fd, int copy) noexcept {
+  end_connection(copy);
+  Connection* const connection = record_of(fd);
+  const auto index = static_cast<unsigned>(copy);
+  if (connection == nullptr || index >= kMostDescriptors) return;
+  std::uint16_t numbers = shm::read_alone(connection->numbers);
+  do {
+    const bool is_over = numbers <= kInUse || numbers == 0xffff;
+    if (is_over) return;
+    // Relaxed: the number that is copied is the caller's, and holds the record.
+  } while (
+      !shm::exchange_alone(connection->numbers, numbers, static_cast<std::uint16_t>(numbers + 1)));
+  const unsigned own = static_cast<unsigned>(fd);
+  const unsigned place = (watch_of(fd) & kElsewhere) == 0 ? own : elsewhere.find(own);
+  if (lead_to(index, place, (watch_of(fd) & kClient) != 0)) return;
+  shm::write_alone(connection->doubted, std::uint8_t{1});
+  leave(*connection);
+}
+
+bool is_connecting(int fd) noexcept {
+  if (!is_watched(fd)) return false;
+  bool connecting = false;
+  visit_connection(fd, 0,
+                   [&](Visit& visit) { connecting = visit.connection.connecting_since_ns != 0; });
+  return connecting;
+}
+
+void conclude_connecting(int fd, int error_number) noexcept {
+  visit_connection(fd, 0, [&](Visit& visit) { end_connecting(visit, error_number); });
+}
+
+bool bind_session(int fd, unsigned session) noexcept {
+  Connection* const connection = record_of(fd);
+  if (connection == nullptr) return false;
+  // Relaxed, as below: who closes the number while it is used races in the kernel.
+  shm::write_alone(connection->session, static_cast<std::uint16_t>(session + 1U));
+  return true;
+}
+
+void unbind_session(int fd, unsigned session) noexcept {
+  Connection* const connection = record_of(fd);
+  if (connection != nullptr && shm::read_alone(connection->session) == session + 1U)
+    shm::write_alone(connection->session, std::uint16_t{0});
 }
 
 void make_room_for_connections() noexcept {
@@ -86,9 +238,16 @@ void make_room_for_connections() noexcept {
 }
 
 void end_connection(int fd) noexcept {
-  count_closed(static_cast<unsigned>(fd));
-  if (!is_watched(fd)) return;
-  visit_connection(fd, end_record);
+  const auto index = static_cast<unsigned>(fd);
+  if (index >= kMostDescriptors) return;
+  Connection* other = nullptr;
+  if (Connection* const connection = record_of(fd); connection != nullptr) {
+    const std::uint8_t watch = watch_of(fd);
+    shm::write_alone(watches[index], std::uint8_t{0});
+    if ((watch & kElsewhere) != 0) elsewhere.forget(index);
+    other = leave(*connection);
+  }
+  count_closed(index, other);
 }
 
 void end_connections(unsigned first, unsigned last) noexcept {
@@ -99,49 +258,53 @@ void end_connections(unsigned first, unsigned last) noexcept {
 }
 
 void doubt_connection(int fd) noexcept {
-  if (!is_watched(fd)) return;
-  visit_connection(fd, [](Visit& visit) { visit.connection.doubted = 1; });
-}
-
-void end_stale_connection(int fd) noexcept {
-  const auto index = static_cast<unsigned>(fd);
-  if (index >= kMostDescriptors) return;
-  if ((shm::read_alone(watches[index]) | shm::read_alone(owners[index])) != 0) end_connection(fd);
+  if (Connection* const connection = record_of(fd); connection != nullptr)
+    shm::write_alone(connection->doubted, std::uint8_t{1});  // relaxed: it stands alone
 }
 
 void end_writing(int fd) noexcept {
   if (!is_watched(fd)) return;
-  visit_connection(
-      fd, [](Visit& visit) { http_end_out(visit.connection.http, visit.watch, visit.now); });
+  visit_connection(fd, 0, [](Visit& visit) {
+    http_end_out(visit.connection.http, visit.watch, false, visit.now);
+  });
 }
 
 namespace connection_slow {
 
-void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count) noexcept {
-  if (result < 0) return;
-  visit_connection(fd, [&](Visit& visit) {
+std::uint64_t start_of_write() noexcept {
+  return now_ns();
+}
+
+void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count,
+          std::uint64_t begun) noexcept {
+  if (result < 0) return pass_failure(fd, way);
+  last_descriptor = fd;
+  visit_connection(fd, way == Way::kIn ? kMissedIn : kMissedOut, [&](Visit& visit) {
+    HttpConnection& http = visit.connection.http;
     auto left = static_cast<std::size_t>(result);
-    if (left != 0) end_connecting(visit);
+    if (left != 0) end_connecting_by_bytes(visit);
+    note_thread(visit.connection);
     last_endpoint = visit.connection.endpoint;
     std::size_t room = 0;
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t size = std::min(parts[i].iov_len, left);
       if (size != 0 && way == Way::kIn)
-        http_in(visit.connection.http, visit.watch, parts[i].iov_base, size, visit.now);
+        http_in(http, visit.watch, parts[i].iov_base, size, visit.now);
       if (size != 0 && way == Way::kOut)
-        http_out(visit.connection.http, visit.watch, parts[i].iov_base, size, visit.now);
+        http_out(http, visit.watch, parts[i].iov_base, size, visit.now, begun);
       left -= size;
       room |= parts[i].iov_len;
     }
     const bool at_end = result == 0 && room != 0 && way == Way::kIn;
-    if (at_end) http_end_in(visit.connection.http, visit.watch, visit.now);
+    if (at_end) http_end_in(http, visit.watch, false, visit.now);
   });
 }
 
 void pass_unseen(int fd, Way way, ssize_t result) noexcept {
-  if (result <= 0) return;
-  visit_connection(fd, [&](Visit& visit) {
-    end_connecting(visit);
+  if (result == 0) return;
+  if (result < 0) return pass_failure(fd, way);
+  visit_connection(fd, way == Way::kIn ? kMissedIn : kMissedOut, [&](Visit& visit) {
+    end_connecting_by_bytes(visit);
     const auto bytes = static_cast<std::uint64_t>(result);
     if (way == Way::kIn) http_body_in(visit.connection.http, visit.watch, bytes, visit.now);
     if (way == Way::kOut) http_body_out(visit.connection.http, visit.watch, bytes, visit.now);

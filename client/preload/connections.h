@@ -7,11 +7,11 @@
 //   many as it may have descriptors at its start, and at most what a small share of the limit
 //   holds. The descriptors above are not followed.
 //
+//   kMostElsewhere numbers whose record is not at their own place: copies, and what came while a copy
+//   had the place. Copies beyond are not followed.
+//
 // Invariants, besides those of connection_record.h
-//   C1  A copy of a descriptor is not followed; the number that accept or connect gave is, until it
-//       is closed. What it has not seen answered by then counts as not seen (N5).
-//   C2  A number that is given out anew ends what stood under it: it was closed by a way that is not
-//       seen.
+//   C1  A connection is over when the last of its numbers is closed, or given out anew.
 #pragma once
 
 #include <sys/types.h>
@@ -29,12 +29,23 @@ struct msghdr;
 
 namespace notch::preload {
 
+// What is known of a number. [tag: number]
+enum Watch : std::uint8_t {
+  kLook = 1,    // behind a call that moved bytes there is something to do
+  kClient = 2,  // the time when a write begins is wanted
+  kHas = 4,     // there is a record
+  kElsewhere = 8,
+};
 extern std::uint8_t watches[kMostDescriptors];
+inline constexpr std::size_t kMostElsewhere = 512;
 
 // Relaxed: as kind_of().
-inline bool is_watched(int fd) noexcept {
+inline std::uint8_t watch_of(int fd) noexcept {
   const auto index = static_cast<unsigned>(fd);
-  return index < kMostDescriptors && shm::read_alone(watches[index]) != 0;
+  return index < kMostDescriptors ? shm::read_alone(watches[index]) : std::uint8_t{0};
+}
+inline bool is_watched(int fd) noexcept {
+  return (watch_of(fd) & kLook) != 0;
 }
 
 // For the constructor, before anything is counted.
@@ -51,15 +62,23 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept;
 // usually may have.
 void make_room_for_connections() noexcept;
 
-// Before the number is closed or becomes a copy of another.
+// Before the number is closed or becomes a copy of another, or when it is given out anew.
 void end_connection(int fd) noexcept;
+
+// `copy` is the same connection from here on; whatever it was before is over.
+void share_connection(int fd, int copy) noexcept;
+
+// What connect said before is through: by connect itself or SO_ERROR, which say how, or by bytes.
+bool is_connecting(int fd) noexcept;
+void conclude_connecting(int fd, int error_number) noexcept;
+
+// A TLS session is on the connection, and ends with it; or is no more. False: none is known there.
+bool bind_session(int fd, unsigned session) noexcept;
+void unbind_session(int fd, unsigned session) noexcept;
 void end_connections(unsigned first, unsigned last) noexcept;
 
-// The number has a copy, or a call was made on it past the wrappers.
+// A call was made on the number past the wrappers.
 void doubt_connection(int fd) noexcept;
-
-// The number was given out anew, to what is not a connection. Cost: two bytes looked at.
-void end_stale_connection(int fd) noexcept;
 
 // The program will write nothing more, or do neither.
 void end_writing(int fd) noexcept;
@@ -67,29 +86,40 @@ void end_writing(int fd) noexcept;
 // The endpoint of the client's connection that bytes last passed on in this thread, of those that
 // were still followed: as the first bytes of each are. 0 if there was none since it was set to 0.
 extern __thread std::uint8_t last_endpoint __attribute__((tls_model("initial-exec")));
+// And its number, which 0 is not.
+extern __thread std::int32_t last_descriptor __attribute__((tls_model("initial-exec")));
 
 namespace connection_slow {
-void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count) noexcept;
+void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count,
+          std::uint64_t begun) noexcept;
+std::uint64_t start_of_write() noexcept;
 void pass_unseen(int fd, Way way, ssize_t result) noexcept;
 }  // namespace connection_slow
+
+// Before a call that writes: when it began, as far as that is wanted.
+[[gnu::always_inline]] inline std::uint64_t begin_write(int fd) noexcept {
+  if ((watch_of(fd) & kClient) == 0) [[likely]]
+    return 0;
+  return connection_slow::start_of_write();
+}
 
 // Behind a call that moved `result` bytes of a buffer, or of several. What the call takes besides
 // is of no interest.
 template <class Size, class... Rest>
-[[gnu::always_inline]] inline void pass(int fd, Way way, ssize_t result, const void* buffer,
-                                        Size size, Rest...) noexcept {
+[[gnu::always_inline]] inline void pass(int fd, Way way, std::uint64_t begun, ssize_t result,
+                                        const void* buffer, Size size, Rest...) noexcept {
   if (!is_watched(fd)) [[likely]]
     return;
   const iovec part{const_cast<void*>(buffer), static_cast<std::size_t>(size)};
-  connection_slow::pass(fd, way, result, &part, 1);
+  connection_slow::pass(fd, way, result, &part, 1, begun);
 }
 
 template <class Count, class... Rest>
-[[gnu::always_inline]] inline void pass(int fd, Way way, ssize_t result, const iovec* parts,
-                                        Count count, Rest...) noexcept {
+[[gnu::always_inline]] inline void pass(int fd, Way way, std::uint64_t begun, ssize_t result,
+                                        const iovec* parts, Count count, Rest...) noexcept {
   if (!is_watched(fd)) [[likely]]
     return;
-  connection_slow::pass(fd, way, result, parts, static_cast<std::size_t>(count));
+  connection_slow::pass(fd, way, result, parts, static_cast<std::size_t>(count), begun);
 }
 
 // Bytes that were never in the program's memory.

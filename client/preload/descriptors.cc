@@ -1,6 +1,7 @@
 #include "client/preload/descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -15,11 +16,24 @@ alignas(std::uint64_t) std::uint8_t descriptor_kinds[kMostDescriptors];
 
 namespace {
 
-// Of this process: a child made by vfork has a table of descriptors of its own, and none of ours.
+#ifdef SYS_dup2
+constexpr long kDup2 = SYS_dup2;
+#else
+constexpr long kDup2 = -1;  // libc makes it of dup3
+#endif
+
+// A number is given out: what stood under it was closed by a way that we do not see. Of this process:
+// a child made by vfork has a table of descriptors of its own, and none of ours.
 void note_kind(int fd, Kind kind) noexcept {
-  if (fd < 0 || is_vfork_child()) return;
-  end_stale_connection(fd);
+  if (is_vfork_child()) return;
+  end_connection(fd);
   set_kind(fd, kind);
+}
+
+void note_copy(int fd, int copy) noexcept {
+  if (copy < 0 || is_vfork_child()) return;
+  share_connection(fd, copy);
+  set_kind(copy, kind_of(fd));
 }
 
 // What a path leads to may be a device or a named pipe as well: its kind is "file" all the same.
@@ -60,39 +74,63 @@ int open_pipe(Real real, int* pair, Flags... flags) {
 template <class Real>
 int copy_descriptor(Real real, int fd) {
   const int copy = real(fd);
-  note_kind(copy, kind_of(fd));
-  if (copy >= 0) doubt_connection(fd);
+  note_copy(fd, copy);
   return copy;
+}
+
+// Of its commands only those that copy a descriptor are of interest.
+template <class Real>
+int control_descriptor(Real real, int fd, int command, long argument) {
+  const int result = real(fd, command, argument);
+  if (command == F_DUPFD || command == F_DUPFD_CLOEXEC) note_copy(fd, result);
+  return result;
+}
+
+// One that is of no kind of ours. signalfd gives the number that it was given, if that is one.
+template <class Real, class... Arguments>
+int open_other(Real real, Arguments... arguments) {
+  const int fd = real(arguments...);
+  note_kind(fd, Kind::kOther);
+  return fd;
 }
 
 // Closes what had the number, if that is another.
 template <class Real, class... Flags>
 int replace_descriptor(Real real, int fd, int copy, Flags... flags) {
   const int result = real(fd, copy, flags...);
-  if (result >= 0 && fd != copy && !is_vfork_child()) {
-    end_connection(copy);
-    set_kind(copy, kind_of(fd));
-    doubt_connection(fd);
-  }
+  if (fd != copy) note_copy(fd, result);
   return result;
 }
 
 // Before the call: once it is closed, another thread may be given the number.
+void note_close(int fd) noexcept {
+  if (is_vfork_child()) return;
+  set_kind(fd, Kind::kOther);
+  end_connection(fd);
+}
+
+void note_close_of(unsigned first, unsigned last, unsigned flags) noexcept {
+  if ((flags & CLOSE_RANGE_CLOEXEC) != 0 || is_vfork_child()) return;
+  forget_kinds(first, last);
+  end_connections(first, last);
+}
+
 template <class Real>
 int close_one(Real real, int fd) {
-  if (!is_vfork_child()) {
-    set_kind(fd, Kind::kOther);
-    end_connection(fd);
-  }
+  note_close(fd);
   return real(fd);
+}
+
+// Its number is a field of the stream, in every glibc; -1 or less if it has none.
+template <class Real>
+int close_stream(Real real, FILE* stream) {
+  if (stream != nullptr && stream->_fileno >= 0) note_close(stream->_fileno);
+  return real(stream);
 }
 
 template <class Real>
 int close_several(Real real, unsigned first, unsigned last, int flags) {
-  if ((static_cast<unsigned>(flags) & CLOSE_RANGE_CLOEXEC) == 0 && !is_vfork_child()) {
-    forget_kinds(first, last);
-    end_connections(first, last);
-  }
+  note_close_of(first, last, static_cast<unsigned>(flags));
   return real(first, last, flags);
 }
 
@@ -108,28 +146,15 @@ void close_rest(Real real, int first) {
 
 }  // namespace
 
-// Before the call, so what a failing dup2, dup3 or close_range would have closed is followed no more.
-// A number that is copied, read or written so is doubted (N5 of connection_record.h).
-void note_raw_call(long number, long a, long b, long c) noexcept {
-  const int fd = static_cast<int>(a);
+// A failing close_range ends what it would have closed. A number that is read or written so is doubted
+// (N5 of connection_record.h).
+void note_before_system_call(long number, long a, long b, long c) noexcept {
   switch (number) {
     case SYS_close:
-      if (is_vfork_child()) return;
-      set_kind(fd, Kind::kOther);
-      return end_connection(fd);
+      return note_close(static_cast<int>(a));
     case SYS_close_range:
-      if ((static_cast<unsigned>(c) & CLOSE_RANGE_CLOEXEC) != 0 || is_vfork_child()) return;
-      forget_kinds(static_cast<unsigned>(a), static_cast<unsigned>(b));
-      return end_connections(static_cast<unsigned>(a), static_cast<unsigned>(b));
-#ifdef SYS_dup2
-    case SYS_dup2:
-#endif
-    case SYS_dup3:
-      if (a == b || is_vfork_child()) return;
-      end_connection(static_cast<int>(b));
-      set_kind(static_cast<int>(b), kind_of(fd));
-      return doubt_connection(fd);
-    case SYS_dup:
+      return note_close_of(static_cast<unsigned>(a), static_cast<unsigned>(b),
+                           static_cast<unsigned>(c));
     case SYS_read:
     case SYS_readv:
     case SYS_recvfrom:
@@ -139,10 +164,16 @@ void note_raw_call(long number, long a, long b, long c) noexcept {
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendfile:
-      return doubt_connection(fd);
+      return doubt_connection(static_cast<int>(a));
     default:
       return;
   }
+}
+
+void note_after_system_call(long number, long a, long b, long result) noexcept {
+  const bool copies = number == SYS_dup || (number == kDup2 && a != b) || number == SYS_dup3 ||
+                      (number == SYS_fcntl && (b == F_DUPFD || b == F_DUPFD_CLOEXEC));
+  if (copies && result >= 0) note_copy(static_cast<int>(a), static_cast<int>(result));
 }
 
 void learn_standard_descriptors() noexcept {

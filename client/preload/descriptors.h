@@ -1,6 +1,8 @@
 // What each descriptor is: learnt from the calls that make, copy and close it, never asked of the
 // kernel. Called by: the wrappers of io and of what else tells files from sockets.
 //
+// A close that is a system call of libc's syscall() is seen as well (libuv makes all of its so).
+//
 // Invariants
 //   D1  A byte for each number below kMostDescriptors; what is above is of the kind kOther.
 //   D2  A number that is closed by a way we do not see keeps its kind until a call that we see
@@ -34,9 +36,6 @@ inline void set_kind(int fd, Kind kind) noexcept {
     shm::write_alone(descriptor_kinds[index], static_cast<std::uint8_t>(kind));
 }
 
-// A call of libc's syscall() with these arguments, before it is made.
-void note_raw_call(long number, long a, long b, long c) noexcept;
-
 // Numbers first to last, both included, are closed. Nothing is written where nothing is known, and
 // eight are looked at in one: programs close all there could be.
 inline void forget_kinds(unsigned first, unsigned last) noexcept {
@@ -51,6 +50,10 @@ inline void forget_kinds(unsigned first, unsigned last) noexcept {
     ++i;
   }
 }
+
+// A system call that the program makes by its number.
+void note_before_system_call(long number, long a, long b, long c) noexcept;
+void note_after_system_call(long number, long a, long b, long result) noexcept;
 
 // Asks the kernel what 0, 1 and 2 are, which this program inherited. For the constructor.
 void learn_standard_descriptors() noexcept;

@@ -29,12 +29,21 @@ enum class HttpMethod : std::uint8_t {
   kQuery,
 };
 
-// How an exchange ended, besides its status.
+// How an exchange failed, besides its status.
 enum class HttpError : std::uint8_t {
   kNone,
-  kNoAnswer,  // closed before an answer's head was whole; there is no status
-  kCutShort,  // closed within the answer's body
-  kGaveUp,    // the bytes could no longer be followed; there is a status if the head was read
+  kNoAnswer,  // before an answer's head was whole; there is no status
+  kCutShort,  // within the answer's body
+};
+
+// Why an exchange is known and its answer is not, or the other way round.
+enum class HttpLoss : std::uint8_t {
+  kNone,
+  kPipelined,  // more requests were waiting than are followed
+  kContended,  // bytes passed while another thread was in the connection
+  kFraming,    // where a message ends could not be told
+  kUnended,    // this program closed the connection, and the answer may have passed unseen
+  kUnasked,    // there was an answer, and no request was seen
 };
 
 // A route by its number in HttpRoutes; the first ones are the same in every process.
@@ -50,18 +59,15 @@ struct HttpRequestStart {
   bool secure;  // the scheme is https
 };
 
-// Whether the connection ended before the answer did.
-inline bool ended_early(HttpError error) noexcept {
-  return error == HttpError::kNoAnswer || error == HttpError::kCutShort;
-}
-
 struct HttpExchange {
   HttpRole role;
   HttpMethod method;
   bool secure;
   bool version_1_0;  // the request said HTTP/1.0, else 1.1
   bool timed;        // both ends of the duration were given a clock
+  bool presumed;     // that this program has closed the connection is all that says so
   HttpError error;
+  HttpLoss loss;  // if there is one, nothing is known of the end: no error, no duration, no sizes
   HttpRouteId route;
   std::uint16_t status;  // 0: none was read
   std::uint64_t request_body_bytes;
@@ -74,7 +80,7 @@ struct HttpObserver {
   void* context;
   void (*started)(void* context, const HttpRequestStart&);
   void (*finished)(void* context, const HttpExchange&);
-  void (*dropped)(void* context);  // a request was not followed: too many were pending
+  void (*lost)(void* context, HttpRole, HttpLoss);  // an exchange that never started here
 };
 
 const char* name_of(HttpMethod) noexcept;

@@ -31,8 +31,9 @@ constexpr std::size_t kMethods = 11;
 // As long as another thread takes to make a label set.
 constexpr int kMostTries = 64;
 
-constexpr std::string_view kReasons[kUnobservedReasons] = {"pipelined", "contended", "descriptor",
-                                                           "unended", "untimed"};
+constexpr std::string_view kReasons[kUnobservedReasons] = {
+    "pipelined", "contended", "framing", "unended", "unasked", "descriptor", "untimed"};
+constexpr std::string_view kSides[] = {"server", "client"};
 
 // Of one side, server or client.
 struct Side {
@@ -44,7 +45,7 @@ struct Side {
 Side server;
 Side client_side;
 UpDownCounter active_requests[2][kMethods];  // of http, of https
-Counter unobserved[kUnobservedReasons];
+Counter unobserved[std::size(kSides)][kUnobservedReasons];
 LabelSets<256, 1> durations;
 LabelSets<64, 2> sizes;
 
@@ -210,9 +211,13 @@ LabelRoom define_http_figures(bool secure) noexcept {
     if (secure) active_requests[1][i] = UpDownCounter(active.with_gauge({method, scheme_of(true)}));
   }
   const Family rest = define_counter("libc_http_unobserved_total",
-                                     "What of HTTP was not followed or not timed.", "", {"reason"});
-  for (int i = 0; i < kUnobservedReasons; ++i) {
-    unobserved[i] = Counter(rest.with({kReasons[i]}));
+                                     "HTTP exchanges that are in no duration, or connections whose "
+                                     "exchanges are not known (descriptor).",
+                                     "", {"reason", "side"});
+  for (std::size_t i = 0; i < std::size(kSides); ++i) {
+    for (std::size_t j = 0; j < kUnobservedReasons; ++j) {
+      unobserved[i][j] = Counter(rest.with({kReasons[j], kSides[i]}));
+    }
   }
   constexpr std::size_t kDurations = kServerDurations + kClientDurations;
   constexpr std::size_t kAllSizes = std::size_t{4} * kSizes;
@@ -236,14 +241,19 @@ void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
                     const HttpRoutes& routes) noexcept {
   if (exchange.role == HttpRole::kServer)
     active_requests[exchange.secure ? 1 : 0][static_cast<std::size_t>(exchange.method)].subtract();
+  if (exchange.loss != HttpLoss::kNone) return count_lost(exchange.role, exchange.loss);
   observe_sizes(exchange);
-  if (exchange.error == HttpError::kGaveUp) return count_unobserved(Unobserved::kUnended);
-  if (!exchange.timed) return count_unobserved(Unobserved::kUntimed);
+  if (!exchange.timed) return count_unobserved(exchange.role, Unobserved::kUntimed);
   observe_duration(exchange, endpoint, routes);
 }
 
-void count_unobserved(Unobserved reason) noexcept {
-  unobserved[static_cast<std::size_t>(reason)].add();
+void count_lost(HttpRole role, HttpLoss loss) noexcept {
+  count_unobserved(role, static_cast<Unobserved>(static_cast<unsigned>(loss) - 1));
+}
+
+void count_unobserved(HttpRole role, Unobserved reason) noexcept {
+  const std::size_t side = role == HttpRole::kServer ? 0 : 1;
+  unobserved[side][static_cast<std::size_t>(reason)].add();
 }
 
 }  // namespace notch::preload

@@ -1,5 +1,6 @@
 #include "client/preload/http_head.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <iterator>
@@ -12,12 +13,16 @@ namespace {
 enum HttpField : std::uint8_t { kNoField, kContentLength, kTransferEncoding, kExpect };
 constexpr std::string_view kNames[] = {"", "content-length", "transfer-encoding", "expect"};
 constexpr std::string_view kChunked = "chunked";
+constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kProtocol = "HTTP/1.";
 
+// Places in a name that is whole: its length, and then blanks.
+constexpr std::uint8_t kAfterName = 32;
 // Places in a Content-Length's value.
-enum : std::uint8_t { kBeforeDigits, kInDigits, kAfterDigits };
-// Places in a coding: how much of "chunked" matched, then these.
-enum : std::uint8_t { kAfterChunked = 8, kOtherCoding = 9 };
+enum : std::uint8_t { kBeforeDigits, kAfterPlus, kInDigits, kAfterDigits };
+// Places in a coding: how much of "chunked" matched, or this and how much of "identity"; then what
+// may follow either, and any other.
+enum : std::uint8_t { kInIdentity = 16, kAfterChunked = 32, kAfterIdentity, kOtherCoding };
 
 bool is_blank(unsigned char byte) {
   return byte == ' ' || byte == '\t' || byte == '\r';
@@ -69,6 +74,11 @@ void begin_name(HttpStream& stream, unsigned char first) {
 
 // The whole name is there, and the byte after it.
 void end_name(HttpStream& stream, unsigned char byte) {
+  if (byte == ' ' || byte == '\t') {
+    stream.index = kAfterName;
+    return;
+  }
+  const bool is_after = stream.index == kAfterName;
   stream.stage = HttpStage::kSkipLine;
   stream.index = 0;
   if (byte == ':') {
@@ -77,7 +87,7 @@ void end_name(HttpStream& stream, unsigned char byte) {
     if (stream.field == kTransferEncoding) stream.stage = HttpStage::kCodingValue;
     return;
   }
-  if (!kToken.of[byte] && stream.field != kExpect) stream.flags |= kBadFraming;
+  if ((is_after || !kToken.of[byte]) && stream.field != kExpect) stream.flags |= kBadFraming;
   stream.field = kNoField;
 }
 
@@ -95,7 +105,7 @@ void read_name(HttpStream& stream, HttpBytes& bytes) {
 
 void read_name_byte(HttpStream& stream, unsigned char byte) {
   const std::string_view name = kNames[stream.field];
-  if (stream.index == name.size()) return end_name(stream, byte);
+  if (stream.index >= name.size()) return end_name(stream, byte);
   if (lower(byte) == static_cast<unsigned char>(name[stream.index])) {
     ++stream.index;
     return;
@@ -112,7 +122,7 @@ void spoil(HttpStream& stream) {
 
 // One element of the list is whole. False if it contradicts.
 bool take_length(HttpStream& stream) {
-  if (stream.index == kBeforeDigits) return false;
+  if (stream.index <= kAfterPlus) return false;
   if ((stream.flags & kHasLength) != 0 && stream.left != stream.number) return false;
   stream.left = stream.number;
   stream.flags |= kHasLength;
@@ -123,14 +133,17 @@ void read_length_byte(HttpStream& stream, unsigned char byte) {
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
   if (is_digit(byte)) {
     const std::uint64_t digit = static_cast<std::uint64_t>(byte - '0');
-    if (stream.index == kBeforeDigits) {
+    if (stream.index <= kAfterPlus) {
       stream.number = 0;
       stream.index = kInDigits;
     }
     if (stream.index != kInDigits || stream.number > (kMost - digit) / 10) return spoil(stream);
     stream.number = stream.number * 10 + digit;
   } else if (is_blank(byte)) {
+    if (stream.index == kAfterPlus) return spoil(stream);
     if (stream.index == kInDigits) stream.index = kAfterDigits;
+  } else if (byte == '+' && stream.index == kBeforeDigits) {
+    stream.index = kAfterPlus;
   } else if (byte == ',' && take_length(stream)) {
     stream.index = kBeforeDigits;
   } else {
@@ -140,15 +153,26 @@ void read_length_byte(HttpStream& stream, unsigned char byte) {
 
 // One element of the list is whole; an empty one says nothing.
 void take_coding(HttpStream& stream) {
-  if (stream.index == 0) return;
-  const bool chunked = stream.index == kChunked.size() || stream.index == kAfterChunked;
-  if (chunked && (stream.flags & kChunkedSeen) != 0) stream.flags |= kBadFraming;
+  const std::uint8_t index = stream.index;
+  if (index == 0 || index == kInIdentity + kIdentity.size() || index == kAfterIdentity) return;
   stream.flags |= kHasCoding;
-  if (chunked) {
-    stream.flags |= kChunkedSeen | kChunkedLast;
+  if (index == kChunked.size() || index == kAfterChunked) {
+    stream.flags |= kChunkedLast;
   } else {
     stream.flags &= static_cast<std::uint8_t>(~kChunkedLast);
   }
+}
+
+// The place behind `byte` in a coding's name.
+std::uint8_t step_in_coding(std::uint8_t index, unsigned char byte) {
+  if (index < kChunked.size() && byte == static_cast<unsigned char>(kChunked[index]))
+    return static_cast<std::uint8_t>(index + 1);
+  const std::size_t place = index == 0 ? 0 : index - std::size_t{kInIdentity};
+  const bool may_be_identity = index == 0 || index >= kInIdentity;
+  if (may_be_identity && place < kIdentity.size() &&
+      byte == static_cast<unsigned char>(kIdentity[place]))
+    return static_cast<std::uint8_t>(kInIdentity + place + 1);
+  return kOtherCoding;
 }
 
 void read_coding_byte(HttpStream& stream, unsigned char byte) {
@@ -159,14 +183,13 @@ void read_coding_byte(HttpStream& stream, unsigned char byte) {
   } else if (is_blank(byte)) {
     if (index == kChunked.size()) {
       index = kAfterChunked;
-    } else if (index != 0 && index != kAfterChunked) {
+    } else if (index == kInIdentity + kIdentity.size()) {
+      index = kAfterIdentity;
+    } else if (index != 0 && index != kAfterChunked && index != kAfterIdentity) {
       index = kOtherCoding;
     }
-  } else if (index < kChunked.size() &&
-             lower(byte) == static_cast<unsigned char>(kChunked[index])) {
-    ++index;
   } else {
-    index = kOtherCoding;
+    index = step_in_coding(index, lower(byte));
   }
 }
 
@@ -329,6 +352,29 @@ HeadStep read_chunk_size(HttpStream& stream, HttpBytes& bytes) noexcept {
     ++bytes.at;
   }
   return HeadStep::kMore;
+}
+
+bool begins_request(HttpBytes bytes) noexcept {
+  HttpStream stream{};
+  if (read_method(stream, bytes) != HeadStep::kOver) return false;
+  if (method_of(stream.number) == HttpMethod::kOther) return false;
+  const auto size =
+      std::min<std::size_t>(static_cast<std::size_t>(bytes.end - bytes.at), kLineLimit);
+  const void* const space = size == 0 ? nullptr : std::memchr(bytes.at, ' ', size);
+  if (space == nullptr || space == bytes.at) return false;
+  for (const auto* at = bytes.at; at != space; ++at) {
+    if (*at < ' ') return false;
+  }
+  bytes.at = static_cast<const unsigned char*>(space) + 1;
+  stream.index = 0;
+  return read_version(stream, bytes) == HeadStep::kOver && read_line_end(bytes) == HeadStep::kOver;
+}
+
+bool begins_answer(HttpBytes bytes) noexcept {
+  HttpStream stream{};
+  if (read_version(stream, bytes) != HeadStep::kOver) return false;
+  stream.index = 0;
+  return read_status(stream, bytes) == HeadStep::kOver;
 }
 
 HttpStage body_stage(const HttpStream& stream, HttpStage without_length) noexcept {

@@ -5,12 +5,14 @@
 // The rules, where RFC 9112 leaves a choice or software differs
 //   A line ends with LF; a CR before it is optional. Empty lines before a start line are skipped.
 //   A line that begins with a blank continues the field before it (obs-fold).
-//   Content-Length: digits. Several that are the same count as one; several that differ, one with a
-//   sign, a blank within, an empty element or more than 64 bits: the framing is bad.
-//   Transfer-Encoding: chunked last and once means chunks, and beats Content-Length. Any other
-//   coding last, or chunked twice: until the connection closes. With HTTP/1.0: likewise.
-//   One of the two names, and then a byte that is neither its colon nor part of a longer name: the
-//   framing is bad.
+//   Content-Length: digits, a plus before them as strtol() has it. Several that are the same count
+//   as one; several that differ, one with a minus, a blank within, an empty element or more than 64
+//   bits: the framing is bad.
+//   Transfer-Encoding: chunked last means chunks, and beats Content-Length; said twice it is said
+//   once, since nobody sends chunks of chunks. "identity" says nothing. Any other coding last:
+//   until the connection closes. With HTTP/1.0: likewise.
+//   Blanks before a colon are passed over, as by servers that do not refuse them. One of the two
+//   names, and then a byte that is neither its colon nor part of a longer name: the framing is bad.
 //   Bad framing: until the connection closes, whatever else the head says.
 //   Any other line without a colon is passed over. A status is three digits, and 100 or more.
 //
@@ -30,6 +32,7 @@ namespace notch::preload {
 
 inline constexpr std::uint32_t kHeadLimit = 64U << 10;
 inline constexpr std::size_t kMethodLimit = 24;
+inline constexpr std::size_t kLineLimit = 8U << 10;  // of a request line that is looked for
 
 // What the application gave or took, and how far it is read.
 struct HttpBytes {
@@ -70,7 +73,6 @@ enum HttpStreamFlag : std::uint8_t {
   kHasLength = 1,
   kBadFraming = 2,
   kHasCoding = 4,
-  kChunkedSeen = 8,
   kChunkedLast = 16,
   kExpects = 32,  // Expect: 100-continue, and nothing of the body came yet
   kTrailers = 64,
@@ -118,6 +120,11 @@ HeadStep read_fields(HttpStream&, HttpBytes&) noexcept;
 // Hexadecimal digits; the chunk's size is then in `left`. The byte after them is not taken; it must
 // be one that can follow.
 HeadStep read_chunk_size(HttpStream&, HttpBytes&) noexcept;
+
+// Whether a request line of a known method, whole, is at the start; or an answer's version and
+// status. For finding step again.
+bool begins_request(HttpBytes) noexcept;
+bool begins_answer(HttpBytes) noexcept;
 
 // What follows the head, when its rules alone decide: kBodyLength, kChunkSize, kUntilClose, or
 // kIdle for no body. `without_length` is the answer for a head that says nothing.

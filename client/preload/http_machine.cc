@@ -1,268 +1,124 @@
 #include "client/preload/http_machine.h"
 
 #include <algorithm>
-#include <limits>
+
+#include "client/preload/http_message.h"
+#include "client/preload/http_pending.h"
 
 namespace notch::preload {
 namespace {
 
-constexpr std::uint64_t kTimeMask = (std::uint64_t{1} << 48) - 1;
+using namespace http_parts;
 
-// One call's worth of arguments.
-struct Feed {
-  HttpConnection& connection;
-  const HttpWatch& watch;
-  std::uint64_t now;
-};
+// --- Where step is lost.
 
-HttpPending& oldest(HttpConnection& connection) {
-  return connection.pending[connection.first];
-}
-
-HttpPending& newest(HttpConnection& connection) {
-  return connection.pending[(connection.first + connection.count - 1U) % kPendingLimit];
-}
-
-bool in_head(const HttpStream& stream) {
-  return stream.stage >= HttpStage::kMethod && stream.stage <= HttpStage::kSkipLine &&
-         (stream.flags & kTrailers) == 0;
-}
-
-// The body of the request that `request` reads or read last.
-std::uint64_t body_bytes_read(const HttpConnection& connection) {
-  return in_head(connection.request) ? 0 : connection.request.number;
-}
-
-void set_start(HttpPending& pending, std::uint64_t now) {
-  const std::uint64_t start = now == 0 ? 0 : std::max<std::uint64_t>(now & kTimeMask, 1);
-  pending.start_low = static_cast<std::uint32_t>(start);
-  pending.start_high = static_cast<std::uint16_t>(start >> 32);
-}
-
-// What passed from the start, modulo 48 bits; a clock that went back a little passed nothing.
-std::uint64_t passed_since(const HttpPending& pending, std::uint64_t now) {
-  const std::uint64_t start = std::uint64_t{pending.start_high} << 32 | pending.start_low;
-  const std::uint64_t passed = (now - start) & kTimeMask;
-  return passed > kTimeMask / 2 ? 0 : passed;
-}
-
-void announce(Feed& feed, HttpPending& pending) {
-  feed.connection.verdict = HttpVerdict::kHttp;
-  if (pending.announced != 0) return;
-  pending.announced = 1;
-  const HttpObserver& observer = *feed.watch.observer;
-  observer.started(observer.context,
-                   {feed.connection.role, pending.method, feed.connection.secure});
-}
-
-// Takes the oldest request away, and tells how it ended.
-void pop(Feed& feed, HttpError error) {
-  HttpConnection& connection = feed.connection;
-  const HttpPending& pending = oldest(connection);
-  const bool being_read = connection.count == 1 && connection.reading != 0;
-  if (pending.announced != 0) {
-    const std::uint64_t body = being_read ? body_bytes_read(connection) : pending.body_bytes;
-    const bool timed = feed.now != 0 && (pending.start_low | pending.start_high) != 0;
-    const bool answered = connection.status != 0 && !in_head(connection.response);
-    const HttpObserver& observer = *feed.watch.observer;
-    observer.finished(observer.context,
-                      {.role = connection.role,
-                       .method = pending.method,
-                       .secure = connection.secure,
-                       .version_1_0 = pending.version_1_0 != 0,
-                       .timed = timed,
-                       .error = error,
-                       .route = pending.route,
-                       .status = answered ? connection.status : std::uint16_t{0},
-                       .request_body_bytes = body,
-                       .response_body_bytes = answered ? connection.response.number : 0,
-                       .duration = timed ? passed_since(pending, feed.now) : 0});
-  }
-  connection.first = static_cast<std::uint8_t>((connection.first + 1U) % kPendingLimit);
-  --connection.count;
-  if (being_read) connection.reading = 0;
-  connection.status = 0;
-}
-
-// Nothing more is followed; every request that is still pending is over.
-void stop(Feed& feed, HttpError error) {
-  HttpConnection& connection = feed.connection;
-  while (connection.count != 0) {
-    // Only the oldest can have been answered in part.
-    const bool cut_short =
-        error == HttpError::kNoAnswer && connection.status != 0 && !in_head(connection.response);
-    pop(feed, cut_short ? HttpError::kCutShort : error);
-  }
-  connection.verdict =
-      connection.verdict == HttpVerdict::kUndecided ? HttpVerdict::kNotHttp : HttpVerdict::kStopped;
-}
-
-void begin_part(HttpStream& stream, HttpStage stage) {
-  stream.stage = stage;
-  stream.index = 0;
-}
-
-void begin_idle(HttpStream& stream) {
-  begin_part(stream, HttpStage::kIdle);
-  stream.head_bytes = 0;
-}
-
-void begin_message(HttpStream& stream, HttpStage stage) {
-  stream.left = 0;
-  stream.number = 0;
-  stream.field = 0;
-  stream.flags = 0;
-  begin_part(stream, stage);
-}
-
-void begin_chunk(HttpStream& stream) {
-  begin_part(stream, HttpStage::kChunkSize);
-  stream.left = 0;
-  stream.head_bytes = 0;
-}
-
-// The head is over. Returns whether a body follows.
-bool begin_body(HttpStream& stream, HttpStage stage) {
-  stream.number = 0;
-  if (stage == HttpStage::kIdle) {
-    begin_idle(stream);
-    return false;
-  }
-  begin_part(stream, stage);
-  if (stage == HttpStage::kChunkSize) begin_chunk(stream);
+// Before anything made it HTTP: it is none.
+bool leave_if_undecided(Feed& feed) {
+  if (feed.connection.verdict != HttpVerdict::kUndecided) return false;
+  stop(feed, HttpLoss::kFraming);
   return true;
 }
 
-// --- What both directions have: parts of a head, and bodies.
-
-HeadStep read_target_part(Feed& feed, HttpBytes& bytes) {
-  const auto size = static_cast<std::size_t>(bytes.end - bytes.at);
-  bytes.at += feed.connection.role == HttpRole::kServer
-                  ? read_target(*feed.watch.routes, feed.connection.cursor, bytes.at, size)
-                  : skip_target(bytes.at, size);
-  if (bytes.at == bytes.end) return HeadStep::kMore;
-  return *bytes.at++ == ' ' ? HeadStep::kOver : HeadStep::kFault;
+void lose_requests(Feed& feed, HttpLoss loss) {
+  HttpConnection& connection = feed.connection;
+  if (in_head(connection.request)) connection.request.number = 0;
+  connection.request.stage = HttpStage::kLost;
+  connection.loss = loss;
+  connection.signs |= kGuessed;
+  match_early(feed);
 }
 
-HeadStep read_stage(Feed& feed, HttpStream& stream, HttpBytes& bytes) {
-  switch (stream.stage) {
-    case HttpStage::kMethod:
-      return read_method(stream, bytes);
-    case HttpStage::kTarget:
-      return read_target_part(feed, bytes);
-    case HttpStage::kVersion:
-      return read_version(stream, bytes);
-    case HttpStage::kStatus:
-      return read_status(stream, bytes);
-    case HttpStage::kChunkSize:
-      return read_chunk_size(stream, bytes);
-    case HttpStage::kLineEnd:
-    case HttpStage::kChunkEnd:
-      return read_line_end(bytes);
-    case HttpStage::kReason:
-    case HttpStage::kChunkLine:
-      return skip_line(bytes);
-    default:
-      return read_fields(stream, bytes);
+void lose_answers(Feed& feed, HttpLoss loss) {
+  HttpConnection& connection = feed.connection;
+  const bool is_next = connection.role == HttpRole::kClient && connection.status != 0 &&
+                       !has_asker(connection) && (connection.signs & kUnowned) == 0;
+  if (is_next) keep_early(feed, loss);
+  lose_pending(feed, loss);
+  connection.response.stage = HttpStage::kLost;
+  connection.status = 0;
+  connection.signs = static_cast<std::uint8_t>((connection.signs & ~kUnowned) | kGuessed);
+}
+
+// --- Answers that concern both directions.
+
+void finish_response(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  HttpStream& request = connection.request;
+  begin_idle(connection.response);
+  if ((connection.signs & kUnowned) != 0) {
+    connection.signs &= static_cast<std::uint8_t>(~kUnowned);
+    connection.status = 0;
+    return;
   }
+  const bool being_read = is_being_read(connection);
+  const bool body_due =
+      request.stage == HttpStage::kBodyLength || request.stage == HttpStage::kChunkSize;
+  const bool is_refused = being_read && body_due && (request.flags & kExpects) != 0;
+  if (is_refused) begin_idle(request);
+  const bool is_open = being_read && request.stage != HttpStage::kIdle &&
+                       request.stage != HttpStage::kUntilClose && request.stage != HttpStage::kLost;
+  const bool is_early = connection.role == HttpRole::kClient && (is_open || !has_asker(connection));
+  if (is_early) return keep_early(feed, HttpLoss::kNone);
+  pop(feed, HttpError::kNone, HttpLoss::kNone);
 }
 
-// A part of a head, no further than kHeadLimit allows.
-HeadStep read_part(Feed& feed, HttpStream& stream, HttpBytes& bytes) {
-  const auto size = static_cast<std::size_t>(bytes.end - bytes.at);
-  HttpBytes part{bytes.at, bytes.at + std::min<std::size_t>(size, kHeadLimit - stream.head_bytes)};
-  const HeadStep step = read_stage(feed, stream, part);
-  stream.head_bytes += static_cast<std::uint32_t>(part.at - bytes.at);
-  bytes.at = part.at;
-  if (stream.head_bytes < kHeadLimit) return step;
-  // The limit's last byte may end the head, and nothing less.
-  const bool fields = stream.stage >= HttpStage::kLineStart && stream.stage <= HttpStage::kSkipLine;
-  return step == HeadStep::kOver && fields ? step : HeadStep::kFault;
+bool is_tunnel(HttpMethod method, std::uint16_t status) {
+  return status == 101 || (method == HttpMethod::kConnect && status >= 200 && status < 300);
 }
 
-// Empty lines before a message. False if nothing but them is there.
-HeadStep skip_empty_lines(HttpStream& stream, HttpBytes& bytes) {
-  while (bytes.at != bytes.end) {
-    if (*bytes.at != '\r' && *bytes.at != '\n') return HeadStep::kOver;
-    ++bytes.at;
-    if (++stream.head_bytes >= kHeadLimit) return HeadStep::kFault;
-  }
-  return HeadStep::kMore;
-}
-
-// Bytes of a body that need not be looked at. Returns whether they were the last.
-bool take_body(HttpStream& stream, std::uint64_t count) {
-  stream.number += count;
-  if (stream.stage == HttpStage::kUntilClose) return false;
-  stream.left -= count;
-  if (stream.left != 0) return false;
-  if (stream.stage == HttpStage::kBodyLength) return true;
-  begin_part(stream, HttpStage::kChunkEnd);
-  stream.head_bytes = 0;
-  return false;
-}
-
-bool is_plain_body(HttpStage stage) {
-  return stage == HttpStage::kBodyLength || stage == HttpStage::kChunkData ||
-         stage == HttpStage::kUntilClose;
-}
-
-// The framing between chunks. kOver when the message is.
-HeadStep read_chunk_framing(Feed& feed, HttpStream& stream, HttpBytes& bytes) {
-  const HttpStage stage = stream.stage;
-  const HeadStep step = read_part(feed, stream, bytes);
-  if (step != HeadStep::kOver) return step;
-  if (stage == HttpStage::kChunkSize) {
-    begin_part(stream, HttpStage::kChunkLine);
-  } else if (stage == HttpStage::kChunkEnd) {
-    begin_chunk(stream);
-  } else if (stage == HttpStage::kChunkLine) {
-    begin_part(stream, stream.left == 0 ? HttpStage::kLineStart : HttpStage::kChunkData);
-    if (stream.left == 0) stream.flags |= kTrailers;
-  } else {
-    return HeadStep::kOver;
-  }
-  return HeadStep::kMore;
-}
-
-HeadStep read_body(Feed& feed, HttpStream& stream, HttpBytes& bytes) {
-  stream.flags &= static_cast<std::uint8_t>(~kExpects);
-  if (!is_plain_body(stream.stage)) return read_chunk_framing(feed, stream, bytes);
-  std::uint64_t count = static_cast<std::uint64_t>(bytes.end - bytes.at);
-  if (stream.stage != HttpStage::kUntilClose) count = std::min(count, stream.left);
-  bytes.at += count;
-  return take_body(stream, count) ? HeadStep::kOver : HeadStep::kMore;
+// The request's method is known only now, and the head of its answer is read already: without a
+// body, if it says so.
+void settle_answer(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  const bool is_head_over = connection.status >= 200 && !in_head(connection.response);
+  if (!is_being_read(connection) || !has_asker(connection) || !is_head_over) return;
+  const HttpMethod method = oldest(connection).method;
+  const bool is_bodiless = method == HttpMethod::kHead && connection.response.number == 0;
+  if (is_bodiless) finish_response(feed);
+  if (!is_tunnel(method, connection.status)) return;
+  pop(feed, HttpError::kNone, HttpLoss::kNone);
+  stop(feed, HttpLoss::kFraming);
 }
 
 // --- Requests.
 
-void lose_requests(Feed& feed) {
+// An answer whose end is doubtful is over when the client asks again.
+void end_doubtful_answer(Feed& feed) {
   HttpConnection& connection = feed.connection;
-  if (connection.verdict == HttpVerdict::kUndecided) return stop(feed, HttpError::kGaveUp);
-  if (in_head(connection.request)) connection.request.number = 0;
-  connection.request.stage = HttpStage::kLost;
+  HttpStream& response = connection.response;
+  if (connection.role == HttpRole::kServer && response.stage == HttpStage::kUntilClose) {
+    if ((connection.signs & kUnowned) != 0) return finish_response(feed);
+    const bool is_doubtful = (response.flags & (kBadFraming | kHasCoding)) != 0;
+    if (is_doubtful) lose_answers(feed, HttpLoss::kFraming);
+  }
+  // What began as an answer and has no status was none, such as a body behind HEAD.
+  const bool is_none =
+      connection.role == HttpRole::kServer && in_head(response) && connection.status == 0;
+  if (connection.count != 0 || (response.stage != HttpStage::kLost && !is_none)) return;
+  begin_idle(response);
+  connection.signs &= static_cast<std::uint8_t>(~kUnowned);
 }
 
-// The first byte of a request: it gets a place, or is dropped.
 void begin_request(Feed& feed) {
   HttpConnection& connection = feed.connection;
-  if (connection.reading != 0) {
-    newest(connection).body_bytes = static_cast<std::uint32_t>(std::min<std::uint64_t>(
-        connection.request.number, std::numeric_limits<std::uint32_t>::max()));
-  }
+  end_doubtful_answer(feed);
+  push_request(feed);
   begin_message(connection.request, HttpStage::kMethod);
   connection.cursor = {};
-  connection.reading = 0;
-  if (connection.count == kPendingLimit || connection.dropped != 0) {
-    if (connection.dropped == std::numeric_limits<std::uint16_t>::max()) return lose_requests(feed);
-    ++connection.dropped;
-    const HttpObserver& observer = *feed.watch.observer;
-    return observer.dropped(observer.context);
+}
+
+// Step is found again, at a request line. What was taken for a request, and was none that anybody
+// answered, is none.
+void resume_requests(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  const bool is_unknown = connection.reading != 0 && newest(connection).announced == 0;
+  if (is_unknown && has_asker(connection) && connection.status == 0) {
+    --connection.count;
+    connection.reading = 0;
+    tell_lost(feed, connection.loss);
   }
-  ++connection.count;
-  connection.reading = 1;
-  newest(connection) = {};
-  set_start(newest(connection), feed.now);
+  begin_request(feed);
+  connection.loss = HttpLoss::kNone;
 }
 
 void end_method(Feed& feed) {
@@ -273,7 +129,7 @@ void end_method(Feed& feed) {
   }
   // Where the answer to it ends could not be known.
   const bool blind = method == HttpMethod::kHead || method == HttpMethod::kConnect;
-  if (blind && connection.dropped != 0) return lose_requests(feed);
+  if (blind && connection.dropped != 0) return lose_requests(feed, HttpLoss::kPipelined);
   begin_part(connection.request, HttpStage::kTarget);
 }
 
@@ -287,13 +143,33 @@ void end_request_line(Feed& feed) {
   pending.route = route_of(*feed.watch.routes, node);
   pending.version_1_0 = (connection.request.flags & kVersion10) != 0;
   announce(feed, pending);
+  if (connection.role == HttpRole::kClient) settle_answer(feed);
+}
+
+void end_request(Feed& feed) {
+  begin_idle(feed.connection.request);
+  match_early(feed);
+}
+
+void end_request_head(Feed& feed) {
+  HttpStream& request = feed.connection.request;
+  const HttpStage stage = body_stage(request, HttpStage::kIdle);
+  if (!begin_body(request, stage)) return match_early(feed);
+  if (stage != HttpStage::kUntilClose) return;
+  // No request lasts until the connection ends. The server knows how long it is; the next one shows.
+  feed.connection.loss = HttpLoss::kFraming;
+  feed.connection.signs |= kGuessed;
+  match_early(feed);
 }
 
 void read_request_head(Feed& feed, HttpBytes& bytes) {
   HttpStream& request = feed.connection.request;
   const HttpStage stage = request.stage;
   const HeadStep step = read_part(feed, request, bytes);
-  if (step == HeadStep::kFault) return lose_requests(feed);
+  if (step == HeadStep::kFault) {
+    if (!leave_if_undecided(feed)) lose_requests(feed, HttpLoss::kFraming);
+    return;
+  }
   if (step == HeadStep::kMore) return;
   if (stage == HttpStage::kMethod) {
     end_method(feed);
@@ -304,7 +180,7 @@ void read_request_head(Feed& feed, HttpBytes& bytes) {
   } else if (stage == HttpStage::kLineEnd) {
     end_request_line(feed);
   } else {
-    begin_body(request, body_stage(request, HttpStage::kIdle));
+    end_request_head(feed);
   }
 }
 
@@ -312,17 +188,33 @@ void read_idle_request(Feed& feed, HttpBytes& bytes) {
   HttpConnection& connection = feed.connection;
   const HeadStep step = skip_empty_lines(connection.request, bytes);
   if (step == HeadStep::kMore) return;
-  if (step == HeadStep::kFault) return lose_requests(feed);
   // The first byte of all settles most of what is not HTTP. Later on even garbage is a request: the
   // server answers it.
-  const unsigned letter = *bytes.at | 0x20U;
+  const unsigned letter = step == HeadStep::kOver ? *bytes.at | 0x20U : 0;
   const bool doubtful = letter < 'a' || letter > 'z';
-  if (doubtful && connection.verdict == HttpVerdict::kUndecided) return lose_requests(feed);
+  if (doubtful && leave_if_undecided(feed)) return;
+  if (step == HeadStep::kFault) return lose_requests(feed, HttpLoss::kFraming);
   begin_request(feed);
+}
+
+// Whether the bytes are to be read: step is there, or found at their start.
+bool has_request_step(Feed& feed, HttpBytes bytes) {
+  HttpConnection& connection = feed.connection;
+  const HttpStage stage = connection.request.stage;
+  if (stage != HttpStage::kLost && stage != HttpStage::kUntilClose) return true;
+  if (begins_request(bytes)) {
+    resume_requests(feed);
+    return true;
+  }
+  if (leave_if_undecided(feed)) return false;
+  if (stage == HttpStage::kUntilClose)
+    connection.request.number += static_cast<std::uint64_t>(bytes.end - bytes.at);
+  return false;
 }
 
 void read_requests(Feed& feed, HttpBytes bytes) {
   HttpStream& request = feed.connection.request;
+  if (!has_request_step(feed, bytes)) return;
   while (bytes.at != bytes.end && is_followed(feed.connection)) {
     if (request.stage == HttpStage::kLost) return;
     if (request.stage == HttpStage::kIdle) {
@@ -331,28 +223,24 @@ void read_requests(Feed& feed, HttpBytes bytes) {
       read_request_head(feed, bytes);
     } else {
       const HeadStep step = read_body(feed, request, bytes);
-      if (step == HeadStep::kFault) return lose_requests(feed);
-      if (step == HeadStep::kOver) begin_idle(request);
+      if (step == HeadStep::kFault) return lose_requests(feed, HttpLoss::kFraming);
+      if (step == HeadStep::kOver) end_request(feed);
     }
   }
 }
 
 // --- Responses.
 
-void finish_response(Feed& feed) {
+// An answer without a pending request: dropped, counted as lost, or never seen.
+void count_unowned(Feed& feed) {
   HttpConnection& connection = feed.connection;
-  HttpStream& request = connection.request;
-  const bool being_read = connection.count == 1 && connection.reading != 0;
-  begin_idle(connection.response);
-  if (connection.count != 0) {
-    pop(feed, HttpError::kNone);
-  } else {
+  if (connection.dropped != 0) {
     --connection.dropped;
-    connection.status = 0;
+  } else if (connection.owed != 0) {
+    --connection.owed;
+  } else {
+    tell_unasked(feed, connection.status);
   }
-  const bool body_due =
-      request.stage == HttpStage::kBodyLength || request.stage == HttpStage::kChunkSize;
-  if (being_read && body_due && (request.flags & kExpects) != 0) begin_idle(request);
 }
 
 // The head of an answer is over: what is it, and what follows?
@@ -363,19 +251,33 @@ void end_response_head(Feed& feed) {
   if (status < 200 && status != 101) {
     connection.status = 0;
     connection.request.flags &= static_cast<std::uint8_t>(~kExpects);
+    connection.signs &= static_cast<std::uint8_t>(~kUnowned);
     return begin_idle(response);
   }
-  const HttpMethod method = connection.count != 0 ? oldest(connection).method : HttpMethod::kOther;
-  const bool tunnel = method == HttpMethod::kConnect && status < 300;
-  if (status == 101 || tunnel) {
+  if ((connection.signs & kUnowned) != 0) count_unowned(feed);
+  const bool asked = has_asker(connection);
+  const HttpMethod method = asked ? oldest(connection).method : HttpMethod::kOther;
+  if (is_tunnel(method, status)) {
     response.number = 0;
     finish_response(feed);
-    return stop(feed, HttpError::kGaveUp);
+    if (connection.early_count == 0) return stop(feed, HttpLoss::kFraming);
+    response.stage = HttpStage::kLost;  // the request is still to be known
+    connection.signs |= kGuessed;
+    return;
   }
   const bool bodiless = method == HttpMethod::kHead || status == 204 || status == 304;
   const HttpStage stage =
       bodiless ? HttpStage::kIdle : body_stage(response, HttpStage::kUntilClose);
-  if (!begin_body(response, stage)) finish_response(feed);
+  if (!begin_body(response, stage)) return finish_response(feed);
+  if (!asked) connection.signs |= kGuessed;
+}
+
+void end_status(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  connection.status = static_cast<std::uint16_t>(connection.response.number);
+  begin_part(connection.response, HttpStage::kReason);
+  connection.verdict = HttpVerdict::kHttp;
+  if (has_asker(connection)) announce(feed, oldest(connection));
 }
 
 void read_response_head(Feed& feed, HttpBytes& bytes) {
@@ -383,14 +285,15 @@ void read_response_head(Feed& feed, HttpBytes& bytes) {
   HttpStream& response = connection.response;
   const HttpStage stage = response.stage;
   const HeadStep step = read_part(feed, response, bytes);
-  if (step == HeadStep::kFault) return stop(feed, HttpError::kGaveUp);
+  if (step == HeadStep::kFault) {
+    if (!leave_if_undecided(feed)) lose_answers(feed, HttpLoss::kFraming);
+    return;
+  }
   if (step == HeadStep::kMore) return;
   if (stage == HttpStage::kVersion) {
     begin_part(response, HttpStage::kStatus);
   } else if (stage == HttpStage::kStatus) {
-    connection.status = static_cast<std::uint16_t>(response.number);
-    begin_part(response, HttpStage::kReason);
-    if (connection.count != 0) announce(feed, oldest(connection));
+    end_status(feed);
   } else if (stage == HttpStage::kReason) {
     response.stage = HttpStage::kLineStart;
   } else {
@@ -402,24 +305,72 @@ void read_idle_response(Feed& feed, HttpBytes& bytes) {
   HttpConnection& connection = feed.connection;
   const HeadStep step = skip_empty_lines(connection.response, bytes);
   if (step == HeadStep::kMore) return;
-  const bool unasked = connection.count == 0 && connection.dropped == 0;
-  if (unasked || step == HeadStep::kFault) return stop(feed, HttpError::kGaveUp);
+  if (step == HeadStep::kFault) {
+    if (!leave_if_undecided(feed)) lose_answers(feed, HttpLoss::kFraming);
+    return;
+  }
+  const bool is_early = connection.role == HttpRole::kClient && connection.dropped == 0;
+  if (connection.count == 0 && !is_early) connection.signs |= kUnowned;
   begin_message(connection.response, HttpStage::kVersion);
+}
+
+// As has_request_step(). A body that nobody knows to be there is none if an answer begins instead.
+bool has_answer_step(Feed& feed, HttpBytes bytes) {
+  HttpConnection& connection = feed.connection;
+  HttpStream& response = connection.response;
+  if (response.stage == HttpStage::kLost) {
+    if (!begins_answer(bytes)) return false;
+    begin_idle(response);
+    return true;
+  }
+  const bool doubtful = response.stage >= HttpStage::kBodyLength && response.number == 0 &&
+                        connection.status != 0 && !has_asker(connection);
+  if (doubtful && begins_answer(bytes)) finish_response(feed);
+  return true;
 }
 
 void read_responses(Feed& feed, HttpBytes bytes) {
   HttpStream& response = feed.connection.response;
+  if (!has_answer_step(feed, bytes)) return;
   while (bytes.at != bytes.end && is_followed(feed.connection)) {
+    if (response.stage == HttpStage::kLost) return;
     if (response.stage == HttpStage::kIdle) {
       read_idle_response(feed, bytes);
     } else if (in_head(response)) {
       read_response_head(feed, bytes);
     } else {
       const HeadStep step = read_body(feed, response, bytes);
-      if (step == HeadStep::kFault) return stop(feed, HttpError::kGaveUp);
+      if (step == HeadStep::kFault) return lose_answers(feed, HttpLoss::kFraming);
       if (step == HeadStep::kOver) finish_response(feed);
     }
   }
+}
+
+// --- Ends.
+
+// Where nothing but the end ends the answer.
+void end_open_answer(Feed& feed) {
+  if (feed.connection.response.stage == HttpStage::kUntilClose) finish_response(feed);
+}
+
+// Requests that nobody can answer any more, or not wholly.
+void fail_pending(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  while (connection.count > connection.early_count) {
+    const bool cut_short = connection.status != 0 && !in_head(connection.response);
+    pop(feed, cut_short ? HttpError::kCutShort : HttpError::kNoAnswer, HttpLoss::kNone);
+  }
+  if (connection.response.stage == HttpStage::kIdle) return;
+  connection.response.stage = HttpStage::kLost;
+  connection.signs |= kGuessed;
+}
+
+// The request that is being read will never be whole.
+void cut_request(HttpConnection& connection) {
+  const HttpStage stage = connection.request.stage;
+  const bool is_whole =
+      stage == HttpStage::kIdle || stage == HttpStage::kLost || stage == HttpStage::kUntilClose;
+  if (connection.reading != 0 && !is_whole) newest(connection).cut = 1;
 }
 
 bool carries_requests(const HttpConnection& connection, bool in) {
@@ -431,9 +382,9 @@ bool carries_requests(const HttpConnection& connection, bool in) {
 namespace http_slow {
 
 void pass_bytes(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
-                std::size_t size, bool in, std::uint64_t now) noexcept {
+                std::size_t size, bool in, HttpTimes times) noexcept {
   if (connection.role == HttpRole::kUnknown) return;
-  Feed feed{connection, watch, now};
+  Feed feed{connection, watch, times.now, times.begun};
   const auto* at = static_cast<const unsigned char*>(bytes);
   const HttpBytes range{at, at + size};
   if (carries_requests(connection, in)) {
@@ -446,31 +397,94 @@ void pass_bytes(HttpConnection& connection, const HttpWatch& watch, const void* 
 void pass_body(HttpConnection& connection, const HttpWatch& watch, std::uint64_t count, bool in,
                std::uint64_t now) noexcept {
   if (connection.role == HttpRole::kUnknown || count == 0) return;
-  Feed feed{connection, watch, now};
+  Feed feed{connection, watch, now, now};
   const bool requests = carries_requests(connection, in);
   HttpStream& stream = requests ? connection.request : connection.response;
   if (stream.stage == HttpStage::kLost) return;
   const bool fits = is_plain_body(stream.stage) &&
                     (stream.stage == HttpStage::kUntilClose || count <= stream.left);
-  if (!fits) return requests ? lose_requests(feed) : stop(feed, HttpError::kGaveUp);
+  if (!fits) {
+    if (leave_if_undecided(feed)) return;
+    return requests ? lose_requests(feed, HttpLoss::kFraming)
+                    : lose_answers(feed, HttpLoss::kFraming);
+  }
   stream.flags &= static_cast<std::uint8_t>(~kExpects);
   if (!take_body(stream, count)) return;
   if (requests) {
-    begin_idle(stream);
+    end_request(feed);
   } else {
     finish_response(feed);
   }
 }
 
-void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) noexcept {
-  Feed feed{connection, watch, now};
-  if (connection.response.stage == HttpStage::kUntilClose) finish_response(feed);
-  stop(feed, HttpError::kNoAnswer);
+void miss(HttpConnection& connection, const HttpWatch& watch, bool in, std::uint64_t now) noexcept {
+  if (connection.role == HttpRole::kUnknown) return;
+  Feed feed{connection, watch, now, 0};
+  if (carries_requests(connection, in)) {
+    // Between two requests it was the next one, whatever it said.
+    const bool is_next =
+        connection.request.stage == HttpStage::kIdle && connection.verdict == HttpVerdict::kHttp;
+    if (is_next) begin_request(feed);
+    lose_requests(feed, HttpLoss::kContended);
+  } else {
+    lose_answers(feed, HttpLoss::kContended);
+  }
 }
 
-void give_up(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) noexcept {
-  Feed feed{connection, watch, now};
-  stop(feed, HttpError::kGaveUp);
+void inherit(HttpConnection& connection) noexcept {
+  const unsigned pending = connection.count + connection.dropped;
+  if (pending == 0 && connection.early_count == 0) return;
+  const bool is_between = connection.status == 0 && connection.response.stage == HttpStage::kIdle;
+  if (!is_between) connection.response.stage = HttpStage::kLost;
+  connection.owed = static_cast<std::uint8_t>(std::min(connection.owed + pending, 255U));
+  connection.count = connection.reading = connection.early_count = 0;
+  connection.dropped = connection.early_beyond = connection.status = 0;
+  connection.signs |= kGuessed;
+}
+
+void end_of_peer(HttpConnection& connection, const HttpWatch& watch, bool broken,
+                 std::uint64_t now) noexcept {
+  if (connection.role == HttpRole::kUnknown) return;
+  Feed feed{connection, watch, now, now};
+  connection.signs |= kPeerEnded;
+  if (connection.role == HttpRole::kServer) return cut_request(connection);
+  if (!broken) end_open_answer(feed);
+  fail_pending(feed);
+}
+
+void end_of_own(HttpConnection& connection, const HttpWatch& watch, bool broken,
+                std::uint64_t now) noexcept {
+  if (connection.role == HttpRole::kUnknown) return;
+  Feed feed{connection, watch, now, now};
+  if (connection.role == HttpRole::kClient) {
+    if (broken) cut_request(connection);
+  } else if (broken) {
+    fail_pending(feed);
+  } else {
+    end_open_answer(feed);
+  }
+}
+
+void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) noexcept {
+  Feed feed{connection, watch, now, now};
+  end_open_answer(feed);
+  match_early(feed);
+  const bool is_half_read = connection.role == HttpRole::kClient && connection.status >= 200 &&
+                            !has_asker(connection) && (connection.signs & kUnowned) == 0;
+  if (is_half_read) keep_early(feed, HttpLoss::kUnended);
+  // Of a line that is known in part the rest was missed: it was a request.
+  const bool is_missed = connection.reading != 0 && newest(connection).announced == 0 &&
+                         connection.loss == HttpLoss::kContended;
+  if (is_missed) tell_lost(feed, HttpLoss::kContended);
+  const bool is_certain =
+      connection.role == HttpRole::kClient && (connection.signs & kPeerEnded) != 0;
+  while (is_followed(connection) && connection.count != 0) {
+    const bool is_presumed = !is_certain && oldest(connection).cut == 0;
+    const bool cut_short = connection.status != 0 && !in_head(connection.response);
+    const HttpError error = cut_short ? HttpError::kCutShort : HttpError::kNoAnswer;
+    pop(feed, error, HttpLoss::kNone, is_presumed);
+  }
+  if (is_followed(connection)) stop(feed, HttpLoss::kUnended);
 }
 
 }  // namespace http_slow

@@ -5,101 +5,68 @@
 // here for a connection.
 //
 // A duration is, for a server, from the first byte of the request read to the last byte of the
-// answer written; for a client from the first byte written to the last byte read. Where only the
-// end of the connection ends the answer, it is the time of that end.
+// answer written; for a client from the start of the call that wrote the first byte to the last
+// byte read. Where only the end of the connection ends the answer, it is the time of that end.
 //
 // Rules, besides those of http_head.h
 //   The first bytes decide: a method's token, a target and "HTTP/1." make the connection HTTP (or
-//   an answer that begins with "HTTP/1." does, when the request's line is not read yet). Anything
-//   else, HTTP/0.9 and the preface of HTTP/2 included, is never looked at again.
+//   an answer that begins with "HTTP/1." does). Anything else, HTTP/0.9 and the preface of HTTP/2
+//   included, is never looked at again.
 //   An answer belongs to the oldest pending request; 1xx but 101 is not an answer. 101, and 2xx to
 //   CONNECT, end the following. HEAD, 204 and 304 have no body. An answer without a length lasts
 //   until the connection ends.
-//   An answer may come before its request is read whole: the exchange is over with the answer, and
-//   counts what was read of the request's body until then.
+//   A server's answer may come before its request is read whole: the exchange is over with the
+//   answer, and counts what was read of the request's body until then.
+//   A client's answer may be read before the request is known here, or known whole: one thread
+//   writes and another reads. It waits for the request that is passed next, if that one's call
+//   began before the answer ended; else nobody asked for it. The exchange is over with the request.
 //   A request that asked for 100-continue, got a final answer instead, and had sent nothing of its
 //   body, sends none.
-//   Requests that can no longer be told apart (garbage between two, a broken chunk): those pending
-//   are still answered, garbage as a request of method `_OTHER`; later ones are not seen. A broken
-//   answer, and one that nobody asked for, ends the following.
 //
-// Bounds, and why
-//   8 pending requests: browsers never pipelined more than six; a load generator that does has the
-//   rest dropped and counted, and the answers to those are passed over.
-//   48 bits of start time: 78 hours in nanoseconds.
-//   32 bits of body for a request that is read and waits behind others; the newest has 64.
+// Losses, and how step is found again
+//   Requests that can no longer be told apart (garbage between two, a broken chunk, a doubtful
+//   length, bytes that were missed): those pending are still answered, garbage and what was missed
+//   as a request of method `_OTHER`. The next one is the next call's bytes that begin with a whole
+//   request line.
+//   Answers that can no longer be told apart: what was pending is lost, each request by itself. The
+//   next answer is the next call's bytes that begin with a status line, or what follows the first
+//   byte of a request that finds none pending.
+//   A server's answer that no request is pending for was asked for by a request that was not seen,
+//   and is an exchange that is lost; but not if an answer is owed to one that was counted already.
+//   So each exchange is told once, by finished() or by lost(), whatever was seen of it.
 //
 // Invariants
-//   M1  Zero bytes are a fresh connection, but for `role`; the state is HttpConnection alone, which
-//       may be moved and forgotten.
+//   M1  The state is HttpConnection alone.
 //   M2  No byte outside the given ones is read, none is written, none is kept, and the work is
 //       linear in their number; what an exchange's body holds costs nothing.
-//   M3  The events do not depend on how the bytes of one direction were cut.
+//   M3  The events do not depend on how the bytes of one direction were cut, until kGuessed is set:
+//       step is found again at a call's start alone.
 //   M4  Every event goes to the observer before the function returns, and X1 holds.
+//   M5  An error that neither the peer's end nor a failed call says is told as presumed.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
+#include "client/preload/http_connection.h"
 #include "client/preload/http_exchange.h"
-#include "client/preload/http_head.h"
-#include "client/preload/http_route.h"
 
 namespace notch::preload {
 
-inline constexpr std::size_t kPendingLimit = 8;
-
-enum class HttpVerdict : std::uint8_t {
-  kUndecided,
-  kHttp,
-  kNotHttp,  // this and below: not looked at any more
-  kStopped,  // it was HTTP, and is something else now, or over
-};
-
-struct HttpPending {
-  std::uint32_t start_low;
-  std::uint16_t start_high;
-  HttpRouteId route;
-  HttpMethod method : 5;
-  std::uint8_t announced : 1;  // started() was told
-  std::uint8_t version_1_0 : 1;
-  std::uint8_t spare : 1;
-  std::uint32_t body_bytes;  // once another request is read behind it
-};
-static_assert(sizeof(HttpPending) == 12);
-
-struct HttpConnection {
-  HttpRole role;
-  bool secure;
-  HttpVerdict verdict;
-  std::uint8_t first;     // of pending, in a circle
-  std::uint8_t count;     // of pending
-  std::uint8_t reading;   // whether the newest pending is what `request` reads, or read last
-  std::uint16_t dropped;  // requests after the pending ones, not followed and not yet answered
-  HttpStream request;
-  HttpStream response;
-  HttpPending pending[kPendingLimit];
-  RouteCursor cursor;
-  std::uint16_t status;  // of the answer being read; 0 before it is known
-  std::uint16_t spare;
-};
-static_assert(sizeof(HttpConnection) <= 192);
-static_assert(
-    std::has_unique_object_representations_v<HttpConnection>);  // may be compared by bytes
-
-struct HttpWatch {
-  const HttpObserver* observer;
-  HttpRoutes* routes;
-};
-
 namespace http_slow {
+struct HttpTimes {
+  std::uint64_t now;
+  std::uint64_t begun;  // when the call that moved the bytes began
+};
 void pass_bytes(HttpConnection&, const HttpWatch&, const void* bytes, std::size_t size, bool in,
-                std::uint64_t now) noexcept;
+                HttpTimes) noexcept;
 void pass_body(HttpConnection&, const HttpWatch&, std::uint64_t count, bool in,
                std::uint64_t now) noexcept;
 void end(HttpConnection&, const HttpWatch&, std::uint64_t now) noexcept;
-void give_up(HttpConnection&, const HttpWatch&, std::uint64_t now) noexcept;
+void end_of_peer(HttpConnection&, const HttpWatch&, bool broken, std::uint64_t now) noexcept;
+void end_of_own(HttpConnection&, const HttpWatch&, bool broken, std::uint64_t now) noexcept;
+void inherit(HttpConnection&) noexcept;
+void miss(HttpConnection&, const HttpWatch&, bool in, std::uint64_t now) noexcept;
 }  // namespace http_slow
 
 inline bool is_followed(const HttpConnection& connection) noexcept {
@@ -111,13 +78,15 @@ inline bool is_followed(const HttpConnection& connection) noexcept {
 // Bytes the application read.
 inline void http_in(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
                     std::size_t size, std::uint64_t now) noexcept {
-  if (is_followed(connection)) http_slow::pass_bytes(connection, watch, bytes, size, true, now);
+  if (is_followed(connection))
+    http_slow::pass_bytes(connection, watch, bytes, size, true, {now, now});
 }
 
-// Bytes the application wrote.
+// Bytes the application wrote, by a call that began at `begun`.
 inline void http_out(HttpConnection& connection, const HttpWatch& watch, const void* bytes,
-                     std::size_t size, std::uint64_t now) noexcept {
-  if (is_followed(connection)) http_slow::pass_bytes(connection, watch, bytes, size, false, now);
+                     std::size_t size, std::uint64_t now, std::uint64_t begun) noexcept {
+  if (is_followed(connection))
+    http_slow::pass_bytes(connection, watch, bytes, size, false, {now, begun});
 }
 
 // Bytes of a body that went by without being in the application's memory (splice, sendfile).
@@ -130,28 +99,36 @@ inline void http_body_out(HttpConnection& connection, const HttpWatch& watch, st
   if (is_followed(connection)) http_slow::pass_body(connection, watch, count, false, now);
 }
 
-// close, or an error that ends the connection. Every pending exchange is finished.
+// close. Every pending exchange is finished.
 inline void http_end(HttpConnection& connection, const HttpWatch& watch,
                      std::uint64_t now) noexcept {
   if (is_followed(connection)) http_slow::end(connection, watch, now);
 }
 
-// Bytes went by that were not seen: it cannot be followed any longer.
-inline void http_give_up(HttpConnection& connection, const HttpWatch& watch,
-                         std::uint64_t now) noexcept {
-  if (is_followed(connection)) http_slow::give_up(connection, watch, now);
+// Bytes were read, or written, that nobody looked at.
+inline void http_miss(HttpConnection& connection, const HttpWatch& watch, bool in,
+                      std::uint64_t now) noexcept {
+  if (is_followed(connection)) http_slow::miss(connection, watch, in, now);
 }
 
-// A read that returned 0: to a client the last answer is over, to a server nothing is.
-inline void http_end_in(HttpConnection& connection, const HttpWatch& watch,
+// This is a forked child: what is pending is its parent's to tell. The answers to it, if they are
+// given here, are nobody's.
+inline void http_inherit(HttpConnection& connection) noexcept {
+  if (is_followed(connection)) http_slow::inherit(connection);
+}
+
+// A read that returned 0, or that failed because the connection is broken: to a client the last
+// answer is over; to a server the request that is not whole will never be.
+inline void http_end_in(HttpConnection& connection, const HttpWatch& watch, bool broken,
                         std::uint64_t now) noexcept {
-  if (connection.role == HttpRole::kClient) http_end(connection, watch, now);
+  if (is_followed(connection)) http_slow::end_of_peer(connection, watch, broken, now);
 }
 
-// shutdown of the writing side: the same for a server.
-inline void http_end_out(HttpConnection& connection, const HttpWatch& watch,
+// shutdown of the writing side, or a write that failed because the connection is broken: a server's
+// last answer is over, one way or the other.
+inline void http_end_out(HttpConnection& connection, const HttpWatch& watch, bool broken,
                          std::uint64_t now) noexcept {
-  if (connection.role == HttpRole::kServer) http_end(connection, watch, now);
+  if (is_followed(connection)) http_slow::end_of_own(connection, watch, broken, now);
 }
 
 }  // namespace notch::preload

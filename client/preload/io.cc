@@ -21,14 +21,15 @@ IoFigures& writes_of(Kind kind) noexcept {
 template <class Real, class... Rest>
 ssize_t read_bytes(Real real, int fd, Rest... rest) {
   const ssize_t result = counted(reads_of(kind_of(fd)), real, fd, rest...);
-  pass(fd, Way::kIn, result, rest...);
+  pass(fd, Way::kIn, 0, result, rest...);
   return result;
 }
 
 template <class Real, class... Rest>
 ssize_t write_bytes(Real real, int fd, Rest... rest) {
+  const std::uint64_t begun = begin_write(fd);
   const ssize_t result = counted(writes_of(kind_of(fd)), real, fd, rest...);
-  pass(fd, Way::kOut, result, rest...);
+  pass(fd, Way::kOut, begun, result, rest...);
   return result;
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "client/preload/connections.h"
 #include "client/preload/counting.h"
@@ -24,8 +25,21 @@ namespace {
   return result == 0 || errno == EINPROGRESS;
 }
 
+// The program asks again, of a connect that was under way: the answer is that one's.
+template <class Real>
+int ask_connect_again(Real real, int fd, const sockaddr* address, socklen_t size) {
+  const int result = real(fd, address, size);
+  const int saved_errno = errno;
+  const int error = result == 0 || saved_errno == EISCONN ? 0 : saved_errno;
+  const bool goes_on = error == EALREADY || error == EINPROGRESS || error == EINTR;
+  if (!goes_on) conclude_connecting(fd, error);
+  errno = saved_errno;
+  return result;
+}
+
 template <class Real>
 int make_connection(Real real, int fd, const sockaddr* address, socklen_t size) {
+  if (is_watched(fd) && is_connecting(fd)) return ask_connect_again(real, fd, address, size);
   const std::uint64_t start_ns = now_ns();
   const int result = real(fd, address, size);
   const int saved_errno = errno;
@@ -67,6 +81,19 @@ int accept_connection(Real real, int fd, Rest... rest) {
   return made;
 }
 
+// SO_ERROR is how every program learns what became of a connect that had only begun.
+template <class Real>
+int ask_option(Real real, int fd, int level, int name, void* value, socklen_t* size) {
+  const int result = real(fd, level, name, value, size);
+  const bool told = result == 0 && level == SOL_SOCKET && name == SO_ERROR && is_watched(fd);
+  if (told) [[unlikely]] {
+    int error = 0;
+    if (*size == sizeof error) std::memcpy(&error, value, sizeof error);
+    if (error != EINPROGRESS && error != EALREADY) conclude_connecting(fd, error);
+  }
+  return result;
+}
+
 template <class Real>
 int end_direction(Real real, int fd, int how) {
   const int result = real(fd, how);
@@ -81,17 +108,19 @@ constexpr int kAside = MSG_PEEK | MSG_ERRQUEUE | MSG_OOB;
 
 template <class Real, class... Rest>
 ssize_t send_buffer(Real real, int fd, const void* buffer, size_t size, int flags, Rest... rest) {
+  const std::uint64_t begun = begin_write(fd);
   const ssize_t result =
       counted(figures_of(NetOperation::kSend), real, fd, buffer, size, flags, rest...);
-  if ((flags & MSG_OOB) == 0) pass(fd, Way::kOut, result, buffer, size);
+  if ((flags & MSG_OOB) == 0) pass(fd, Way::kOut, begun, result, buffer, size);
   return result;
 }
 
 template <class Real>
 ssize_t send_message(Real real, int fd, const msghdr* message, int flags) {
+  const std::uint64_t begun = begin_write(fd);
   const ssize_t result = counted(figures_of(NetOperation::kSend), real, fd, message, flags);
-  if (result >= 0 && (flags & MSG_OOB) == 0)
-    pass(fd, Way::kOut, result, message->msg_iov, message->msg_iovlen);
+  if (message != nullptr && (flags & MSG_OOB) == 0)
+    pass(fd, Way::kOut, begun, result, message->msg_iov, message->msg_iovlen);
   return result;
 }
 
@@ -120,7 +149,7 @@ ssize_t receive_into(Real real, int fd, void* buffer, size_t size, int flags,
     return result;
   }
   count(figures_of(NetOperation::kReceive), result);
-  pass(fd, Way::kIn, result, buffer, size);
+  pass(fd, Way::kIn, 0, result, buffer, size);
   return result;
 }
 
@@ -143,13 +172,13 @@ ssize_t receive_message(Real real, int fd, msghdr* message, int flags) {
     return result;
   }
   count(figures_of(NetOperation::kReceive), result);
-  if (result >= 0) pass(fd, Way::kIn, result, message->msg_iov, message->msg_iovlen);
+  if (message != nullptr) pass(fd, Way::kIn, 0, result, message->msg_iov, message->msg_iovlen);
   return result;
 }
 
 // Several at once: `done` messages, or -1 and errno.
 void conclude_messages(NetOperation operation, int fd, Way way, const mmsghdr* messages, int done,
-                       int flags) noexcept {
+                       int flags, std::uint64_t begun) noexcept {
   ssize_t moved = std::min(done, 0);
   const bool aside = (flags & (kAside | MSG_TRUNC)) != 0;
   for (int i = 0; i < done; ++i) {
@@ -158,15 +187,16 @@ void conclude_messages(NetOperation operation, int fd, Way way, const mmsghdr* m
         aside ? std::min<size_t>(messages[i].msg_len, room_of(message)) : messages[i].msg_len;
     if ((flags & kAside) != 0) continue;
     moved += static_cast<ssize_t>(size);
-    pass(fd, way, static_cast<ssize_t>(size), message.msg_iov, message.msg_iovlen);
+    pass(fd, way, begun, static_cast<ssize_t>(size), message.msg_iov, message.msg_iovlen);
   }
   count(figures_of(operation), moved);
 }
 
 template <class Real, class Flags>
 int send_messages(Real real, int fd, mmsghdr* messages, unsigned number, Flags flags) {
+  const std::uint64_t begun = begin_write(fd);
   const int done = sampled(figures_of(NetOperation::kSend), real, fd, messages, number, flags);
-  conclude_messages(NetOperation::kSend, fd, Way::kOut, messages, done, flags & MSG_OOB);
+  conclude_messages(NetOperation::kSend, fd, Way::kOut, messages, done, flags & MSG_OOB, begun);
   return done;
 }
 
@@ -175,7 +205,7 @@ int receive_messages(Real real, int fd, mmsghdr* messages, unsigned number, Flag
                      Timeout timeout) {
   const int done =
       sampled(figures_of(NetOperation::kReceive), real, fd, messages, number, flags, timeout);
-  conclude_messages(NetOperation::kReceive, fd, Way::kIn, messages, done, flags);
+  conclude_messages(NetOperation::kReceive, fd, Way::kIn, messages, done, flags, 0);
   return done;
 }
 

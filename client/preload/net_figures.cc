@@ -80,6 +80,11 @@ void observe_connecting(double seconds) noexcept {
   figures_of(NetOperation::kConnect).duration.observe(seconds);
 }
 
+void count_connect_error(int error_number) noexcept {
+  const auto error = static_cast<std::size_t>(net_error_of(error_number));
+  figures_of(NetOperation::kConnect).errors[error].add();
+}
+
 NetError net_error_of(int error_number) noexcept {
   switch (error_number) {
     case ECONNREFUSED:

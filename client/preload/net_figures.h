@@ -42,8 +42,9 @@ void define_net_figures() noexcept;
 // By errno, which it leaves.
 void count_error(NetFigures& figures) noexcept;
 
-// A connect that had only begun is through.
+// A connect that had only begun is through, or has failed.
 void observe_connecting(double seconds) noexcept;
+void count_connect_error(int error_number) noexcept;
 
 NetError net_error_of(int error_number) noexcept;
 

@@ -139,8 +139,11 @@ template <class Real>
 long watch_system_call(Real real, long number, long a, long b, long c, long d, long e, long f) {
   const Step step = step_of_system_call(number, a, b);
   if (step == Step::kNone) {
-    note_raw_call(number, a, b, c);
-    return real(number, a, b, c, d, e, f);
+    const bool counts = is_active(kDescriptors);
+    if (counts) note_before_system_call(number, a, b, c);
+    const long result = real(number, a, b, c, d, e, f);
+    if (counts) note_after_system_call(number, a, b, result);
+    return result;
   }
   prepare_for(step);
   const long result = real(number, a, b, c, d, e, f);

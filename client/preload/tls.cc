@@ -3,7 +3,7 @@
 //
 // The real function is that of the OpenSSL which made the object. An object is asked only for what
 // it tells without a change: fields, never a BIO, whose callback may be the program's. OpenSSL's
-// error queue is not written, and read only by SSL_get_error after a handshake's call that failed,
+// error queue is not written, and read only by SSL_get_error after a handshake's or a read's failure,
 // as the program does. What OpenSSL calls of its own functions is passed on; it makes and frees
 // objects, and that is noted.
 //
@@ -35,6 +35,10 @@ struct Call {
   bool is_followed() const noexcept { return index != kNoSession && !is_inner; }
   Session& session() const noexcept { return sessions[index]; }
 };
+
+Connection& record_of(const Call& call) noexcept {
+  return session_records.at(call.index);
+}
 
 // --- what is asked of an object ---
 
@@ -78,6 +82,7 @@ HandshakeError failure_of(const Call& call, const void* ssl, int result) noexcep
 void begin_handshake(const Call& call) noexcept {
   Session& session = call.session();
   last_endpoint = kEndpointUnknown;
+  last_descriptor = 0;
   if (session.handshake != Handshake::kNotBegun) return;
   session.handshake = Handshake::kUnderWay;
   session.handshake_since_ns = now_ns();
@@ -88,7 +93,7 @@ void identify(const Call& call, const void* ssl) noexcept {
   const bool http2 = speaks_http2(call, ssl);
   const EndpointId endpoint =
       role == HttpRole::kClient ? endpoint_of_object(call, ssl) : kEndpointUnknown;
-  visit_record(session_records, call.index, [&](Visit& visit) {
+  visit_record(record_of(call), 0, [&](Visit& visit) {
     visit.connection.http.role = role;
     visit.connection.endpoint = endpoint;
     if (http2) visit.connection.http.verdict = HttpVerdict::kNotHttp;
@@ -114,6 +119,7 @@ void end_handshake(const Call& call, const void* ssl, HandshakeError error) noex
   if (session.handshake != Handshake::kUnderWay) return;
   const int saved_errno = errno;
   if (last_endpoint != kEndpointUnknown) session.endpoint = last_endpoint;
+  if (session.descriptor == 0 && last_descriptor != 0) put_session_on(call.index, last_descriptor);
   session.role = role_of(call, ssl);
   const bool done = call.openssl.SSL_is_init_finished != nullptr
                         ? call.openssl.SSL_is_init_finished(ssl) != 0
@@ -174,13 +180,22 @@ int clear_object(const Call& call, Real real, void* ssl) {
   return real(ssl);
 }
 
+// The program writes no more, whatever the answer is: that a peer has gone says -1.
 template <class Real>
 int end_object_writing(const Call& call, Real real, void* ssl) {
   const int result = real(ssl);
-  if (result >= 0 && call.is_followed()) {
-    visit_record(session_records, call.index,
-                 [](Visit& visit) { http_end_out(visit.connection.http, visit.watch, visit.now); });
+  if (call.is_followed()) {
+    visit_record(record_of(call), 0, [](Visit& visit) {
+      http_end_out(visit.connection.http, visit.watch, false, visit.now);
+    });
   }
+  return result;
+}
+
+template <class Real>
+int give_descriptor(const Call& call, Real real, void* ssl, int fd) {
+  const int result = real(ssl, fd);
+  if (result == 1 && call.is_followed() && fd > 0) put_session_on(call.index, fd);
   return result;
 }
 
@@ -192,28 +207,40 @@ void learn_role(const Call& call, const void* ssl, Visit& visit) noexcept {
 }
 
 void pass_read(const Call& call, const void* ssl, const void* buffer, size_t size) noexcept {
-  if (!session_records.is_watched(call.index)) return;
-  visit_record(session_records, call.index, [&](Visit& visit) {
+  if (!is_session_watched(call.index)) return;
+  visit_record(record_of(call), kMissedIn, [&](Visit& visit) {
     learn_role(call, ssl, visit);
     http_in(visit.connection.http, visit.watch, buffer, size, visit.now);
   });
 }
 
-void pass_written(const Call& call, const void* ssl, const void* buffer, size_t size) noexcept {
-  if (!session_records.is_watched(call.index)) return;
-  visit_record(session_records, call.index, [&](Visit& visit) {
+// When a write began, as far as that is wanted.
+std::uint64_t begin_write(const Call& call) noexcept {
+  const bool wanted = call.session().role != HttpRole::kServer && is_session_watched(call.index);
+  return wanted ? now_ns() : 0;
+}
+
+void pass_written(const Call& call, const void* ssl, const void* buffer, size_t size,
+                  std::uint64_t begun) noexcept {
+  if (!is_session_watched(call.index)) return;
+  visit_record(record_of(call), kMissedOut, [&](Visit& visit) {
     learn_role(call, ssl, visit);
-    http_out(visit.connection.http, visit.watch, buffer, size, visit.now);
+    http_out(visit.connection.http, visit.watch, buffer, size, visit.now, begun);
   });
 }
 
-// The peer has said that it writes no more.
-[[gnu::cold]] void note_end(const Call& call, const void* ssl) noexcept {
+// A read failed: has the peer said that it writes no more, or is the connection broken?
+[[gnu::cold, gnu::noinline]] void note_end(const Call& call, const void* ssl, int result) noexcept {
   constexpr int kReceivedShutdown = 2;
-  if (!session_records.is_watched(call.index) || call.openssl.SSL_get_shutdown == nullptr) return;
-  if ((call.openssl.SSL_get_shutdown(ssl) & kReceivedShutdown) == 0) return;
-  visit_record(session_records, call.index,
-               [](Visit& visit) { http_end_in(visit.connection.http, visit.watch, visit.now); });
+  if (!is_session_watched(call.index) || call.openssl.SSL_get_shutdown == nullptr) return;
+  const int saved_errno = errno;
+  const bool in_order = (call.openssl.SSL_get_shutdown(ssl) & kReceivedShutdown) != 0;
+  if (in_order || failure_of(call, ssl, result) != HandshakeError::kNone) {
+    visit_record(record_of(call), 0, [&](Visit& visit) {
+      http_end_in(visit.connection.http, visit.watch, !in_order, visit.now);
+    });
+  }
+  errno = saved_errno;
 }
 
 // The real call; an object that is read or written before its handshake makes it within.
@@ -235,7 +262,7 @@ int read_number(const Call& call, Real real, void* ssl, void* buffer, int size) 
   if (result > 0) [[likely]] {
     pass_read(call, ssl, buffer, static_cast<size_t>(result));
   } else {
-    note_end(call, ssl);
+    note_end(call, ssl, result);
   }
   return result;
 }
@@ -243,8 +270,9 @@ int read_number(const Call& call, Real real, void* ssl, void* buffer, int size) 
 template <class Real>
 int write_number(const Call& call, Real real, void* ssl, const void* buffer, int size) {
   if (!call.is_followed()) return real(ssl, buffer, size);
+  const std::uint64_t begun = begin_write(call);
   const int result = transfer<int>(call, real, ssl, buffer, size);
-  if (result > 0) pass_written(call, ssl, buffer, static_cast<size_t>(result));
+  if (result > 0) pass_written(call, ssl, buffer, static_cast<size_t>(result), begun);
   return result;
 }
 
@@ -256,7 +284,7 @@ int read_at(const Call& call, Real real, void* ssl, void* buffer, size_t size, s
   if (result == 1) [[likely]] {
     pass_read(call, ssl, buffer, *moved);
   } else if (result <= 0) {
-    note_end(call, ssl);
+    note_end(call, ssl, result);
   }
   return result;
 }
@@ -265,8 +293,9 @@ template <class Real>
 int write_at(const Call& call, Real real, void* ssl, const void* buffer, size_t size,
              size_t* moved) {
   if (!call.is_followed()) return real(ssl, buffer, size, moved);
+  const std::uint64_t begun = begin_write(call);
   const int result = transfer<int>(call, real, ssl, buffer, size, moved);
-  if (result == 1) pass_written(call, ssl, buffer, *moved);
+  if (result == 1) pass_written(call, ssl, buffer, *moved, begun);
   return result;
 }
 
@@ -275,8 +304,8 @@ ssize_t send_file(const Call& call, Real real, void* ssl, int fd, off_t offset, 
                   int flags) {
   if (!call.is_followed()) return real(ssl, fd, offset, size, flags);
   const ssize_t result = transfer<ssize_t>(call, real, ssl, fd, offset, size, flags);
-  if (result <= 0 || !session_records.is_watched(call.index)) return result;
-  visit_record(session_records, call.index, [&](Visit& visit) {
+  if (result <= 0 || !is_session_watched(call.index)) return result;
+  visit_record(record_of(call), kMissedOut, [&](Visit& visit) {
     learn_role(call, ssl, visit);
     http_body_out(visit.connection.http, visit.watch, static_cast<std::uint64_t>(result),
                   visit.now);

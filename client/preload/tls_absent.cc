@@ -13,4 +13,6 @@ LabelRoom define_tls_part() noexcept {
 
 void begin_tls_part() noexcept {}
 
+void end_session_of_connection(unsigned) noexcept {}
+
 }  // namespace notch::preload

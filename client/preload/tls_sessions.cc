@@ -1,7 +1,9 @@
 #include "client/preload/tls_sessions.h"
 
+#include "client/preload/connections.h"
 #include "client/preload/endpoints.h"
 #include "client/preload/tls_figures.h"
+#include "client/preload/tls_part.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -12,7 +14,6 @@ Records session_records;
 
 namespace {
 
-std::uint8_t session_watches[kMostSessions];
 Connection* session_pages[pages_of(kMostSessions)];
 
 unsigned take_place(std::uint64_t key) noexcept {
@@ -32,13 +33,19 @@ void end_what_is_under_way(unsigned index) noexcept {
   const Session& session = sessions[index];
   if (session.handshake == Handshake::kUnderWay && is_own(session))
     count_abandoned_handshake(session.role, session.handshake_since_ns);
-  visit_record(session_records, index, end_record);
+  end_record(session_records.at(index));
+}
+
+void leave_connection(unsigned index) noexcept {
+  Session& session = sessions[index];
+  if (session.descriptor != 0) unbind_session(session.descriptor, index);
+  session.descriptor = 0;
 }
 
 }  // namespace
 
 void begin_sessions() noexcept {
-  session_records = {session_pages, session_watches, wanted_records(kMostSessions)};
+  session_records = {session_pages, wanted_records(kMostSessions)};
 }
 
 bool begin_session(const void* ssl, OpenSslId openssl) noexcept {
@@ -57,6 +64,7 @@ bool begin_session(const void* ssl, OpenSslId openssl) noexcept {
 
 void restart_session(unsigned index) noexcept {
   end_what_is_under_way(index);
+  leave_connection(index);
   Session& session = sessions[index];
   session.handshake = Handshake::kNotBegun;
   session.handshake_since_ns = 0;
@@ -64,14 +72,26 @@ void restart_session(unsigned index) noexcept {
   session.role = HttpRole::kUnknown;
   session.generation = process_generation();
   Connection& connection = session_records.at(index);
-  connection = {};
+  connection.http = {};
   connection.http.secure = true;
+  connection.endpoint = 0;
   connection.generation = process_generation();
-  release_record(session_records, index);
+  shm::publish(connection.state, std::uint8_t{kFree});  // [tag: connection]
+}
+
+void put_session_on(unsigned index, int descriptor) noexcept {
+  if (sessions[index].descriptor == descriptor) return;
+  leave_connection(index);
+  if (bind_session(descriptor, index)) sessions[index].descriptor = descriptor;
+}
+
+void end_session_of_connection(unsigned session) noexcept {
+  if (session < kMostSessions) end_record(session_records.at(session));
 }
 
 void end_session(unsigned index) noexcept {
   end_what_is_under_way(index);
+  leave_connection(index);
   sessions[index].handshake = Handshake::kOver;
   // Relaxed: the address is free for another only after SSL_free, by the allocator's own order.
   shm::write_alone(session_keys[index], std::uint64_t{0});

@@ -10,6 +10,9 @@
 //       may be given to another. SSL_new of an address that is there ends what was there.
 //   T2  What of a session is not in its record belongs to the thread that is in a call on the SSL
 //       object; OpenSSL allows one at a time. The references are the exception.
+//   T3  An object may be freed long after its connection is over (a garbage collector's program): what
+//       is under way ends with the connection. A session leaves its connection before its place may
+//       be another's.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +31,7 @@ enum class Handshake : std::uint8_t { kNotBegun, kUnderWay, kOver };
 struct Session {
   std::uint64_t handshake_since_ns;  // 0: no clock
   std::uint32_t more_references;     // than the one of SSL_new
+  std::int32_t descriptor;           // whose connection it is on (T3); 0: not known
   OpenSslId openssl;
   Handshake handshake;
   std::uint8_t endpoint;    // that the handshake's bytes passed on; 0: not known
@@ -61,6 +65,9 @@ bool begin_session(const void* ssl, OpenSslId openssl) noexcept;
 // As it was after SSL_new. For SSL_clear.
 void restart_session(unsigned index) noexcept;
 
+// The descriptor is known: the session ends with the connection.
+void put_session_on(unsigned index, int descriptor) noexcept;
+
 // Before the object is freed.
 void end_session(unsigned index) noexcept;
 
@@ -69,5 +76,10 @@ inline bool is_own(const Session& session) noexcept {
 }
 
 extern Records session_records;  // the HTTP inside, by the same index
+
+// Relaxed: the byte stands alone.
+inline bool is_session_watched(unsigned index) noexcept {
+  return shm::read_alone(session_records.at(index).state) != kQuiet;
+}
 
 }  // namespace notch::preload

@@ -20,11 +20,12 @@ int __open_2(const char*, int);
 int __open64_2(const char*, int);
 int __openat_2(int, const char*, int);
 int __openat64_2(int, const char*, int);
+int fcntl64(int, int, ...);
 
 static int empty[2], full[2], listener;
-static int quiet[2], stuffed[2];   /* sockets: nothing comes, nothing more goes */
-static struct sockaddr_un crowded; /* where nobody accepts */
-static char fifo[256];
+static int quiet[2], stuffed[2];    /* sockets: nothing comes, nothing more goes */
+static struct sockaddr_un crowded;  /* where nobody accepts */
+static char fifo[256], locked[256]; /* another has the lock of the second */
 static char buffer[65536];
 static int cleaned;
 
@@ -149,6 +150,23 @@ static void block_in_connect(void) {
   (void)!connect(fd, (struct sockaddr*)&crowded, sizeof crowded);
 }
 
+static void block_in_fclose(void) {
+  FILE* const stream = fdopen(dup(full[1]), "w");
+  (void)!fwrite(buffer, 1, 1000, stream);
+  fclose(stream);
+}
+static void wait_for_lock(int (*control)(int, int, ...)) {
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  const int fd = open(locked, O_RDWR);
+  (void)!control(fd, F_OFD_SETLKW, &whole);
+}
+static void block_in_fcntl(void) {
+  wait_for_lock(fcntl);
+}
+static void block_in_fcntl64(void) {
+  wait_for_lock(fcntl64);
+}
+
 static void (*const blockers[])(void) = {
     block_in_read,           block_in_readv,      block_in_write,        block_in_writev,
     block_in_open,           block_in_accept,     block_in_accept4,      block_in___read_chk,
@@ -158,7 +176,7 @@ static void (*const blockers[])(void) = {
     block_in_creat64,        block_in_splice,     block_in_recv,         block_in___recv_chk,
     block_in___recvfrom_chk, block_in_recvfrom,   block_in_recvmsg,      block_in_recvmmsg,
     block_in_send,           block_in_sendto,     block_in_sendmsg,      block_in_sendmmsg,
-    block_in_connect};
+    block_in_connect,        block_in_fclose,     block_in_fcntl,        block_in_fcntl64};
 
 /* Whether the sockets are as their names say. */
 static int prepare_sockets(const char* folder) {
@@ -190,6 +208,9 @@ int main(int count, char** arguments) {
   if (count != 2 || pipe(empty) != 0 || pipe(full) != 0) return 2;
   snprintf(fifo, sizeof fifo, "%s/fifo", arguments[1]);
   if (mkfifo(fifo, 0600) != 0) return 2;
+  snprintf(locked, sizeof locked, "%s/locked", arguments[1]);
+  struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(open(locked, O_RDWR | O_CREAT, 0600), F_OFD_SETLK, &whole) != 0) return 2;
   listener = socket(AF_UNIX, SOCK_STREAM, 0);
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   if (bind(listener, (struct sockaddr*)&address, sizeof address.sun_family) != 0 ||

@@ -21,7 +21,8 @@ NOT_BLOCKING = {
     "no point of cancellation: it is over before the thread is": "sendfile sendfile64 copy_file_range",
     "no point of cancellation in libc, and its way inside libc is not ours":
         "getaddrinfo getnameinfo gethostbyname gethostbyname2 gethostbyname_r gethostbyname2_r",
-    "waits for nobody": "shutdown socket socketpair pipe pipe2 dup dup2 dup3 close close_range closefrom malloc calloc "
+    "waits for nobody": "shutdown getsockopt eventfd epoll_create epoll_create1 timerfd_create signalfd memfd_create "
+                        "inotify_init1 socket socketpair pipe pipe2 dup dup2 dup3 close close_range closefrom malloc calloc "
                         "realloc free posix_memalign aligned_alloc memalign valloc pvalloc pthread_create prctl chroot setns "
                         "unshare setuid seteuid setreuid setresuid setfsuid capset",
     "no point of cancellation, though it may wait for a disk": "mount umount umount2",

@@ -179,7 +179,7 @@ std::vector<std::string> by_machine(const Conversation& conversation, std::mt199
   events.feed('.', "", 0);
   std::vector<std::string> lines;
   for (const std::string& line : events.lines()) {
-    if (line.starts_with("start ") || line == "dropped") continue;
+    if (line.starts_with("start ") || line.starts_with("lost ")) continue;
     const std::size_t first = line.find(' ');
     const std::size_t second = line.find(' ', first + 1);
     lines.push_back(line.substr(0, first) + line.substr(second, line.find(" untimed") - second));

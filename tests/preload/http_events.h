@@ -16,7 +16,9 @@ namespace notch::testing {
 using namespace preload;
 
 // One side's bytes: '>' from the client to the server, '<' back; '+' and '-' are bodies of so many
-// bytes as a decimal number that pass outside of memory, in the same directions; '.' is the end.
+// bytes as a decimal number that pass outside of memory, in the same directions; '.' is the close.
+// Of the connection: ')' the peer's end and '!' a broken connection are read, '|' the own end and
+// '?' a broken connection are written; '{' bytes that came in, and '}' went out, were missed.
 struct HttpStep {
   char kind;
   std::string bytes;
@@ -29,14 +31,18 @@ class HttpEvents {
   explicit HttpEvents(HttpRole role) : routes_(std::make_unique<HttpRoutes>()) {
     connection_.role = role;
     watch_ = {&observer_, routes_.get()};
-    observer_ = {this, &HttpEvents::started, &HttpEvents::finished, &HttpEvents::dropped};
+    observer_ = {this, &HttpEvents::started, &HttpEvents::finished, &HttpEvents::lost};
   }
   HttpEvents(const HttpEvents&) = delete;
 
   // The bytes are a copy of exactly their size on the heap, so that a sanitizer sees any other.
-  void feed(char kind, std::string_view bytes, std::uint64_t now) {
+  // `begun`: when the call that wrote them began, 0 for now.
+  void feed(char kind, std::string_view bytes, std::uint64_t now, std::uint64_t begun = 0) {
     const bool server = connection_.role == HttpRole::kServer;
     if (kind == '.') return http_end(connection_, watch_, now);
+    if (kind == ')' || kind == '!') return http_end_in(connection_, watch_, kind == '!', now);
+    if (kind == '|' || kind == '?') return http_end_out(connection_, watch_, kind == '?', now);
+    if (kind == '{' || kind == '}') return http_miss(connection_, watch_, kind == '{', now);
     const bool in = (kind == '>' || kind == '+') == server;
     if (kind == '+' || kind == '-') {
       const std::uint64_t count = std::stoull(std::string(bytes));
@@ -46,7 +52,7 @@ class HttpEvents {
     std::unique_ptr<char[]> copy(new char[bytes.size()]);
     std::memcpy(copy.get(), bytes.data(), bytes.size());
     in ? http_in(connection_, watch_, copy.get(), bytes.size(), now)
-       : http_out(connection_, watch_, copy.get(), bytes.size(), now);
+       : http_out(connection_, watch_, copy.get(), bytes.size(), now, begun != 0 ? begun : now);
     if (std::memcmp(copy.get(), bytes.data(), bytes.size()) != 0) lines_.push_back("WROTE");
   }
 
@@ -56,7 +62,7 @@ class HttpEvents {
   HttpRoutes& routes() { return *routes_; }
   HttpVerdict verdict() const { return connection_.verdict; }
   int active() const { return active_; }
-  std::uint64_t drops() const { return drops_; }
+  std::uint64_t losses() const { return losses_; }
 
   std::string route(HttpRouteId id) const {
     char text[kRouteTextBytes];
@@ -71,7 +77,7 @@ class HttpEvents {
                           (start.secure ? " https" : ""));
   }
   static void finished(void* context, const HttpExchange& exchange) {
-    constexpr const char* kErrors[] = {"", " no-answer", " cut-short", " gave-up"};
+    constexpr const char* kErrors[] = {"", " no-answer", " cut-short"};
     auto& self = *static_cast<HttpEvents*>(context);
     --self.active_;
     const std::string route = self.route(exchange.route);
@@ -81,12 +87,19 @@ class HttpEvents {
         std::to_string(exchange.request_body_bytes) + ":" +
         std::to_string(exchange.response_body_bytes) + " " +
         (exchange.timed ? std::to_string(exchange.duration) : "untimed") +
-        kErrors[static_cast<int>(exchange.error)]);
+        kErrors[static_cast<int>(exchange.error)] + (exchange.presumed ? "?" : "") +
+        (exchange.loss != HttpLoss::kNone ? std::string(" ") + word_of(exchange.loss) : ""));
   }
-  static void dropped(void* context) {
+  static void lost(void* context, HttpRole role, HttpLoss loss) {
     auto& self = *static_cast<HttpEvents*>(context);
-    ++self.drops_;
-    self.lines_.push_back("dropped");
+    ++self.losses_;
+    self.lines_.push_back(std::string("lost ") + word_of(loss));
+    if (role != self.connection_.role) self.lines_.push_back("OTHER ROLE");
+  }
+  static const char* word_of(HttpLoss loss) {
+    constexpr const char* kWords[] = {"",        "pipelined", "contended",
+                                      "framing", "unended",   "unasked"};
+    return kWords[static_cast<int>(loss)];
   }
 
   std::unique_ptr<HttpRoutes> routes_;
@@ -95,7 +108,7 @@ class HttpEvents {
   HttpWatch watch_{};
   std::vector<std::string> lines_;
   int active_ = 0;
-  std::uint64_t drops_ = 0;
+  std::uint64_t losses_ = 0;
 };
 
 }  // namespace notch::testing

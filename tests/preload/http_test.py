@@ -241,17 +241,13 @@ class EveryWay(HttpTestCase):
         batches = [[("/length/2", "GET", "", b"")] * 4] * 2000
         self.serve("read", "write", lambda port: self.pipeline(port, batches), rest=("35", "duplex"))
         samples = self.page()
-        finished = self.count(samples, "http_server_response_body_size_bytes_count")
-        given_up = self.count(samples, "libc_http_unobserved_total", reason="contended")
-        unended = self.count(samples, "libc_http_unobserved_total", reason="unended")
         self.assertEqual(self.count(samples, "libc_net_accepts_total"), 1)
-        self.assertLessEqual(given_up, 1)
-        if given_up == 0:
-            self.assertEqual((finished, unended), (8000, 0))
-        else:
-            self.assertLess(finished, 8000)
-            self.assertLessEqual(unended, 8)
-        self.assertEqual(self.count(samples, DURATION + "_count"), finished - unended)
+        lost = self.count(samples, "libc_http_unobserved_total", reason="contended", side="server")
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), lost)
+        # Each exchange is in one of the two: a piece that is missed may have been the end of one request and the start of
+        # the next, and costs both.
+        self.assertEqual(self.count(samples, DURATION + "_count") + lost, 8000)
+        self.assertLess(lost, 800)
         self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
     def crumbs_and_another(self, port):
@@ -273,27 +269,28 @@ class EveryWay(HttpTestCase):
                 said += client.recv(1000)[-2:]
         return said
 
-    def test_a_connection_is_given_up_when_two_threads_are_in_it_and_the_next_one_is_not(self):
+    def test_what_is_missed_while_another_thread_is_in_the_connection_is_lost_by_itself(self):
         expected = self.serve("read", "write", self.crumbs_and_another, {"LD_PRELOAD": ""}, rest=("100000000", "crumbs"))
-        # Whether the two meet is the scheduler's to say, and whether the client's close on the new connection is read before
-        # the other thread has told of its answer (README.md, Limits): each try is a service of its own.
-        followed = {("GET", "/length/*", "200", ""): 1}
+        # Whether the two meet is the scheduler's to say: each try is a service of its own.
         for attempt in range(8):
             service = f"crumbs {attempt}"
             said = self.serve("read", "write", self.crumbs_and_another, {"NOTCH_SERVICE": service},
                               rest=("100000000", "crumbs"))
             self.assertEqual(said, expected)
             samples = {key: value for key, value in self.page().items() if f'service="{service}"' in key[1]}
-            contended = self.count(samples, "libc_http_unobserved_total", reason="contended")
-            if contended and self.requests(samples) == followed:
+            lost = self.count(samples, "libc_http_unobserved_total", reason="contended")
+            # The client's close on the new connection may be read before the other thread has told of its answer.
+            unended = self.count(samples, "libc_http_unobserved_total", reason="unended")
+            self.assertLessEqual(unended, 1)
+            self.assertEqual(self.count(samples, "libc_http_unobserved_total"), lost + unended)
+            self.assertEqual(sum(self.requests(samples).values()) + lost + unended, 3, self.requests(samples))
+            self.assertEqual({error for _, _, _, error in self.requests(samples)} - {""}, set())
+            self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+            # A request that was missed as a whole, or in part, and is answered, is one of an unknown method.
+            missed = lost + sum(value for key, value in self.requests(samples).items() if key[0] == "_OTHER")
+            if missed:
                 break
-        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="contended"), 1)
-        # The exchange that was under way has no duration, for its end was not seen; what came after it is not followed.
-        self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="unended"), 1)
-        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 2)
-        self.assertEqual(self.requests(samples), followed)
-        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), 2)
-        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
+        self.assertIn(missed, (1, 2))
 
     def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
         port = live_agent.free_port()
@@ -302,11 +299,16 @@ class EveryWay(HttpTestCase):
                   "    connection, _ = listener.accept()\n    connection.recv(1000)\n"
                   "    connection.sendall(answer)\n    connection.close()\n")
         server = self.start_server(["/usr/bin/python3", "-S", "-c", script, str(port)], port)
-        self.assertEqual(say(port, ("/gone", "GET", "", b"")), b"")
-        self.assertIn(b"half", say(port, ("/half", "GET", "", b"")))
+        base = f"http://127.0.0.1:{port}"
+        self.assertEqual(self.run_program(["/usr/bin/curl", "-s", base + "/gone"]).returncode, 52)
+        self.assertEqual(self.run_program(["/usr/bin/curl", "-s", base + "/half"]).returncode, 18)
         self.assertEqual(server.wait(20), 0)
-        self.assertEqual(self.requests(self.page()), {("GET", "/gone", "", "no_answer"): 1,
-                                                      ("GET", "/half", "200", "cut_short"): 1})
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {("GET", "/gone", "", "no_answer"): 1,
+                                                  ("GET", "/half", "200", "cut_short"): 1})
+        self.assertEqual(self.requests(samples, CLIENT_DURATION), {
+            ("GET", "127.0.0.1", "", "no_answer"): 1, ("GET", "127.0.0.1", "200", "cut_short"): 1})
+        self.assertEqual(self.count(samples, "libc_http_unobserved_total"), 0)
 
 
 # Starts a child for each answer, by vfork, in threads or in children that were forked.

@@ -18,6 +18,16 @@ DURATION = http_case.DURATION
 UNOBSERVED = "libc_http_unobserved_total"
 SIZES = "http_server_response_body_size_bytes"
 
+LOAD = """
+local answered = 0
+function response()
+  answered = answered + 1
+  if answered < %d then return end
+  local file = io.open("load.done", "a"); file:write("x"); file:close()
+  wrk.thread:stop()
+end
+"""
+
 
 class ServerCase(http_case.HttpTestCase):
     def setUp(self):
@@ -82,10 +92,20 @@ class ServerCase(http_case.HttpTestCase):
             connection.close()
         return statuses
 
-    def load(self, port, path="/", connections=8):
-        """A second of wrk."""
-        subprocess.run(["wrk", "-t1", f"-c{connections}", "-d1s", f"http://127.0.0.1:{port}{path}"], check=True,
-                       stdout=subprocess.DEVNULL)
+    def load(self, port, path="/", threads=4, each=2000):
+        """wrk, many requests at once. Each of its threads has one connection, and stops behind an answer: by the clock it
+        would break off what it had just asked, and then the log has the status of an answer that nobody was given."""
+        script = self.write("load.lua", LOAD % each)
+        done = self.path("load.done")
+        wrk = subprocess.Popen(["wrk", f"-t{threads}", f"-c{threads}", "-d10m", "-s", script,
+                                f"http://127.0.0.1:{port}{path}"], cwd=self.folder, stdout=subprocess.DEVNULL)
+        self.addCleanup(wrk.wait)
+        self.addCleanup(wrk.kill)
+        live_agent.until(60, "every thread of wrk's done",
+                         lambda: os.path.exists(done) and os.path.getsize(done) == threads)
+        wrk.send_signal(signal.SIGINT)
+        self.assertEqual(wrk.wait(20), 0)
+        os.remove(done)
 
     def mixed_load(self, port, path="/"):
         """Kept alive, closed by either side, not found, with a body, and many at once."""
@@ -114,7 +134,8 @@ class ServerCase(http_case.HttpTestCase):
         found = {}
         for (name, text), value in samples.items():
             if name == UNOBSERVED and value:
-                reason = text.split('"')[1] if 'reason="' in text else text
+                labels = dict(http_case.preload_test_case.LABEL.findall(text))
+                reason = labels.get("reason", text)
                 found[reason] = found.get(reason, 0) + value
         return found
 
