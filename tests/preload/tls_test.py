@@ -3,6 +3,8 @@
 Called by: ctest, as tls_test.py NOTCHD TLS_LIBRARY LIBRARY TLS_PROGRAM PROVIDERS_PROGRAM PLUGIN...
 """
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import unittest
@@ -203,6 +205,36 @@ class Conduct(TlsTestCase):
         self.assertEqual(self.handshakes(samples, SERVER_HANDSHAKES), {
             ("1.3", ""): 3, ("1.2", ""): 1, ("", "protocol"): 1, ("", "abandoned"): 2})
         self.assertEqual(self.handshakes(samples, CLIENT_HANDSHAKES), {("1.3", ""): 3, ("1.2", ""): 1})
+
+    def test_an_object_that_is_freed_late_ends_with_its_connection(self):
+        """As a garbage collector's program does it: the descriptor is closed, and the object lives on."""
+        port = live_agent.free_port()
+        script = ("import os, socket, ssl, sys, time\n"
+                  "context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)\n"
+                  "context.load_cert_chain('certificate.pem', 'key.pem')\n"
+                  "listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+                  "connection, _ = listener.accept()\n"
+                  "secure = context.wrap_socket(connection, server_side=True)\n"
+                  "secure.recv(1000)\n"
+                  "try:\n"
+                  "    secure.recv(1000)\n"
+                  "except OSError:\n"
+                  "    pass\n"
+                  "os.close(secure.fileno())\n"
+                  "time.sleep(3)\n"
+                  "secure.detach()\n")
+        server = self.start_server([*PYTHON, "-c", script, str(port)], port)
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port), 20) as plain:
+            secure = context.wrap_socket(plain)
+            secure.sendall(b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nabc")
+            secure.close()  # without a word: the connection is all that ends
+        self.assertEqual(server.wait(20), 0)
+        samples = self.page()
+        self.assertEqual(self.requests(samples), {("POST", "/up", "", "no_answer"): 1})
+        self.assertLess(self.count(samples, DURATION + "_sum"), 2)
+        self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
 
     def test_a_child_goes_on_with_an_idle_connection(self):
         run = self.run_program([TLS_PROGRAM, "fork"], cwd=self.folder)
