@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <iterator>
 
+#include "agent/directory_entry.h"
 #include "agent/segment_identity.h"
 
 namespace notch::agent {
@@ -18,12 +19,12 @@ enum class Outcome { kRemoved, kNotThere, kStays };
 
 Outcome remove_name(int directory_fd, const SegmentIdentity& segment) {
   struct statx status {};
-  const char* name = segment.file_name.c_str();
-  if (::statx(directory_fd, name, AT_SYMLINK_NOFOLLOW, kIdentityStatxMask, &status) != 0 ||
-      identity_of(status, segment.file_name) != segment) {
-    return Outcome::kNotThere;
+  if (!look_at_entry(directory_fd, segment.file_name, kIdentityStatxMask, status)) {
+    // Below a mount it may still be there, and must not be read again once the mount is gone.
+    return errno == EXDEV ? Outcome::kStays : Outcome::kNotThere;
   }
-  if (::unlinkat(directory_fd, name, 0) == 0) return Outcome::kRemoved;
+  if (identity_of(status, segment.file_name) != segment) return Outcome::kNotThere;
+  if (::unlinkat(directory_fd, segment.file_name.c_str(), 0) == 0) return Outcome::kRemoved;
   return errno == ENOENT ? Outcome::kNotThere : Outcome::kStays;
 }
 

@@ -11,6 +11,7 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/directory_entry.h"
 #include "agent/ledger_replay.h"
 #include "shm/injection_point.h"
 
@@ -88,8 +89,7 @@ std::string snapshot_fault(std::span<const Family> families, std::span<const Rec
 bool are_one_file(int directory_fd, const std::string& a, const std::string& b) {
   struct stat of_a {};
   struct stat of_b {};
-  return fstatat(directory_fd, a.c_str(), &of_a, AT_SYMLINK_NOFOLLOW) == 0 &&
-         fstatat(directory_fd, b.c_str(), &of_b, AT_SYMLINK_NOFOLLOW) == 0 &&
+  return look_at_entry(directory_fd, a, of_a) && look_at_entry(directory_fd, b, of_b) &&
          of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
 }
 
@@ -188,6 +188,7 @@ std::string Ledger::keep_as_broken() const {
   const std::string first = file_name_ + ".broken";
   for (int number = 1; number <= kMostBroken; ++number) {
     const std::string name = number == 1 ? first : first + "-" + std::to_string(number);
+    set_stranger_aside(directory_fd_, name);
     if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, name.c_str(), 0) == 0) return name;
     if (errno != EEXIST) return {};
     if (are_one_file(directory_fd_, file_name_, name)) return name;
@@ -198,8 +199,8 @@ std::string Ledger::keep_as_broken() const {
 
 // By a second link, so that the name always has a whole ledger (J4).
 LedgerResult Ledger::set_aside() {
-  const std::string aside = file_name_ + ".other-boot";
-  if (const int error = free_name(directory_fd_, aside)) {
+  std::string aside = file_name_ + ".other-boot";
+  if (const int error = take_name(directory_fd_, aside)) {
     return failure(with_error("cannot free the name " + aside, error));
   }
   if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, aside.c_str(), 0) != 0) {
@@ -299,8 +300,8 @@ LedgerResult Ledger::compact(std::span<const Family> families, std::span<const R
 LedgerResult Ledger::replace_file(std::span<const Family> families,
                                   std::span<const RecoveredRow> rows,
                                   std::span<const ServiceRecord> services) {
-  const std::string temporary = file_name_ + ".new";
-  if (const int error = free_name(directory_fd_, temporary)) {
+  std::string temporary = file_name_ + ".new";
+  if (const int error = take_name(directory_fd_, temporary)) {
     return failure(with_error("cannot free the name " + temporary, error));
   }
   NOTCH_INJECTION_POINT("ledger.compact_begin");

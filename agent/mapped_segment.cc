@@ -11,6 +11,7 @@
 #include <new>
 #include <utility>
 
+#include "agent/directory_entry.h"
 #include "agent/segment_identity.h"
 
 namespace notch::agent {
@@ -39,6 +40,7 @@ Reject reject_of_open(int error) {
     case ELOOP:  // a link
     case ENXIO:  // a socket, or a device that is not there
     case EISDIR:
+    case EXDEV:  // something is mounted over it
       return Reject::kNotAFile;
     default:
       return Reject::kUnreadable;
@@ -80,8 +82,7 @@ const char* reject_name(Reject reject) noexcept {
 Reject MappedSegment::open(int directory_fd, const std::string& name, const MapLimits& limits) {
   *this = MappedSegment();
   MappedSegment opened;
-  opened.file_ = FileDescriptor(
-      ::openat(directory_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+  opened.file_ = open_entry(directory_fd, name, O_RDONLY);
   if (!opened.file_.valid()) return reject_of_open(errno);
   Reject reject = opened.examine(name, limits);
   if (reject == Reject::kNone) reject = opened.map();

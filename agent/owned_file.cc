@@ -11,7 +11,9 @@
 #include <system_error>
 #include <utility>
 
+#include "agent/directory_entry.h"
 #include "shm/injection_point.h"
+#include "shm/within_mount.h"
 
 namespace notch::agent {
 
@@ -33,11 +35,17 @@ const char* ownership_fault(int fd) noexcept {
   return nullptr;
 }
 
-// To a name that nobody can take beforehand: 0, or the errno.
-int rename_aside(int directory_fd, const std::string& name) {
+// A name that nobody can take beforehand; empty if the kernel has no random bytes yet.
+std::string with_random_number(const std::string& start) {
   std::uint64_t number = 0;
-  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return EAGAIN;
-  const std::string aside = name + ".foreign-" + std::to_string(number);
+  if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) return "";
+  return start + std::to_string(number);
+}
+
+// 0, or the errno.
+int rename_aside(int directory_fd, const std::string& name) {
+  const std::string aside = with_random_number(name + ".foreign-");
+  if (aside.empty()) return EAGAIN;
   const int renamed =
       renameat2(directory_fd, name.c_str(), directory_fd, aside.c_str(), RENAME_NOREPLACE);
   return renamed == 0 ? 0 : errno;
@@ -64,11 +72,14 @@ OwnedFile::~OwnedFile() {
 OwnedFile OwnedFile::open(int directory_fd, const std::string& name, std::string& why) {
   OwnedFile file;
   // O_NONBLOCK: a FIFO put in our place must not hold us up.
-  file.fd_ = openat(directory_fd, name.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+  file.fd_ = shm::open_within_mount(directory_fd, name.c_str(),
+                                    O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
   why.clear();
   if (file.fd_ < 0) {
     if (errno == ELOOP) {
       why = "is a symbolic link";
+    } else if (errno == EXDEV) {
+      why = "is mounted over";
     } else if (errno != ENOENT) {
       why = "cannot be opened: " + error_text(errno);
     }
@@ -141,7 +152,7 @@ bool set_stranger_aside(int directory_fd, const std::string& name) {
   struct stat directory {};
   struct stat entry {};
   if (fstat(directory_fd, &directory) != 0 || directory.st_uid != geteuid()) return false;
-  if (fstatat(directory_fd, name.c_str(), &entry, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (!look_at_entry(directory_fd, name, entry)) return false;
   if (entry.st_uid == geteuid() || entry.st_uid == 0) return false;
   return rename_aside(directory_fd, name) == 0;
 }
@@ -152,6 +163,15 @@ int free_name(int directory_fd, const std::string& name) {
   if (unlinkat(directory_fd, name.c_str(), AT_REMOVEDIR) == 0) return 0;
   if (errno != ENOTEMPTY && errno != EEXIST) return errno;
   return rename_aside(directory_fd, name);
+}
+
+int take_name(int directory_fd, std::string& name) {
+  const int error = free_name(directory_fd, name);
+  if (error != EBUSY) return error;
+  std::string other = with_random_number(name + "-");
+  if (other.empty()) return error;
+  name = std::move(other);
+  return 0;
 }
 
 MappedFile::MappedFile(const OwnedFile& file) noexcept {

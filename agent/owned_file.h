@@ -54,8 +54,12 @@ class OwnedFile {
 
 // Frees `name`, whatever another user put there: removed, or, if it is a directory with something in
 // it, renamed to `name`.foreign-<random>, which nobody can take beforehand. 0, or the errno. A
-// sticky directory's owner may do both.
+// sticky directory's owner may do both. EBUSY: something is mounted there, which any user may have
+// done with FUSE.
 int free_name(int directory_fd, const std::string& name);
+
+// The same, but where something is mounted `name` becomes another one, with a random number behind it.
+int take_name(int directory_fd, std::string& name);
 
 // In a directory of our own, renames what a stranger (neither us nor root) has put under `name` as
 // free_name() does, so that nobody can keep the agent out by it. True if there was such a thing and it

@@ -1,13 +1,14 @@
 #include "agent/rejected_files.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
+
+#include "agent/directory_entry.h"
 
 namespace notch::agent {
 
 bool RejectedFiles::look_at(int directory_fd, const std::string& name, Look& look) {
   struct stat status {};
-  if (::fstatat(directory_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (!look_at_entry(directory_fd, name, status)) return false;
   look.inode = status.st_ino;
   look.bytes = static_cast<std::uint64_t>(status.st_size);
   look.changed_ns = status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec;

@@ -18,6 +18,7 @@
 #include <memory>
 #include <utility>
 
+#include "agent/directory_entry.h"
 #include "agent/owned_file.h"
 #include "agent/segment_identity.h"
 #include "shm/default_directory.h"
@@ -179,9 +180,7 @@ DirectoryResult SegmentDirectory::check_locks() const {
 DirectoryResult SegmentDirectory::take_lock() {
   const std::string lock_path = path_ + "/" + kLockName;
   set_stranger_aside(directory_.get(), kLockName);
-  lock_ =
-      FileDescriptor(::openat(directory_.get(), kLockName,
-                              O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, kLockMode));
+  lock_ = open_entry(directory_.get(), kLockName, O_RDWR | O_CREAT, kLockMode);
   if (!lock_.valid()) return failure("cannot open the agent's lock", lock_path, errno);
   struct stat status {};
   if (::fstat(lock_.get(), &status) != 0) return failure("cannot examine", lock_path, errno);
@@ -197,8 +196,7 @@ DirectoryResult SegmentDirectory::take_lock() {
   }
   // Locked, but perhaps not what has the name by now: then another agent may hold that.
   struct stat named {};
-  if (::fstatat(directory_.get(), kLockName, &named, AT_SYMLINK_NOFOLLOW) != 0 ||
-      !same_file(status, named)) {
+  if (!look_at_entry(directory_.get(), kLockName, named) || !same_file(status, named)) {
     return failure("the agent's lock was replaced while it was taken:", lock_path);
   }
   if (!write_pid(lock_.get())) return failure("cannot write", lock_path, errno);
@@ -266,9 +264,9 @@ void SegmentDirectory::on_event(std::uint32_t mask, const std::string& name,
 // already, or of a file that has been replaced since.
 void SegmentDirectory::refresh(const std::string& name, DirectoryChanges& changes) {
   struct statx status {};
-  const bool present = ::statx(directory_.get(), name.c_str(), AT_SYMLINK_NOFOLLOW,
-                               kIdentityStatxMask, &status) == 0;
-  const SegmentIdentity now = present ? identity_of(status, name) : SegmentIdentity{};
+  const bool seen = look_at_entry(directory_.get(), name, kIdentityStatxMask, status);
+  const bool present = seen || errno == EXDEV;  // what is mounted over it is rejected as a segment
+  const SegmentIdentity now = seen ? identity_of(status, name) : SegmentIdentity{};
   const auto known = known_.find(name);
   const bool was_known = known != known_.end();
   if (was_known && present && known->second == now) return;
@@ -313,8 +311,7 @@ std::uint64_t SegmentDirectory::remove_half_born(std::uint64_t now_boot_s) {
   int error = 0;
   for (const std::string& name : names_in(directory_.get(), error)) {
     if (kind_of(name) != NameKind::kHalfBorn) continue;
-    const FileDescriptor file(
-        ::openat(directory_.get(), name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    const FileDescriptor file = open_entry(directory_.get(), name, O_RDONLY);
     struct stat status {};
     if (!file.valid() || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
     HalfBorn seen = {status.st_ino, status.st_ctim.tv_sec * 1'000'000'000 + status.st_ctim.tv_nsec,

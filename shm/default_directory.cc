@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shm/descriptor.h"
 #include "shm/lock_lifetime.h"
+#include "shm/within_mount.h"
 
 namespace notch::shm {
 namespace {
@@ -24,17 +23,6 @@ bool keeps_locks(const char* path) noexcept {
 // Nobody but root can make an entry in it.
 bool is_roots_alone(const struct stat& directory) noexcept {
   return directory.st_uid == 0 && (directory.st_mode & (S_IWGRP | S_IWOTH)) == 0;
-}
-
-// Not into another mount, which any user may have made with FUSE: a call that meets it can wait for
-// ever. A kernel or a filter that does not know the call is no reason to refuse.
-int open_within_mount(int parent_fd, const char* name) noexcept {
-  struct open_how how {};
-  how.flags = kPlace;
-  how.resolve = RESOLVE_NO_XDEV;
-  const long fd = syscall(SYS_openat2, parent_fd, name, &how, sizeof how);
-  if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return static_cast<int>(fd);
-  return openat(parent_fd, name, kPlace);
 }
 
 bool belongs_to_us_or_root(int directory_fd) noexcept {
@@ -60,7 +48,7 @@ int open_default_directory(const char* path) noexcept {
   struct stat status {};
   if (parent.get() < 0 || fstat(parent.get(), &status) != 0) return -1;
   if (is_roots_alone(status)) return openat(parent.get(), name, kPlace);
-  const int fd = open_within_mount(parent.get(), name);
+  const int fd = open_within_mount(parent.get(), name, kPlace);
   if (fd < 0) {
     if (errno == EXDEV) errno = EPERM;
     return -1;

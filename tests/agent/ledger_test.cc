@@ -379,6 +379,22 @@ TEST_F(LedgerFile, AFileOthersMayWriteIsNotOurs) {
 }
 
 // In a directory of the agent's own: nobody keeps it from its start by taking a name first.
+TEST_F(LedgerFile, FilesOfAnotherUserTakeNoBrokenOnesPlace) {
+  recover();
+  std::string broken = directory_.read("ledger");
+  encode_segment(FrameKind::kRemoved, sample::make_segment(7), broken);
+  directory_.write("ledger", broken);
+  for (int i = 1; i <= 9; ++i) {
+    const std::string name = i == 1 ? "ledger.broken" : "ledger.broken-" + std::to_string(i);
+    directory_.touch(name);
+    if (chown(directory_.path(name).c_str(), 12345, 12345) != 0) {
+      GTEST_SKIP() << "giving a file away needs CAP_CHOWN";
+    }
+  }
+  EXPECT_THAT(recover().broken_message, HasSubstr("kept as ledger.broken"));
+  EXPECT_EQ(directory_.read("ledger.broken"), broken);
+}
+
 TEST_F(LedgerFile, AFileOfAnotherUserIsSetAside) {
   recover();
   if (chown(directory_.path("ledger").c_str(), 12345, 12345) != 0) {

@@ -4,6 +4,7 @@ every count is on the page; elsewhere both sides refuse, and say so.
 Called by: ctest, as directory_mounts_test.py NOTCHD SPOKEN_WORKER.
 """
 import os
+import signal
 import subprocess
 import unittest
 
@@ -92,6 +93,63 @@ class FileSystems(MountedTestCase):
         self.assertIn(self.agent.directory, done.stderr)
         self.count_five(words, NOTCH_DIR=self.agent.directory)
         self.assertEqual(os.listdir(self.agent.directory), [])
+
+
+class MountsOfUsers(MountedTestCase):
+    """What a user may mount over a file or a folder of his own in the directory, and never answers for."""
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.agent.directory)
+        os.chmod(self.agent.directory, 0o3777)
+
+    def mount_over(self, name, make=os.mkdir):
+        path = os.path.join(self.agent.directory, name)
+        make(path)
+        os.chown(path, OTHER_UID, OTHER_UID)
+        mounts.silent(self, path)
+
+    def make_file(self, path):
+        with open(path, "wb"):
+            pass
+
+    def assert_counts(self):
+        self.count_five(NOTCH_DIR=self.agent.directory)
+        live_agent.until(30, "the fold", self.agent.all_folded)
+        self.await_sample(5, "mounts_jobs_total", 'service="shop"')
+
+    def test_one_over_a_segment_holds_up_no_sweep_and_no_page(self):
+        self.agent.start_and_wait()
+        self.agent.process.send_signal(signal.SIGSTOP)  # so that it finds the mount, and not the file below
+        self.mount_over("silent.notch", self.make_file)
+        self.agent.process.send_signal(signal.SIGCONT)
+        self.await_sample(1, "notch_agent_rejected_segments_total", 'reason="not_a_file"')
+        self.assert_counts()
+
+    def test_one_that_was_there_before_holds_up_no_start(self):
+        self.mount_over("silent.notch", self.make_file)
+        self.agent.start_and_wait()
+        self.await_sample(1, "notch_agent_rejected_segments_total", 'reason="not_a_file"')
+        self.assert_counts()
+
+    def test_one_in_the_place_of_a_new_ledger_keeps_none_from_being_written(self):
+        self.mount_over("agent.ledger.new")
+        self.agent.start_and_wait()
+        self.assert_counts()
+        self.assertEqual(self.agent.stop(), 0)
+        self.agent.start_and_wait()
+        self.await_sample(5, "mounts_jobs_total", 'service="shop"')
+
+    def assert_refused_for(self, name):
+        self.mount_over(name, self.make_file)
+        self.agent.start()
+        self.assertEqual(self.agent.process.wait(30), 3)
+        self.assertIn(name, self.agent.log())
+
+    def test_one_in_the_place_of_the_lock_ends_the_start_and_is_named(self):
+        self.assert_refused_for("agent.lock")
+
+    def test_one_in_the_place_of_the_ledger_ends_the_start_and_is_named(self):
+        self.assert_refused_for("agent.ledger")
 
 
 class Defaults(MountedTestCase):

@@ -4,10 +4,12 @@ Called by: directory_mounts_test, directory_loss_test, directory_users_test.
 import ctypes
 import os
 import shutil
+import stat
 import subprocess
 import unittest
 
 CLONE_NEWNS = 0x00020000
+MS_NOSUID, MS_NODEV = 2, 4
 
 
 def enter_namespace():
@@ -51,3 +53,21 @@ def image(test, path, kind, folder):
         made.truncate(320 << 20)
     subprocess.run([make, "-q", file], check=True, capture_output=True)
     mount(test, path, "-o", "loop", file)
+
+
+def silent(test, path):
+    """Over a file or a folder, as fusermount makes it for a user: a file system that never answers a call, until the
+    test ends."""
+    try:
+        device = os.open("/dev/fuse", os.O_RDWR)
+    except OSError as error:
+        test.skipTest(f"/dev/fuse: {error}")
+    owner = os.stat(path)
+    options = (f"fd={device},rootmode={stat.S_IFMT(owner.st_mode):o},user_id={owner.st_uid},group_id={owner.st_gid},"
+               "allow_other")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"silent", path.encode(), b"fuse", MS_NOSUID | MS_NODEV, options.encode()) != 0:
+        os.close(device)
+        test.skipTest("mount of fuse: " + os.strerror(ctypes.get_errno()))
+    test.addCleanup(subprocess.run, ["umount", "-l", path], check=True)
+    test.addCleanup(os.close, device)  # first: whoever waits gets an error
