@@ -24,7 +24,7 @@ Collect::Collect(const CollectOptions& options)
       quota_(options.limits),
       owners_(options.owners) {}
 
-LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
+LedgerResult Collect::open(int directory_fd, const Moment& now, Recovered& recovered) {
   directory_fd_ = directory_fd;
   recovered = {};
   if (options_.tally.per_process) return {};
@@ -32,7 +32,7 @@ LedgerResult Collect::open(int directory_fd, Recovered& recovered) {
   if (!result.ok) return result;
   stats_.broken_frames = recovered.broken_frames;
   tally_.restore(recovered);
-  owners_.restore(recovered.services, 0);
+  owners_.restore(recovered.services, now.boot_s);
   take_owner_changes();
   recovered.families = {};
   recovered.rows = {};

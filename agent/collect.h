@@ -73,8 +73,9 @@ class Collect {
 
   // Recovers the ledger, and removes the files of segments it has folded. `directory_fd` must stay
   // open. A failure names the rule; nothing else may be called then. `recovered` receives what the
-  // ledger said of itself, without families and rows.
-  LedgerResult open(int directory_fd, Recovered& recovered);
+  // ledger said of itself, without families and rows. What it holds was last seen now, where it does
+  // not say when.
+  LedgerResult open(int directory_fd, const Moment& now, Recovered& recovered);
 
   // New names. Those that are no segments are counted by reason, and remembered until they change.
   // Cost: about 20 system calls, one map and one pass over the catalogue per name.

@@ -149,7 +149,8 @@ class Daemon {
     if (opened.not_sticky)
       spdlog::warn("{} is not sticky: anyone may remove anyone's segments", path);
     Recovered recovered;
-    if (const LedgerResult result = collect_.open(directory_.fd(), recovered); !result.ok) {
+    const LedgerResult result = collect_.open(directory_.fd(), moment_now(), recovered);
+    if (!result.ok) {
       spdlog::error("{}", result.message);
       return ExitCode::kDirectory;
     }

@@ -118,21 +118,24 @@ std::uint32_t FamilyTable::restore(const Family& definition, std::vector<std::ui
   return add(definition);
 }
 
-// Nobody known owns what an older ledger held: of that, half of all.
+// Nobody known owns what an older ledger held: of that, half of all. What several users have is in
+// no user's limit: each of them had room for his part in it.
+std::uint32_t FamilyTable::most_of(std::uint32_t uid) const {
+  if (uid == kManyOwners) return limits_.families;
+  return uid == kUnknownOwner ? std::max(limits_.per_uid, limits_.families / 2) : limits_.per_uid;
+}
+
 std::uint32_t FamilyTable::room(std::uint32_t uid) const {
   const auto found = parts_of_.find(uid);
   const std::uint32_t taken = found == parts_of_.end() ? 0 : found->second;
-  const std::uint32_t most =
-      uid == kUnknownOwner ? std::max(limits_.per_uid, limits_.families / 2) : limits_.per_uid;
+  const std::uint32_t most = most_of(uid);
   const std::uint32_t of_all = limits_.families > count_ ? limits_.families - count_ : 0;
   return std::min(most > taken ? most - taken : 0, of_all);
 }
 
 bool FamilyTable::has_room(std::uint32_t uid) const {
   const auto found = parts_of_.find(uid);
-  const std::uint32_t most =
-      uid == kUnknownOwner ? std::max(limits_.per_uid, limits_.families / 2) : limits_.per_uid;
-  return found == parts_of_.end() || found->second < most;
+  return found == parts_of_.end() || found->second < most_of(uid);
 }
 
 bool FamilyTable::may_have_part(std::uint32_t family, std::uint32_t uid) const {

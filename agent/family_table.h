@@ -126,6 +126,7 @@ class FamilyTable {
     std::vector<Challenger> challengers;
   };
 
+  std::uint32_t most_of(std::uint32_t uid) const;
   std::uint32_t add(const Family& definition);
   Admission refuse(const Family& definition, const std::vector<std::uint32_t>& holders,
                    std::vector<Challenge>& challenges);

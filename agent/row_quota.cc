@@ -106,21 +106,27 @@ bool RowQuota::takes_shared(std::uint32_t uid) const {
          is_within(total_, {0, limits_.dead_rows, limits_.ledger_bytes});
 }
 
-std::optional<RowQuota::Excess> RowQuota::excess() const {
+std::optional<RowQuota::Excess> RowQuota::excess(
+    const std::unordered_set<std::uint32_t>& stuck) const {
   for (const auto& [uid, user] : by_uid_) {
+    if (stuck.contains(uid)) continue;
     const RowUsage limit = limit_of(uid);
     const RowUsage more = {surplus(limit.page_bytes, user.page_bytes),
                            surplus(limit.dead_rows, user.dead_rows),
                            surplus(limit.ledger_bytes, user.ledger_bytes)};
     if (more != RowUsage()) return Excess{uid, more};
   }
-  if (const std::uint64_t more = surplus(limits_.dead_rows, total_.dead_rows)) {
-    return Excess{largest(&RowUsage::dead_rows), {0, more, 0}};
-  }
-  if (const std::uint64_t more = surplus(limits_.ledger_bytes, total_.ledger_bytes)) {
-    return Excess{largest(&RowUsage::ledger_bytes), {0, 0, more}};
-  }
-  return std::nullopt;
+  // Who has the most makes room, or nobody (RQ1).
+  const auto of_largest = [&](std::uint64_t RowUsage::*what,
+                              std::uint64_t limit) -> std::optional<Excess> {
+    const std::uint64_t more = surplus(limit, total_.*what);
+    if (more == 0 || stuck.contains(largest(what))) return std::nullopt;
+    Excess excess{largest(what), {}};
+    excess.surplus.*what = more;
+    return excess;
+  };
+  const auto rows = of_largest(&RowUsage::dead_rows, limits_.dead_rows);
+  return rows ? rows : of_largest(&RowUsage::ledger_bytes, limits_.ledger_bytes);
 }
 
 }  // namespace notch::agent

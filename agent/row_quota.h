@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "agent/family.h"
 
@@ -64,7 +65,8 @@ class RowQuota {
     std::uint32_t uid = kUnknownOwner;
     RowUsage surplus;
   };
-  std::optional<Excess> excess() const;
+  // Passes over `stuck`, who have nothing left that can be folded away: they hold up nobody else's.
+  std::optional<Excess> excess(const std::unordered_set<std::uint32_t>& stuck = {}) const;
 
   const RowUsage& total() const noexcept { return total_; }
   RowUsage of(std::uint32_t uid) const;

@@ -31,6 +31,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "agent/binding.h"
@@ -234,6 +235,8 @@ class Tally {
   void recharge(std::uint32_t row);
   RowUsage usage_of(const RowRecord& row) const;
   std::uint64_t page_lines_of(const RowRecord& row) const;
+  using DeadByAge = std::vector<std::pair<std::uint32_t, std::uint32_t>>;  // last seen, row
+  std::uint64_t fold_away_surplus(DeadByAge& dead, const RowQuota::Excess& excess, Ledger& ledger);
   void fold_away(std::uint32_t row, Ledger& ledger);
   void leave_out_impossible(Binding& binding, const Moment& now);
   void move_slots(const std::vector<std::uint32_t>& new_slots,

@@ -2,6 +2,8 @@
 // dead have too much. Called by: tally, tally_fold, collect_dead.
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -105,33 +107,43 @@ std::uint32_t Tally::overflow_row(std::uint32_t family, std::uint32_t uid) {
 }
 
 std::uint64_t Tally::fold_away_excess(Ledger& ledger) {
+  std::unordered_map<std::uint32_t, DeadByAge> dead;  // by owner
+  for (std::uint32_t row = 0; row < rows_.size(); ++row) {
+    const RowRecord& record = rows_[row];
+    if (record.erased() || record.living != 0 || is_overflow_row(row)) continue;
+    dead[record.owner_uid].emplace_back(record.last_seen_boot_s, row);
+  }
   std::uint64_t folded = 0;
-  for (int user = 0; user < kMostUsers; ++user) {
-    const auto excess = quota_.excess();
+  std::unordered_set<std::uint32_t> stuck;
+  for (int users = 0; users < kMostUsers;) {
+    const auto excess = quota_.excess(stuck);
     if (!excess) break;
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> dead;  // last seen, row
-    for (std::uint32_t row = 0; row < rows_.size(); ++row) {
-      const RowRecord& record = rows_[row];
-      if (record.erased() || record.living != 0 || record.owner_uid != excess->uid) continue;
-      if (!is_overflow_row(row)) dead.emplace_back(record.last_seen_boot_s, row);
-    }
-    std::ranges::sort(dead);
-    const RowUsage before = quota_.of(excess->uid);
-    const auto still_is = [&](std::uint64_t RowUsage::*what) {
-      return before.*what - quota_.of(excess->uid).*what < excess->surplus.*what;
-    };
-    const std::uint64_t folded_before = folded;
-    for (const auto& [last_seen, row] : dead) {
-      if (!still_is(&RowUsage::page_bytes) && !still_is(&RowUsage::dead_rows) &&
-          !still_is(&RowUsage::ledger_bytes)) {
-        break;
-      }
-      fold_away(row, ledger);
-      ++folded;
-    }
-    if (folded == folded_before) break;  // the living have it
+    stuck.insert(excess->uid);  // once: what is left then, the living have
+    const auto found = dead.find(excess->uid);
+    if (found == dead.end()) continue;
+    folded += fold_away_surplus(found->second, *excess, ledger);
+    ++users;
   }
   overflowed_rows_ += folded;
+  return folded;
+}
+
+std::uint64_t Tally::fold_away_surplus(DeadByAge& dead, const RowQuota::Excess& excess,
+                                       Ledger& ledger) {
+  std::ranges::sort(dead);
+  const RowUsage before = quota_.of(excess.uid);
+  const auto still_is = [&](std::uint64_t RowUsage::*what) {
+    return before.*what - quota_.of(excess.uid).*what < excess.surplus.*what;
+  };
+  std::uint64_t folded = 0;
+  for (const auto& [last_seen, row] : dead) {
+    if (!still_is(&RowUsage::page_bytes) && !still_is(&RowUsage::dead_rows) &&
+        !still_is(&RowUsage::ledger_bytes)) {
+      break;
+    }
+    fold_away(row, ledger);
+    ++folded;
+  }
   return folded;
 }
 

@@ -89,7 +89,7 @@ void deaths(benchmark::State& state) {
     const Doomed doomed(static_cast<int>(state.range(0)));
     agent::Collect collect(room_for_all());
     agent::Recovered recovered;
-    if (!collect.open(doomed.directory(), recovered).ok) state.SkipWithError("no ledger");
+    if (!collect.open(doomed.directory(), {}, recovered).ok) state.SkipWithError("no ledger");
     collect.add(doomed.names(), now);
     collect.gather(now);
     const auto begin = std::chrono::steady_clock::now();
@@ -112,7 +112,7 @@ void one_death(benchmark::State& state, bool gathers) {
     if (!segments.others_are_held()) state.SkipWithError("not all could be held");
     agent::Collect collect(room_for_all());
     agent::Recovered recovered;
-    if (!collect.open(segments.directory(), recovered).ok) state.SkipWithError("no ledger");
+    if (!collect.open(segments.directory(), {}, recovered).ok) state.SkipWithError("no ledger");
     collect.add(segments.names(), now);
     collect.gather(now);
     const auto begin = std::chrono::steady_clock::now();

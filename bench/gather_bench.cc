@@ -87,7 +87,7 @@ void gather(benchmark::State& state, int segments, int series, bool shared, std:
   agent::CollectOptions options;
   agent::Collect collect(options);
   agent::Recovered recovered;
-  if (!collect.open(live.directory(), recovered).ok) state.SkipWithError("no ledger");
+  if (!collect.open(live.directory(), {}, recovered).ok) state.SkipWithError("no ledger");
   const agent::Moment now = {1'000'000, 1'000'000'000, 1000};
   collect.add(live.names(), now);
   agent::Snapshot snapshot = collect.gather(now);

@@ -61,7 +61,7 @@ class Host {
         scrape_({{"segments", [this] { return gather(); }}}) {
     agent::Recovered recovered;
     if (!directory_.open(scratch_.path(), false).ok ||
-        !collect_.open(directory_.fd(), recovered).ok) {
+        !collect_.open(directory_.fd(), {}, recovered).ok) {
       throw std::runtime_error("the agent's parts cannot use " + scratch_.path());
     }
     gather();

@@ -119,7 +119,7 @@ class CollectTest : public ::testing::Test {
   void start_agent(const agent::CollectOptions& options = {}) {
     collect_.reset();
     collect_ = std::make_unique<agent::Collect>(options);
-    const agent::LedgerResult result = collect_->open(directory_.fd(), recovered_);
+    const agent::LedgerResult result = collect_->open(directory_.fd(), now_, recovered_);
     ASSERT_TRUE(result.ok) << result.message;
     std::vector<std::string> names;
     for (const auto& segment : segments_) {

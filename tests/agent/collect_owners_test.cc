@@ -108,6 +108,19 @@ TEST_F(CollectOwners, TheOwnerIsWrittenAtTheNextSweep) {
   EXPECT_EQ(count("jobs@61002"), 100U);
 }
 
+// Even where the host is up for longer than the retention, and he counted nothing that is kept.
+TEST_F(CollectOwners, TheOwnerIsRememberedForTheRetentionFromARestartOn) {
+  pass(2 * agent::CollectOptions{}.retention_s);
+  SegmentFile& alice = start(kAlice, 0, 1);
+  sweep();
+  ASSERT_EQ(::unlink(directory_.path(alice.name()).c_str()), 0);
+  restart();
+  sweep();
+  start(kBob, 100, 2);
+  EXPECT_EQ(count("jobs"), std::nullopt);
+  EXPECT_EQ(count("jobs@61002"), 100U);
+}
+
 TEST_F(CollectOwners, ASquatterGivesTheNameBackWithNothingOfHisInIt) {
   start(kBob, 100, 1).die();
   sweep();
@@ -177,7 +190,7 @@ TEST_F(CollectOwners, AWorkerFoundFirstFollowsItsMaster) {
   start(kRoot, 1, 5);
   start(kWorker, 20, 5);
   collect_ = std::make_unique<agent::Collect>(agent::CollectOptions{});
-  ASSERT_TRUE(collect_->open(directory_.fd(), recovered_).ok);
+  ASSERT_TRUE(collect_->open(directory_.fd(), now_, recovered_).ok);
   collect_->add(std::vector{segments_[1]->name(), segments_[0]->name()}, now_);
   start(kWorker, 300, 6);
   EXPECT_EQ(count("jobs"), 21U);

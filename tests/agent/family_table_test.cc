@@ -251,5 +251,15 @@ TEST_F(FamilyTableTest, AnOlderLedgersFamiliesYieldToWhoeverComes) {
   EXPECT_TRUE(yields(family));
 }
 
+// As the rows of a ledger, of which none is to be lost at a start.
+TEST_F(FamilyTableTest, WhatSeveralUsersHaveIsInNoUsersLimit) {
+  std::uint32_t last = kNoFamily;
+  for (const char* const name : {"a", "b", "c"}) last = dead(family_of(kVictim, name));
+  for (const char* const name : {"d", "e", "f"}) last = dead(family_of(kOther, name));
+  for (std::uint32_t family = 0; family < last; ++family) table_.add_row(family, kManyOwners);
+  EXPECT_TRUE(table_.may_have_part(last, kManyOwners));
+  EXPECT_FALSE(table_.may_have_part(last, kVictim));
+}
+
 }  // namespace
 }  // namespace notch::agent

@@ -156,6 +156,25 @@ TEST_F(TallyUserLimitTest, RowsWithALivingPartStay) {
   EXPECT_FALSE(shown(kOne, 1));
 }
 
+// Whoever of the two is looked at first.
+TEST_F(TallyUserLimitTest, WhoseExcessTheLivingHaveHoldsUpNoOthers) {
+  for (const std::uint32_t living_uid : {kOne, kOther}) {
+    const std::uint32_t dead_uid = living_uid == kOne ? kOther : kOne;
+    die(kOne, 8);
+    die(kOther, 8);
+    Tally next{TallyOptions{.rows = {.dead_rows = 20, .dead_rows_per_uid = 5}}};
+    restart_into(next);
+    FakeSegment living(next, 99);
+    const std::uint32_t family = living.of(living_uid).define(counter_entry("a_total", {"x"}));
+    for (int i = 0; i < 8; ++i) living.add_series(family, {row_of(living_uid, i)});
+    next.fold_away_excess(ledger_);
+    const Snapshot page = gather(next, {&living});
+    EXPECT_FALSE(slot(page, "a_total", labels(row_of(dead_uid, 0))));
+    EXPECT_TRUE(slot(page, "a_total", labels(row_of(living_uid, 0))));
+    living.end();
+  }
+}
+
 class TallyOverflowOwnerTest : public TallyFoldTest {
  protected:
   TallyOverflowOwnerTest() : TallyFoldTest(TallyOptions{.rows = {.dead_rows_per_uid = 0}}) {}
