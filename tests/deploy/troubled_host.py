@@ -1,10 +1,11 @@
 """What alerts are for, done on purpose: a host whose processors and memory are used up; and a second agent before the stack's
-Prometheus, with a small file system that fills, a limit that is passed, and no right to load probes. Called by: local_stack_test.
+Prometheus, with a small file system that fills, a limit that is passed, a ledger that cannot grow, and no right to load probes. Called by: local_stack_test.
 
 The second agent needs root: for the file system, and to take a right away that must be there first.
 """
 
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -38,8 +39,8 @@ class TroubledHost:
         demonstration = os.path.join(self.programs, "otlp_demo")
         # One that is over has more rows than the agent keeps of the dead.
         subprocess.run([demonstration, "--workers", "1", "--for", "1"], check=True, stdout=subprocess.DEVNULL, env=self.environment("short"))
-        # So many that what they leave is more than the last page of the ledger may have room for.
-        self.service = subprocess.Popen([demonstration, "--workers", "8"], stdout=subprocess.DEVNULL,
+        live_agent.until(30, "its fold", self.agent.all_folded)
+        self.service = subprocess.Popen([demonstration, "--workers", "2"], stdout=subprocess.DEVNULL,
                                         start_new_session=True, env=self.environment("troubled"))
         live_agent.until(30, "its service's rows", lambda: self.agent.samples("otlp_spans_created_total"))
         live_agent.until(30, "a scrape of it", lambda: self.stack.query(f'up{{instance="{self.agent.address}"}} == 1'))
@@ -57,13 +58,16 @@ class TroubledHost:
                 pass
 
     def end_its_service(self):
-        """What it counted is more than there is room for in a full file system."""
+        """While no file of the agent may grow: in a full file system, a fold may have room in the ledger's last page,
+        and each segment that is folded makes room for the next."""
+        resource.prlimit(self.agent.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
         os.killpg(self.service.pid, signal.SIGKILL)
         self.service.wait()
         self.service = None
 
     def make_room(self):
         os.unlink(self.filler)
+        resource.prlimit(self.agent.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def end(self):
         targets = os.path.join(self.stack.folder or "/nonexistent", TARGETS)
