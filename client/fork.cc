@@ -110,18 +110,23 @@ void release(Forebear& forebear) noexcept {
   forebear = {};
 }
 
+// What older forebears left goes back: in a line of children that fork, each would have the memory
+// of all.
+Forebear& add_forebear(const shm::Segment& parents) noexcept {
+  release(state.forebears[kForksDeep - 1]);
+  for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
+  state.forebears[0] = {parents, 0};
+  return state.forebears[0];
+}
+
 // A child may go on with an operation that its parent's thread had begun when a signal handler
 // forked: it still holds an address in the segment, which the child does not have. Give it memory
-// to hit, where the parent could write. What older forebears left goes back: in a line of children
-// that fork, each would have the memory of all.
+// to hit, where the parent could write.
 void keep_memory_of(const shm::Segment& parents) noexcept {
   const std::byte* const base = parents.memory.base();
   if (base == nullptr || base == state.forebears[0].segment.memory.base()) return;
   if (is_left_to_children(parents)) return;
-  release(state.forebears[kForksDeep - 1]);
-  for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
-  Forebear& nearest = state.forebears[0];
-  nearest = {parents, 0};
+  Forebear& nearest = add_forebear(parents);
   if (!parents.attached) return;
   visit_runs(parents, [&](std::byte* at, std::uint64_t bytes) {
     shm::Reservation run;
@@ -149,8 +154,21 @@ void watch_forks(const char* libc_is_single_threaded) noexcept {
 void give_back_inherited() noexcept {
   shm::Segment parents;
   if (!take_left(parents)) return;
-  munmap(parents.memory.base(), parents.memory.bytes());
-  keep_memory_of(parents);
+  Forebear& nearest = add_forebear(parents);
+  std::byte* left = parents.memory.base();
+  const std::byte* const end = left + parents.memory.bytes();
+  const auto unmap_up_to = [&left](const std::byte* next) {
+    if (next != left) munmap(left, static_cast<std::size_t>(next - left));
+  };
+  visit_runs(parents, [&](std::byte* at, std::uint64_t bytes) {
+    shm::Reservation run;
+    if (!run.map_over(at, bytes)) return false;
+    unmap_up_to(at);
+    left = at + bytes;
+    ++nearest.runs;
+    return true;
+  });
+  unmap_up_to(end);
 }
 
 void remember_segment(const shm::Segment& segment) noexcept {

@@ -22,7 +22,8 @@ void watch_forks(const char* libc_is_single_threaded) noexcept;
 void remember_segment(const shm::Segment& segment) noexcept;
 
 // A child that inherited its parent's segment has one of its own (H3 of inherited_segment.h):
-// private memory takes the mapping's place, as it does in every other child (F2).
+// private memory takes the mapping's place, as it does in every other child (F2). It does so at once:
+// an address that were free for a moment could become another thread's memory.
 // REQUIRES: the registry's lock is held.
 void give_back_inherited() noexcept;
 

@@ -25,6 +25,8 @@
 namespace notch::client {
 namespace {
 
+enum class OpenToAll : std::uint32_t { kUnknown, kYes, kNo };
+
 // Kept across a fork. Under the lock, but for what says otherwise.
 struct State {
   Settings settings{};  // read when the first segment is made
@@ -35,6 +37,8 @@ struct State {
   // the preloaded library's constructor changes, so that it is read without the lock.
   std::uint32_t whole_columns = 0;
   bool birth_postponed = false;
+  // Whether every user may make files in the directory. Relaxed: any thread, and all find the same.
+  OpenToAll open_to_all = OpenToAll::kUnknown;
   RetryClock retries;
   shm::Segment segments[2];  // the second, for a process that counted in private memory
 };
@@ -183,13 +187,19 @@ std::byte* shared_column() noexcept {
 
 void leave_segment_to_children(Reach reach) noexcept {
   const shm::Segment* const segment = attached_segment();
-  if (segment == nullptr || !segment->attached) return;
-  if (reach == Reach::kAsk && is_directory_reachable(*segment, state.settings.directory)) return;
+  if (segment == nullptr || !segment->attached || is_left_to_children(*segment)) return;
+  if (reach == Reach::kAskAsUser && is_directory_open_to_all()) return;
+  if (reach != Reach::kLost && is_directory_reachable(*segment, state.settings.directory)) return;
   leave_to_children(*segment);
 }
 
 bool is_directory_open_to_all() noexcept {
-  return is_open_to_all(state.settings.directory);
+  OpenToAll known = shm::read_alone(state.open_to_all);
+  if (known == OpenToAll::kUnknown) {
+    known = is_open_to_all(state.settings.directory) ? OpenToAll::kYes : OpenToAll::kNo;
+    shm::write_alone(state.open_to_all, known);
+  }
+  return known == OpenToAll::kYes;
 }
 
 void read_settings_locked() noexcept {

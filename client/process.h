@@ -62,10 +62,11 @@ bool is_birth_postponed() noexcept;
 void attach_with_columns(std::uint32_t ids) noexcept;
 
 // The preloaded library's, once this process may have lost its directory: what inherited_segment.h
-// says, if it has. Changes errno.
-enum class Reach { kAsk, kLost };
+// says, if it has. As another user (kAskAsUser) it has not lost one that is open to all. No system
+// call once it is left, or as another user of a directory that is known to be open. Changes errno.
+enum class Reach { kAsk, kAskAsUser, kLost };
 void leave_segment_to_children(Reach reach) noexcept;
-// Whether every user may make files in this process's directory. Changes errno.
+// Whether every user may make files in this process's directory; looked at once. Changes errno.
 bool is_directory_open_to_all() noexcept;
 
 // The process begins: the library is loaded. libc's own __libc_single_threaded saves a fork its

@@ -8,6 +8,14 @@
 #endif
 
 namespace notch::shm {
+namespace {
+
+void* map_usable(std::byte* base, std::uint64_t bytes, int more_flags) noexcept {
+  return mmap(base, bytes, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | more_flags, -1, 0);
+}
+
+}  // namespace
 
 bool Reservation::reserve(std::uint64_t bytes) noexcept {
   const int saved_errno = errno;
@@ -21,15 +29,21 @@ bool Reservation::reserve(std::uint64_t bytes) noexcept {
 
 bool Reservation::map_at(std::byte* base, std::uint64_t bytes) noexcept {
   const int saved_errno = errno;
-  void* const there =
-      mmap(base, bytes, PROT_READ | PROT_WRITE,
-           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+  void* const there = map_usable(base, bytes, MAP_FIXED_NOREPLACE);
   // Before Linux 4.17 the address is a wish.
   if (there != MAP_FAILED && there != base) munmap(there, bytes);
   errno = saved_errno;
   if (there != base) return false;
   adopt(base, bytes, false);
   return true;
+}
+
+bool Reservation::map_over(std::byte* base, std::uint64_t bytes) noexcept {
+  const int saved_errno = errno;
+  const bool mapped = map_usable(base, bytes, MAP_FIXED) == base;
+  errno = saved_errno;
+  if (mapped) adopt(base, bytes, false);
+  return mapped;
 }
 
 void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept {

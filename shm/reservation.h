@@ -20,6 +20,9 @@ class Reservation {
   // The same at this address, all of it usable. False if anything is there already.
   bool map_at(std::byte* base, std::uint64_t bytes) noexcept;
 
+  // The same in place of what is there, in one step.
+  bool map_over(std::byte* base, std::uint64_t bytes) noexcept;
+
   // Takes over a mapping made elsewhere, `shared` if a store may need memory of a file system.
   void adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept;
 

@@ -82,6 +82,11 @@ bool is_about_directory(Step step) noexcept {
   return step == Step::kNewRoot || step == Step::kRuleset || step == Step::kNewUser;
 }
 
+Reach reach_after(Step step) noexcept {
+  if (step == Step::kRuleset) return Reach::kLost;
+  return step == Step::kNewUser ? Reach::kAskAsUser : Reach::kAsk;
+}
+
 // Before the call: when it returns, the clock may be deadly already.
 [[gnu::cold, gnu::noinline]] void prepare_for(Step step) noexcept {
   const int saved_errno = errno;
@@ -102,7 +107,7 @@ bool is_about_directory(Step step) noexcept {
   if ((step == Step::kForbidCounter || step == Step::kStrict) && !done) allow_clock();
   if (step == Step::kAllowCounter && done) allow_clock();
   if (!is_about_directory(step) || !done || is_vfork_child()) return;
-  leave_to_children(step == Step::kRuleset ? Reach::kLost : Reach::kAsk);
+  leave_to_children(reach_after(step));
 }
 
 template <class Real, class... Arguments>

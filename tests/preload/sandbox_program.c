@@ -14,7 +14,10 @@
  *   user     a forked child becomes nobody by setuid, then counts
  *   heirs    a child forked behind a chroot counts, and so does one forked by that child
  *   heir     as heirs with one child, which ends without closing a connection and by a kill
- *   ruleset  a child forked behind a Landlock ruleset that forbids to make files */
+ *   ruleset  a child forked behind a Landlock ruleset that forbids to make files
+ *   changes  becomes nobody and root again ROUNDS times, by each function in turn
+ *   idle     the same of a forked child that has counted nothing before
+ *   returned becomes nobody and root again, then a child forked behind that counts */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <linux/filter.h>
@@ -24,6 +27,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -84,6 +88,20 @@ static int new_ruleset(void) {
   const long done = syscall(SYS_landlock_restrict_self, fd, 0);
   close((int)fd);
   return (int)done;
+}
+
+static void change_users(int rounds) {
+  for (int i = 0; i < rounds; ++i) {
+    for (int nobody = 1; nobody >= 0; --nobody) {
+      const uid_t user = nobody ? 65534 : 0;
+      if (seteuid(user) != 0) _exit(13);
+    }
+    for (int nobody = 1; nobody >= 0; --nobody) {
+      const uid_t user = nobody ? 65534 : 0;
+      if (setreuid(user, 0) != 0 || setresuid(user, 0, 0) != 0) _exit(14);
+      setfsuid(user);
+    }
+  }
 }
 
 // What a child does before it counts.
@@ -149,6 +167,16 @@ int main(int count, char** arguments) {
   if (strcmp(way, "ruleset") == 0) {
     const int refused = new_ruleset();
     if (refused != 0) return refused;
+    if (heir(rounds, 0, 0) != 0) return 8;
+  }
+  if (strcmp(way, "changes") == 0) change_users(rounds);
+  if (strcmp(way, "idle") == 0) {
+    const pid_t child = fork();
+    if (child != 0) return status_of(child);
+    change_users(rounds);
+  }
+  if (strcmp(way, "returned") == 0) {
+    change_users(1);
     if (heir(rounds, 0, 0) != 0) return 8;
   }
   if (count == 4) {

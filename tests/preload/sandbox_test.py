@@ -3,6 +3,7 @@
 Called by: ctest, as sandbox_test.py NOTCHD LIBRARY SANDBOX_PROGRAM.
 """
 import os
+import re
 import sys
 import unittest
 
@@ -88,6 +89,39 @@ class Directory(SandboxCase):
         self.assertEqual(self.count(samples, "libc_net_connects_total"), 1)
         self.assertEqual(self.count(samples, "libc_net_open_connections"), 0)
         self.assertEqual(self.count(samples, "notch_agent_client_dropped_total", reason="inherited_gauge"), 1)
+
+    def traced(self, way, rounds, preload=preload_test_case.LIBRARY):
+        """The lines of strace's file, of the program and its children; one for each call."""
+        path = os.path.join(self.folder, f"{way}-{rounds}.strace")
+        run = self.run_program(["strace", "-f", "-o", path, "-E", f"LD_PRELOAD={preload}", SANDBOX_PROGRAM, way, str(rounds)],
+                               {"LD_PRELOAD": ""})
+        self.assertEqual((run.returncode, run.stdout, run.stderr), (0, b"", b""))
+        with open(path, encoding="utf-8") as file:
+            return [line for line in file.read().splitlines() if " resumed>" not in line]
+
+    def test_a_change_of_user_adds_no_system_call_to_the_first(self):
+        for mode in (0o3777, 0o700):
+            os.chmod(self.agent.directory, mode)
+            for way in ("changes", "idle"):
+                with self.subTest(way, mode=oct(mode)):
+                    bare, counted = ([len(self.traced(way, rounds, preload)) for rounds in (2, 40)]
+                                     for preload in ("", preload_test_case.LIBRARY))
+                    self.assertGreater(bare[1] - bare[0], 38 * 6)
+                    self.assertEqual(counted[1] - counted[0], bare[1] - bare[0])
+
+    def test_memory_takes_the_place_of_an_inherited_segment_in_one_step(self):
+        os.chmod(self.agent.directory, 0o700)
+        self.assertEqual(self.counted("returned")[0], 4 * ROUNDS)
+        replaced, freed = 0, []
+        for line in self.traced("returned", 1):
+            pid = line.split()[0]
+            if call := re.search(r"munmap\((0x\w+), (\d+)\)", line):
+                freed.append((pid, int(call[1], 16), int(call[1], 16) + int(call[2])))
+            if call := re.search(r"mmap\((0x\w+), (\d+), .*MAP_FIXED\b.*MAP_ANONYMOUS.*MAP_NORESERVE", line):
+                replaced += 1
+                start, end = int(call[1], 16), int(call[1], 16) + int(call[2])
+                self.assertFalse([one for one in freed if one[0] == pid and one[1] < end and start < one[2]], line)
+        self.assertGreater(replaced, 0)
 
 
 if __name__ == "__main__":
