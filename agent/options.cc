@@ -59,11 +59,12 @@ void add_limits(CLI::App& app, Options& options) {
   add_count(app, "--limit.page-bytes-per-segment", options.collect.page_bytes_per_segment,
             "Text of one segment's series");
   add_count(app, "--limit.dead-rows", rows.dead_rows,
-            "Rows kept of dead processes; past it they go to a row overflow=\"true\"");
+            "Rows kept of dead processes; past it they go to their user's rows overflow=\"true\"");
   add_count(app, "--limit.dead-rows-per-uid", rows.dead_rows_per_uid,
             "Rows kept of one user's dead processes");
   add_count(app, "--limit.ledger-bytes", rows.ledger_bytes,
-            "Bytes of the dead's rows in the ledger; past it they go to a row overflow=\"true\"");
+            "Bytes of the dead's rows in the ledger; past it they go to their user's rows "
+            "overflow=\"true\"");
   add_count(app, "--limit.ledger-bytes-per-uid", rows.ledger_bytes_per_uid,
             "Bytes of one user's dead's rows in the ledger");
 }

@@ -58,6 +58,7 @@ void RowQuota::change(std::uint32_t uid, const RowUsage& before, const RowUsage&
     sum->page_bytes += after.page_bytes - before.page_bytes;
     sum->dead_rows += after.dead_rows - before.dead_rows;
     sum->ledger_bytes += after.ledger_bytes - before.ledger_bytes;
+    sum->overflow_rows += after.overflow_rows - before.overflow_rows;
   }
   if (user == RowUsage()) by_uid_.erase(uid);
 }
@@ -70,11 +71,11 @@ RowUsage RowQuota::of(std::uint32_t uid) const {
 // Of an older ledger's rows nobody knows whose they are: half of all is theirs.
 RowUsage RowQuota::limit_of(std::uint32_t uid) const {
   const RowUsage limit = {limits_.page_bytes_per_uid, limits_.dead_rows_per_uid,
-                          limits_.ledger_bytes_per_uid};
+                          limits_.ledger_bytes_per_uid, 0};
   if (uid != kUnknownOwner) return limit;
   return {std::max(limit.page_bytes, limits_.page_bytes / 2),
           std::max(limit.dead_rows, limits_.dead_rows / 2),
-          std::max(limit.ledger_bytes, limits_.ledger_bytes / 2)};
+          std::max(limit.ledger_bytes, limits_.ledger_bytes / 2), 0};
 }
 
 std::uint64_t RowQuota::page_bytes_left(std::uint32_t uid) const {
@@ -103,7 +104,7 @@ bool RowQuota::takes_shared(std::uint32_t uid) const {
     return taken.dead_rows / 2 < limit.dead_rows && taken.ledger_bytes / 2 < limit.ledger_bytes;
   };
   return is_within(of(uid), limit_of(uid)) &&
-         is_within(total_, {0, limits_.dead_rows, limits_.ledger_bytes});
+         is_within(total_, {0, limits_.dead_rows, limits_.ledger_bytes, 0});
 }
 
 std::optional<RowQuota::Excess> RowQuota::excess(
@@ -113,7 +114,7 @@ std::optional<RowQuota::Excess> RowQuota::excess(
     const RowUsage limit = limit_of(uid);
     const RowUsage more = {surplus(limit.page_bytes, user.page_bytes),
                            surplus(limit.dead_rows, user.dead_rows),
-                           surplus(limit.ledger_bytes, user.ledger_bytes)};
+                           surplus(limit.ledger_bytes, user.ledger_bytes), 0};
     if (more != RowUsage()) return Excess{uid, more};
   }
   // Who has the most makes room, or nobody (RQ1).

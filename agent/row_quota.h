@@ -24,12 +24,16 @@ struct RowLimits {
   std::uint64_t dead_rows_per_uid = 100'000;
   std::uint64_t ledger_bytes = std::uint64_t{1} << 28;  // of a snapshot
   std::uint64_t ledger_bytes_per_uid = std::uint64_t{1} << 26;
+  // Users' own, which the limits above leave out but for their text. A user has at most one in each
+  // family that he has a part in.
+  std::uint64_t overflow_rows = 20'000;
 };
 
 struct RowUsage {
   std::uint64_t page_bytes = 0;
   std::uint64_t dead_rows = 0;     // that the ledger has
   std::uint64_t ledger_bytes = 0;  // of them
+  std::uint64_t overflow_rows = 0;
 
   bool operator==(const RowUsage&) const = default;
 };
@@ -58,6 +62,9 @@ class RowQuota {
 
   // The same for a row that the living have a part in: up to twice the limits.
   bool takes_shared(std::uint32_t uid) const;
+
+  // True if one more overflow row may be a user's own.
+  bool takes_overflow() const { return total_.overflow_rows < limits_.overflow_rows; }
 
   // Who has more than he may, and how much of his dead is to be folded away; a little more than
   // must be, so that it is seldom.

@@ -53,6 +53,7 @@ struct RowRecord {
   std::uint32_t page_bytes = 0;             // as charged to the owner (row_quota.h)
   std::uint32_t ledger_bytes = 0;
   bool counts_as_dead = false;
+  bool counts_as_overflow = false;
 
   std::string_view labels() const noexcept { return {text, text_bytes}; }
   bool erased() const noexcept { return family == kNoFamily; }

@@ -13,9 +13,10 @@
 //       its total with it. Should its labels come back later, it starts again at zero, as a
 //       restarted process would.
 //   A5  The dead's rows of each user, and of all, are limited (RowLimits): past that, a row of which
-//       this was the last process is folded into its family's row `overflow="true"`, so the
-//       family's total is kept. A row others still have a part in keeps its own fold, up to twice
-//       the limit. Where there is too much in all, the rows of whoever has most are folded away.
+//       this was the last process is folded into its user's overflow row of the family
+//       (overflow_labels.h), so that the family's total is kept and nobody adds to another's. A row
+//       others still have a part in keeps its own fold, up to twice the limit. Where there is too
+//       much in all, the rows of whoever has most are folded away.
 //   A6  A row's created time is when it was last known to be zero: never later than the first
 //       amount of those it has when it is first shown. What the ledger gives back has none, as
 //       others may have been told an earlier one.
@@ -162,7 +163,7 @@ class Tally {
   FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now);
   // Gives the changes their ids in the ledger, defining what it does not have.
   void number_fold(FoldDraft& draft, Ledger& ledger);
-  // The family's row for what has no row of its own; `uid` has a part in it from now on.
+  // The user's row of the family for what has no row of its own; he has a part in it from now on.
   std::uint32_t overflow_row(std::uint32_t family, std::uint32_t uid);
   // Folds rows of the dead into overflow rows where there are more than there may be. The ledger
   // is stale then. Returns how many. Cost: one pass over the rows, if there are.
@@ -177,8 +178,9 @@ class Tally {
   FoldDraft take_back_steps();
   void apply_back_steps(const FoldDraft& draft);
 
-  // At the start: what the ledger holds. Of two definitions or rows of one name, the later counts;
-  // rows of a user in more families than he may have a part in are left out.
+  // At the start: what the ledger holds. Of two definitions of one name, the later is in force;
+  // rows of equal labels (a service was renamed) are added up; rows of a user in more families than
+  // he may have a part in are left out.
   void restore(const Recovered& recovered);
   DeadRows dead_rows(const Moment& now) const;
   void renumber(const DeadRows& kept);

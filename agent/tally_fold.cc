@@ -254,12 +254,16 @@ void Tally::restore(const Recovered& recovered) {
       ledger_is_stale_ = true;
       continue;
     }
-    const std::uint32_t earlier = rows_.find(family, old.labels);
-    if (earlier != kNoRow) erase_row(earlier);
-    const std::uint32_t row = add_row(family, old.labels, old.owner_uid);
-    ++ledger_rows_;
-    rows_[row].ledger_row = i;
-    rows_[row].last_seen_boot_s = static_cast<std::uint32_t>(old.last_seen_boot_s);
+    std::uint32_t row = rows_.find(family, old.labels);
+    if (row == kNoRow) {
+      row = add_row(family, old.labels, old.owner_uid);
+      ++ledger_rows_;
+      rows_[row].ledger_row = i;
+    } else {
+      ledger_is_stale_ = true;  // which has it twice
+    }
+    const auto last_seen = static_cast<std::uint32_t>(old.last_seen_boot_s);
+    rows_[row].last_seen_boot_s = std::max(rows_[row].last_seen_boot_s, last_seen);
     fold_change(row, old.total);
     recharge(row);
   }

@@ -7,13 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "agent/label_text.h"
+#include "agent/overflow_labels.h"
 #include "agent/tally.h"
 
 namespace notch::agent {
 namespace {
 
-constexpr std::string_view kOverflowLabels = "overflow=\"true\"";
 constexpr int kMostUsers = 16;  // folded away from in one call
 constexpr std::uint64_t kChunkLedgerBytes = shm::kChunkBuckets * 12;
 
@@ -25,7 +24,8 @@ std::uint32_t narrowed(std::uint64_t bytes) {
 }  // namespace
 
 RowUsage charged_usage(const RowRecord& row) noexcept {
-  return {row.page_bytes, row.counts_as_dead ? 1U : 0U, row.ledger_bytes};
+  return {row.page_bytes, row.counts_as_dead ? 1U : 0U, row.ledger_bytes,
+          row.counts_as_overflow ? 1U : 0U};
 }
 
 std::uint64_t Tally::page_lines_of(const RowRecord& row) const {
@@ -42,17 +42,19 @@ std::uint64_t Tally::page_lines_of(const RowRecord& row) const {
 
 RowUsage Tally::usage_of(const RowRecord& row) const {
   const Family& family = definition(row.family);
-  // Overflow rows are at most as many as families, and there must be room for them.
-  const bool is_counted = row.labels() != kOverflowLabels;
+  // There must be room for overflow rows; they have a limit of their own.
+  const bool is_own = is_own_overflow(row.labels());
+  const bool is_counted = !is_overflow_of_users(row.labels());
   const bool in_ledger = row.ledger_row != kNoLedgerId && is_counted;
   RowUsage usage = {page_bytes(family, page_lines_of(row), row.text_bytes),
                     is_counted && (in_ledger || row.living == 0) ? 1U : 0U,
-                    in_ledger ? ledger_bytes(family, row.text_bytes) : 0};
+                    in_ledger ? ledger_bytes(family, row.text_bytes) : 0, is_own ? 1U : 0U};
   if (in_ledger && row.native != kNoNative) {
     const NativeRow& native = natives_[row.native];
     usage.ledger_bytes += (native.positive.size() + native.negative.size()) * kChunkLedgerBytes;
   }
-  return {narrowed(usage.page_bytes), usage.dead_rows, narrowed(usage.ledger_bytes)};
+  return {narrowed(usage.page_bytes), usage.dead_rows, narrowed(usage.ledger_bytes),
+          usage.overflow_rows};
 }
 
 void Tally::recharge(std::uint32_t row) {
@@ -64,6 +66,7 @@ void Tally::recharge(std::uint32_t row) {
   record.page_bytes = static_cast<std::uint32_t>(after.page_bytes);
   record.ledger_bytes = static_cast<std::uint32_t>(after.ledger_bytes);
   record.counts_as_dead = after.dead_rows != 0;
+  record.counts_as_overflow = after.overflow_rows != 0;
 }
 
 bool Tally::has_chunk_room(std::uint32_t row, std::int32_t chunk, bool negative) const {
@@ -84,7 +87,7 @@ bool Tally::has_chunk_room(std::uint32_t row, std::int32_t chunk, bool negative)
 }
 
 bool Tally::is_overflow_row(std::uint32_t row) const {
-  return rows_[row].labels() == kOverflowLabels;
+  return is_overflow_of_users(rows_[row].labels());
 }
 
 bool Tally::keeps_own_fold(std::uint32_t row) const {
@@ -97,8 +100,13 @@ bool Tally::keeps_own_fold(std::uint32_t row) const {
 }
 
 std::uint32_t Tally::overflow_row(std::uint32_t family, std::uint32_t uid) {
-  const std::uint32_t overflow = rows_.find(family, kOverflowLabels);
-  if (overflow == kNoRow) return add_row(family, kOverflowLabels, uid);
+  // One that is there stays in use; the shared one takes what there is no room for.
+  const bool has_user = uid < kManyOwners;
+  const std::string own = has_user ? own_overflow(uid) : std::string();
+  const bool is_own = has_user && (rows_.find(family, own) != kNoRow || quota_.takes_overflow());
+  const std::string_view labels = is_own ? own : kSharedOverflow;
+  const std::uint32_t overflow = rows_.find(family, labels);
+  if (overflow == kNoRow) return add_row(family, labels, uid);
   const std::uint32_t owner_uid = rows_[overflow].owner_uid;
   if (owner_uid != uid && owner_uid != kManyOwners) {
     own_row(overflow, owner_uid == kUnknownOwner ? uid : kManyOwners);

@@ -7,21 +7,11 @@
 #include <unordered_map>
 #include <utility>
 
+#include "agent/overflow_labels.h"
 #include "agent/page.h"
 #include "agent/tally.h"
 
 namespace notch::agent {
-
-namespace {
-
-// Labels as the binder and the fold write them.
-bool is_overflow(std::string_view labels) noexcept {
-  constexpr std::string_view kMark = "overflow=\"true\"";
-  return labels == kMark ||
-         (labels.ends_with(kMark) && labels[labels.size() - kMark.size() - 1] == ',');
-}
-
-}  // namespace
 
 struct Tally::Layout {
   struct FamilyRows {
@@ -77,7 +67,7 @@ std::shared_ptr<const Tally::Layout> Tally::make_layout() const {
             record.first_slot,
             family.rows,
             record.created_unix_s,
-            is_overflow(record.labels()),
+            has_overflow_mark(record.labels()),
             0};
     if (record.group != 0) {
       made.group = groups.try_emplace(record.group, layout->groups).first->second;

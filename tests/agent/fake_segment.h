@@ -77,8 +77,10 @@ class FakeSegment final : public agent::CellSource {
   }
 
   // Returns the series' first cell.
-  std::uint32_t add_series(std::uint32_t family, std::vector<std::string> values = {}) {
+  std::uint32_t add_series(std::uint32_t family, std::vector<std::string> values = {},
+                           bool overflow = false) {
     shm::SeriesEntry entry;
+    entry.overflow = overflow;
     entry.series = series_++;
     entry.family = family;
     entry.first_cell = static_cast<std::uint32_t>(cells.size());
@@ -89,6 +91,8 @@ class FakeSegment final : public agent::CellSource {
     binder_.on_series(std::move(entry));
     return first;
   }
+
+  std::uint32_t add_overflow(std::uint32_t family) { return add_series(family, {}, true); }
 
   std::uint32_t add_chunk(std::uint32_t series, std::int32_t chunk, bool negative = false) {
     const auto first = static_cast<std::uint32_t>(cells.size());

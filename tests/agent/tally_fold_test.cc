@@ -222,5 +222,24 @@ TEST_F(TallyFoldTest, ASumNeverFallsThroughACompaction) {
   EXPECT_EQ(slot(gather(tally_, {living.get()}), "b_total"), 10U);
 }
 
+// As an agent that is killed leaves a ledger, once it has renamed a service and not yet compacted.
+TEST_F(TallyFoldTest, RecoveredRowsOfEqualLabelsAreAddedUp) {
+  Recovered recovered;
+  recovered.families.resize(1);
+  recovered.families[0].name = "a_total";
+  for (const std::uint64_t count : {5U, 7U}) {
+    RecoveredRow row;
+    row.labels = labels("1");
+    row.total.slots = {count};
+    row.last_seen_boot_s = 100 - count;
+    recovered.rows.push_back(row);
+  }
+  tally_.restore(recovered);
+  EXPECT_EQ(slot(gather(tally_, {}), "a_total", labels("1")), 12U);
+  EXPECT_TRUE(tally_.ledger_is_stale());
+  EXPECT_EQ(tally_.ledger_rows(), 1U);
+  EXPECT_EQ(tally_.dead_rows({.boot_s = 200}).rows.at(0).last_seen_boot_s, 95U);
+}
+
 }  // namespace
 }  // namespace notch::agent

@@ -11,7 +11,10 @@ namespace {
 
 constexpr std::uint32_t kOne = 61001;
 constexpr std::uint32_t kOther = 61002;
-constexpr const char* kOverflow = "overflow=\"true\"";
+
+std::string overflow_of(std::uint32_t uid) {
+  return "service=\"(others)@" + std::to_string(uid) + "\",overflow=\"true\"";
+}
 
 class TallyLimitTest : public TallyFoldTest {
  protected:
@@ -82,7 +85,9 @@ class TallyUserLimitTest : public TallyFoldTest {
   std::optional<std::uint64_t> shown(std::uint32_t uid, int i) {
     return slot(gather(tally_, {}), "a_total", labels(row_of(uid, i)));
   }
-  std::optional<std::uint64_t> overflow() { return slot(gather(tally_, {}), "a_total", kOverflow); }
+  std::optional<std::uint64_t> overflow(std::uint32_t uid = kOne) {
+    return slot(gather(tally_, {}), "a_total", overflow_of(uid));
+  }
   // As an agent that is started on what this one has in its ledger.
   void restart_into(Tally& next) {
     const DeadRows kept = tally_.dead_rows({.boot_s = time_s_});
@@ -126,7 +131,7 @@ TEST_F(TallyUserLimitTest, WhatWasFoldedAwayIsSoAfterARestart) {
   die(kOther, 1);
   Tally next{TallyOptions{}};
   restart_into(next);
-  EXPECT_EQ(slot(gather(next, {}), "a_total", kOverflow), 2U);
+  EXPECT_EQ(slot(gather(next, {}), "a_total", overflow_of(kOne)), 2U);
   EXPECT_EQ(slot(gather(next, {}), "a_total", labels(row_of(kOther, 0))), 2U);
 }
 
@@ -138,7 +143,7 @@ TEST_F(TallyUserLimitTest, ALedgerThatIsTooLargeIsCutAtTheStart) {
   ASSERT_TRUE(next.has_excess());
   EXPECT_EQ(next.fold_away_excess(ledger_), 10U);
   EXPECT_FALSE(next.has_excess());
-  EXPECT_EQ(slot(gather(next, {}), "a_total", kOverflow), 10U);
+  EXPECT_EQ(slot(gather(next, {}), "a_total", overflow_of(kOne)), 10U);
   for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(slot(gather(next, {}), "a_total", labels(row_of(kOther, i))), 1U);
   }
@@ -175,10 +180,22 @@ TEST_F(TallyUserLimitTest, WhoseExcessTheLivingHaveHoldsUpNoOthers) {
   }
 }
 
+// Every row of the dead goes to an overflow row, of which users have so many in all.
 class TallyOverflowOwnerTest : public TallyFoldTest {
  protected:
-  TallyOverflowOwnerTest() : TallyFoldTest(TallyOptions{.rows = {.dead_rows_per_uid = 0}}) {}
+  explicit TallyOverflowOwnerTest(std::uint64_t rows = 100)
+      : TallyFoldTest(TallyOptions{.rows = {.dead_rows_per_uid = 0, .overflow_rows = rows}}) {}
 
+  void die(std::uint32_t uid, std::uint64_t count) {
+    uid_ = uid;
+    live_and_die(count, std::to_string(uid));
+  }
+  std::optional<std::uint64_t> overflow(std::uint32_t uid) {
+    return slot(gather(tally_, {}), "a_total", overflow_of(uid));
+  }
+  std::optional<std::uint64_t> shared() {
+    return slot(gather(tally_, {}), "a_total", "overflow=\"true\"");
+  }
   bool yields_to(std::uint32_t uid) {
     FakeSegment newer(tally_, 99);
     newer.of(uid).add(gauge_entry("a_total", shm::GaugeMode::kSum));
@@ -188,22 +205,96 @@ class TallyOverflowOwnerTest : public TallyFoldTest {
   }
 };
 
-TEST_F(TallyOverflowOwnerTest, WhatSeveralUsersFoldedIntoItNoneOfThemDrops) {
-  uid_ = kOne;
-  live_and_die(1, "1");
-  uid_ = kOther;
-  live_and_die(2, "2");
+TEST_F(TallyOverflowOwnerTest, OneUserSpoilsNoOthersRow) {
+  constexpr std::uint64_t kMost = ~std::uint64_t{0};
+  die(kOther, 5);
+  die(kOne, kMost);
+  die(kOther, 7);
+  die(kOne, kMost);
+  EXPECT_EQ(overflow(kOther), 12U);
+  EXPECT_EQ(overflow(kOne), kMost);
+  EXPECT_EQ(shared(), std::nullopt);
+}
+
+TEST_F(TallyOverflowOwnerTest, TheLedgerKeepsThemApart) {
+  die(kOther, 5);
+  die(kOne, 100);
+  die(kOther, 7);
+  for (const bool compacted : {false, true}) {
+    if (compacted) {
+      const DeadRows kept = tally_.dead_rows({.boot_s = 200});
+      ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
+    }
+    Ledger reread;
+    Recovered recovered;
+    ASSERT_TRUE(reread.open(directory_.fd(), "agent.ledger", recovered).ok);
+    Tally next{TallyOptions{.rows = {.dead_rows_per_uid = 0}}};
+    next.restore(recovered);
+    const Snapshot page = gather(next, {});
+    EXPECT_EQ(slot(page, "a_total", overflow_of(kOther)), 12U);
+    EXPECT_EQ(slot(page, "a_total", overflow_of(kOne)), 100U);
+  }
+}
+
+TEST_F(TallyOverflowOwnerTest, TheSharedRowOfAnOlderLedgerStandsBesideThem) {
+  Recovered old;
+  old.families.resize(1);
+  old.families[0].name = "a_total";
+  old.families[0].help = "Help.";
+  old.rows.resize(1);
+  old.rows[0].labels = "overflow=\"true\"";
+  old.rows[0].owner_uid = kManyOwners;
+  old.rows[0].total.slots = {40};
+  ASSERT_TRUE(ledger_.compact(old.families, old.rows).ok);
+  tally_.restore(old);
+  die(kOne, 1);
+  EXPECT_EQ(shared(), 40U);
+  EXPECT_EQ(overflow(kOne), 1U);
+}
+
+TEST_F(TallyOverflowOwnerTest, HisOwnServiceOfThatNameIsInHisRow) {
+  die(kOne, 2);
+  const auto living = segment();
+  living->binding().service = "(others)@" + std::to_string(kOne);
+  living->cells[living->add_overflow(living->define(counter_entry("a_total", {"x"})))] = 3;
+  EXPECT_EQ(slot(gather(tally_, {living.get()}), "a_total", overflow_of(kOne)), 5U);
+  fold(*living);
+  EXPECT_EQ(overflow(kOne), 5U);
+  EXPECT_EQ(tally_.usage().overflow_rows, 1U);
+}
+
+TEST_F(TallyOverflowOwnerTest, WhatAUserFoldedYieldsToHisNewDefinitionAlone) {
+  die(kOne, 1);
+  EXPECT_FALSE(yields_to(kOther));
+  EXPECT_TRUE(yields_to(kOne));
+}
+
+TEST_F(TallyOverflowOwnerTest, WhereSeveralHaveOneNoneOfThemDropsTheFamily) {
+  die(kOne, 1);
+  die(kOther, 2);
   EXPECT_FALSE(yields_to(kOne));
   EXPECT_FALSE(yields_to(kOther));
-  EXPECT_EQ(slot(gather(tally_, {}), "a_total", kOverflow), 3U);
   EXPECT_TRUE(yields_to(0));
 }
 
-TEST_F(TallyOverflowOwnerTest, WhatOneUserFoldedIntoItYieldsToHisNewDefinition) {
-  uid_ = kOne;
-  live_and_die(1, "1");
-  EXPECT_FALSE(yields_to(kOther));
-  EXPECT_TRUE(yields_to(kOne));
+class TallyOverflowRowsTest : public TallyOverflowOwnerTest {
+ protected:
+  TallyOverflowRowsTest() : TallyOverflowOwnerTest(2) {}
+};
+
+TEST_F(TallyOverflowRowsTest, PastTheLimitOfAllTheSharedRowTakesWhatIsNew) {
+  die(kOne, 1);
+  die(kOther, 2);
+  die(kOther + 1, 4);
+  die(kOther + 2, 8);
+  die(kOne, 16);
+  EXPECT_EQ(overflow(kOne), 17U);
+  EXPECT_EQ(overflow(kOther), 2U);
+  EXPECT_EQ(overflow(kOther + 1), std::nullopt);
+  EXPECT_EQ(shared(), 12U);
+  EXPECT_FALSE(yields_to(kOther + 1)) << "its rows are several users'";
+  tally_.retire({.boot_s = 1'000}, 1);
+  EXPECT_EQ(tally_.usage(), RowUsage());
 }
 
 TEST(TallyLedgerBytes, AreAsLargeAsTheLedgerOrMore) {

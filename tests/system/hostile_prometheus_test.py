@@ -19,6 +19,8 @@ from user_case import ATTACKER, VICTIM
 
 MAX = 2**64 - 1
 VICTIM_ADDS = 42
+MOST_DEAD = 100  # rows of one user's dead; the victim has left more
+VICTIM_JOBS = 120
 
 
 class Attacker:
@@ -101,6 +103,11 @@ print("made", flush=True)
 sys.stdin.read()
 """, await_word=True)
 
+    def overflow_row_at_the_end_of_its_range(self):
+        """Of a family in which the victim has an overflow row as well."""
+        for row in range(2 * MOST_DEAD):
+            self.say("counter", "jobs_total", 2**63 - 1, {"row": str(row)})
+
     def label_and_help_text_of_all_kinds(self):
         for number, text in enumerate((b"\\n", b"\n\r\t", b"\0", b"\xc2\x80\xe2\x80\xa8", b"\xff\xfe", b'"} 1 #')):
             self.say("counter", "hostile_text_total", 1, {"text": text})
@@ -118,10 +125,13 @@ ATTACKS = (
     Attacker.counters_at_the_end_of_their_range,
     Attacker.label_and_help_text_of_all_kinds,
     Attacker.sparse_files_of_16_gib,
+    Attacker.overflow_row_at_the_end_of_its_range,
 )
 
 
 class HostilePrometheus(user_case.UserCase):
+    flags = ("--limit.dead-rows-per-uid", str(MOST_DEAD))
+
     def start_prometheus(self, name, native):
         folder = os.path.join(self.folder, name)
         os.mkdir(folder)
@@ -134,7 +144,16 @@ class HostilePrometheus(user_case.UserCase):
         super().setUp()
         self.honest = self.count(VICTIM, "shop", "counter", "orders_total", VICTIM_ADDS)
         self.count_and_die(VICTIM, "shop", "native_histogram", "wait_seconds", 2)
+        self.leave_more_rows_than_one_may()
         self.servers = [self.start_prometheus("protobuf", True), self.start_prometheus("openmetrics", False)]
+
+    def leave_more_rows_than_one_may(self):
+        folded = self.folds()
+        worker = self.worker_of(VICTIM, "shop")
+        for row in range(VICTIM_JOBS):
+            self.assertEqual(worker.say("counter", "jobs_total", 1, {"row": str(row)}), "ok")
+        worker.end()
+        self.await_folds(folded + 1)
 
     def await_scrapes(self, what):
         """A scrape that began after this call was taken by each server."""
@@ -151,6 +170,7 @@ class HostilePrometheus(user_case.UserCase):
         self.await_scrapes(what)
         for server in self.servers:
             self.assertEqual(server.value("orders_total"), VICTIM_ADDS, what)
+            self.assertEqual(server.value(f'sum(jobs_total{{service=~"shop|.others.@{VICTIM}"}})'), VICTIM_JOBS, what)
             self.assertEqual(server.value("min_over_time(up[1h])"), 1, f"a scrape failed: {what}")
         self.assertEqual(self.servers[0].value("histogram_count(wait_seconds)"), 1, what)
         self.assert_pages_sound(lint=False)  # names with odd texts are not to its taste

@@ -85,6 +85,25 @@ class UserDead(UserRows):
         self.assert_victims_rows_stand()
 
 
+class UserOverflow(UserRows):
+    flags = ("--limit.dead-rows-per-uid", "1")
+
+    def test_one_users_overflow_row_takes_nothing_from_anothers(self):
+        for number, (uid, value) in enumerate([(VICTIM, 5), (VICTIM, 7), (ATTACKER, 1)] + [(ATTACKER, 2**63 - 1)] * 3 + [(VICTIM, 9)]):
+            service = "bank" if uid == VICTIM else "evil"
+            self.count_and_die(uid, service, "counter", "jobs_total", value, {"row": str(number)})
+        self.assert_all_stands()
+        self.restart_agent()
+        self.assert_all_stands()
+
+    def assert_all_stands(self):
+        self.assertEqual(self.agent.samples("jobs_total"), {
+            ("jobs_total", 'service="bank",row="0"'): 5,
+            ("jobs_total", f'service="(others)@{VICTIM}",overflow="true"'): 16,
+            ("jobs_total", 'service="evil",row="2"'): 1,
+            ("jobs_total", f'service="(others)@{ATTACKER}",overflow="true"'): 2.0**64})
+
+
 class UserSeries(UserRows):
     flags = ("--limit.series-per-uid", "50")
 
