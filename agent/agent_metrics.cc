@@ -50,8 +50,7 @@ class Declarations {
   std::vector<MetricFamily> families_;
 };
 
-void declare_segments(const CollectStats& stats, std::uint64_t ignored_names,
-                      Declarations& declare) {
+void declare_segments(const CollectStats& stats, Declarations& declare) {
   MetricFamily& segments =
       declare.family("notch_agent_segments", "Segment files known, by state.", MetricType::Gauge);
   const std::array<std::pair<const char*, std::uint64_t>, 6> states = {
@@ -76,9 +75,23 @@ void declare_segments(const CollectStats& stats, std::uint64_t ignored_names,
                 static_cast<double>(stats.ledger_rows));
   declare.gauge("notch_agent_ledger_bytes", "Size of the ledger's file.",
                 static_cast<double>(stats.ledger_bytes));
+}
+
+void declare_directory(const DirectoryState& state, Declarations& declare) {
   declare.counter("notch_agent_ignored_names_total",
                   "Names in the directory that are neither segments nor the agent's own.",
-                  ignored_names);
+                  state.ignored_names);
+  declare.gauge("notch_agent_directory_watched",
+                "1 while the kernel tells of the directory's changes, 0 while sweeps list it.",
+                state.watched ? 1 : 0);
+  if (const auto& space = state.space) {
+    declare.gauge("notch_agent_directory_size_bytes",
+                  "Size of the file system the segments are on.",
+                  static_cast<double>(space->size_bytes));
+    declare.gauge("notch_agent_directory_available_bytes",
+                  "What of it is free for programs that make segments.",
+                  static_cast<double>(space->available_bytes));
+  }
 }
 
 void declare_reasons(const CollectStats& stats, Declarations& declare) {
@@ -286,18 +299,11 @@ std::vector<MetricFamily> AgentMetrics::Collect() const {
       declare.family("notch_agent_build_info", "The agent's version.", MetricType::Gauge),
       {{"version", NOTCH_AGENT_VERSION}, {"compiler", __VERSION__}}, 1);
   const CollectStats collected = sources_.collect();
-  declare_segments(collected, sources_.ignored_names(), declare);
+  declare_segments(collected, declare);
   declare.counter("notch_agent_loop_failures_total",
                   "Sweeps and looks at the directory that ended early, for want of memory mostly.",
                   sources_.loop_failures());
-  if (const auto space = sources_.space()) {
-    declare.gauge("notch_agent_directory_size_bytes",
-                  "Size of the file system the segments are on.",
-                  static_cast<double>(space->size_bytes));
-    declare.gauge("notch_agent_directory_available_bytes",
-                  "What of it is free for programs that make segments.",
-                  static_cast<double>(space->available_bytes));
-  }
+  declare_directory(sources_.directory(), declare);
   declare_reasons(collected, declare);
   declare_ends(collected, declare);
   declare_processes(sources_.process_samples(), sources_.preload_coverage(), declare);

@@ -33,6 +33,13 @@ struct ExpositionStats {
   std::uint64_t shared_scrapes = 0;  // answered with a page another scrape had gathered
 };
 
+// The directory of segments, now.
+struct DirectoryState {
+  std::optional<DirectorySpace> space;
+  std::uint64_t ignored_names = 0;  // since the start
+  bool watched = true;              // the kernel tells of changes
+};
+
 // The rule's name as used in the `reason` label; never null.
 const char* drop_reason_name(shm::DropReason reason) noexcept;
 
@@ -42,9 +49,8 @@ class AgentMetrics : public prometheus::Collectable {
     std::function<CollectStats()> collect;
     std::function<HttpStats()> http;
     std::function<ExpositionStats()> exposition;
-    std::function<std::uint64_t()> ignored_names;
+    std::function<DirectoryState()> directory;
     std::function<std::uint64_t()> loop_failures;
-    std::function<std::optional<DirectorySpace>()> space;
     std::function<OutcomeCounts()> process_samples;
     std::function<std::map<std::string, double>()> preload_coverage;    // by service
     std::function<std::map<std::string, std::uint64_t>()> host_errors;  // by collector

@@ -37,6 +37,7 @@ namespace asio = boost::asio;
 
 constexpr std::uint64_t kHalfBornCheck_s = 60;
 constexpr std::uint64_t kRejectedLine_s = 10;
+constexpr std::uint64_t kWatchRetry_s = 10;
 
 Moment moment_now() {
   timespec wall{};
@@ -87,12 +88,11 @@ class Daemon {
         processes_({options.collect.tally.per_process, options.collect.retention_s}),
         host_(options.host, host_drops_),
         kernel_(options.collect.retention_s),
-        metrics_(
-            {[this] { return collect_.stats(); }, [this] { return server_->stats(); },
-             [this] { return scrape_.stats(); }, [this] { return directory_.ignored_names(); },
-             [this] { return loop_failures_; }, [this] { return directory_space(directory_.fd()); },
-             [this] { return processes_.outcomes(); }, [this] { return processes_.coverage(); },
-             [this] { return host_.errors(); }, [this] { return host_drops(); }}),
+        metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
+                  [this] { return scrape_.stats(); }, [this] { return directory_state(); },
+                  [this] { return loop_failures_; }, [this] { return processes_.outcomes(); },
+                  [this] { return processes_.coverage(); }, [this] { return host_.errors(); },
+                  [this] { return host_drops(); }}),
         scrape_({{"segments", [this] { return gather_segments(); }},
                  {"processes", [this] { return own(process_snapshot()); }},
                  {"ebpf", [this] { return own(kernel_.snapshot()); }},
@@ -118,7 +118,7 @@ class Daemon {
     for (const int number : {SIGPIPE, SIGXFSZ, SIGUSR1, SIGUSR2}) std::signal(number, SIG_IGN);
     if (const ExitCode code = open(); code != ExitCode::kDone) return code;
     wait_for_signal();
-    wait_for_directory();
+    watch_directory(moment_now());
     sweep_after(std::chrono::milliseconds(options_.sweep_ms));
     sample_host();
     supervisor_.ready();
@@ -214,6 +214,10 @@ class Daemon {
     return snapshot;
   }
 
+  DirectoryState directory_state() const {
+    return {directory_space(directory_.fd()), directory_.ignored_names(), is_watching()};
+  }
+
   HostDrops host_drops() const {
     HostDrops drops = host_drops_;
     drops.add("processes", HostDrop::kTooManyThreads, processes_.left_out_threads());
@@ -260,9 +264,34 @@ class Daemon {
     kernel_.rename(renames);
   }
 
-  void wait_for_directory() {
-    watch_.assign(dup(directory_.watch_fd()));
+  // Where the kernel tells of no changes, the sweeps look for them until it does.
+  void watch_directory(const Moment& now) {
+    if (is_watching() || now.boot_s < next_watch_boot_s_) return;
+    next_watch_boot_s_ = now.boot_s + kWatchRetry_s;
+    std::string fault = directory_.watch();
+    if (fault.empty() && !watch_.is_open()) fault = wait_for_directory();
+    if (!fault.empty() && !std::exchange(told_unwatched_, true)) {
+      spdlog::warn("{}; until it can be watched, it is listed at every sweep", fault);
+    }
+    if (fault.empty() && std::exchange(told_unwatched_, false)) {
+      spdlog::info("{} is watched again", directory_.path());
+    }
+  }
+
+  bool is_watching() const { return directory_.watched() && watch_.is_open(); }
+
+  // Empty, or why not.
+  std::string wait_for_directory() {
+    const int descriptor = dup(directory_.watch_fd());
+    if (descriptor < 0) return "no descriptor is left to watch " + directory_.path();
+    boost::system::error_code error;
+    watch_.assign(descriptor, error);
+    if (error) {
+      ::close(descriptor);
+      return "cannot wait for " + directory_.path() + ": " + error.message();
+    }
     watch_again();
+    return "";
   }
 
   void watch_again() {
@@ -279,6 +308,7 @@ class Daemon {
     sweep_timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
       guarded([this] {
+        watch_directory(moment_now());
         take_changes();
         sweep();
       });
@@ -383,6 +413,8 @@ class Daemon {
   std::uint64_t next_rejected_boot_s_ = 0;
   std::uint64_t next_failure_line_boot_s_ = 0;
   std::uint64_t loop_failures_ = 0;
+  std::uint64_t next_watch_boot_s_ = 0;
+  bool told_unwatched_ = false;
   std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;

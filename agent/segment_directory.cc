@@ -62,21 +62,28 @@ bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
+struct Entry {
+  std::string name;
+  std::uint64_t inode = 0;
+};
+
 // A listing needs a descriptor of its own: it moves the offset, and closedir() closes it.
-std::vector<std::string> names_in(int directory_fd, int& error) {
-  std::vector<std::string> names;
+std::vector<Entry> entries_in(int directory_fd, int& error) {
+  std::vector<Entry> entries;
   const int fd = ::openat(directory_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR* stream = fd < 0 ? nullptr : ::fdopendir(fd);
   error = stream == nullptr ? errno : 0;
   if (stream == nullptr) {
     if (fd >= 0) ::close(fd);
-    return names;
+    return entries;
   }
   const std::unique_ptr<DIR, int (*)(DIR*)> closing(stream, &::closedir);
   errno = 0;
-  while (const dirent* entry = ::readdir(stream)) names.emplace_back(entry->d_name);
+  while (const dirent* entry = ::readdir(stream)) {
+    entries.push_back({entry->d_name, entry->d_ino});
+  }
   error = errno;
-  return names;
+  return entries;
 }
 
 std::string holder_of(int lock_fd) {
@@ -96,10 +103,10 @@ bool write_pid(int lock_fd) {
 // by mistake. Empty if it has held segments or an agent, or has the mode that only directories of
 // segments are given: there anyone may leave a file, and must not keep the agent out by it. What
 // mkfs leaves in a new ext4 is nobody's.
-std::string foreign_name(const std::vector<std::string>& names, mode_t mode) {
+std::string foreign_name(const std::vector<Entry>& entries, mode_t mode) {
   if ((mode & 07777) == kDirectoryMode) return "";
   std::string foreign;
-  for (const std::string& name : names) {
+  for (const auto& [name, inode] : entries) {
     const NameKind kind = kind_of(name);
     if (kind == NameKind::kSegment || name.starts_with("agent.")) return "";
     if (kind != NameKind::kOther || name == "lost+found") continue;
@@ -120,8 +127,7 @@ DirectoryResult SegmentDirectory::open(const std::string& path, bool create, Nam
     if (!locks.ok) return locks;
     const DirectoryResult lock = opened.take_lock();
     if (!lock.ok) return lock;
-    const DirectoryResult watch = opened.start_watch();
-    if (!watch.ok) return watch;
+    (void)opened.watch();  // poll() lists without it
     *this = std::move(opened);
   }
   return result;
@@ -154,9 +160,9 @@ DirectoryResult SegmentDirectory::open_directory(bool create, Named named) {
     return failure("cannot examine", path_, errno);
   }
   int error = 0;
-  const std::vector<std::string> names = names_in(directory_.get(), error);
+  const std::vector<Entry> entries = entries_in(directory_.get(), error);
   if (error != 0) return failure("cannot list", path_, error);
-  if (const std::string foreign = foreign_name(names, status.st_mode); !foreign.empty()) {
+  if (const std::string foreign = foreign_name(entries, status.st_mode); !foreign.empty()) {
     return failure("not a directory of segments, as it holds " + foreign +
                        "; one that is empty or missing will do:",
                    path_);
@@ -203,22 +209,23 @@ DirectoryResult SegmentDirectory::take_lock() {
   return {};
 }
 
-DirectoryResult SegmentDirectory::start_watch() {
-  watch_ = FileDescriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
-  if (!watch_.valid()) return failure("cannot make an inotify instance for", path_, errno);
+std::string SegmentDirectory::watch() {
+  if (watched()) return "";
+  if (!watch_.valid()) watch_ = FileDescriptor(::inotify_init1(IN_NONBLOCK | IN_CLOEXEC));
+  if (!watch_.valid()) return failure("cannot make an inotify instance for", path_, errno).message;
   // By the descriptor, so that what is watched is what was opened.
   const std::string opened = "/proc/self/fd/" + std::to_string(directory_.get());
-  if (::inotify_add_watch(watch_.get(), opened.c_str(), kWatched) < 0) {
-    return failure("cannot watch", path_, errno);
-  }
-  return {};
+  watched_ = ::inotify_add_watch(watch_.get(), opened.c_str(), kWatched);
+  if (!watched()) return failure("cannot watch", path_, errno).message;
+  listing_due_ = true;  // no event tells of what came before
+  return "";
 }
 
 DirectoryChanges SegmentDirectory::poll() {
   DirectoryChanges changes;
   if (!directory_.valid()) return changes;
   read_events(changes);
-  if (listing_due_) list(changes);
+  if (listing_due_ || !watched()) list(changes);
   struct stat here {};
   struct stat named {};
   if (!changes.gone && ::fstat(directory_.get(), &here) == 0 &&
@@ -245,6 +252,7 @@ void SegmentDirectory::read_events(DirectoryChanges& changes) {
       const std::string name(at + sizeof(event), strnlen(at + sizeof(event), event.len));
       if ((event.mask & IN_Q_OVERFLOW) != 0) listing_due_ = true;
       if ((event.mask & kEnds) != 0) changes.gone = true;
+      if ((event.mask & IN_IGNORED) != 0) watched_ = -1;
       if (event.len > 0) on_event(event.mask, name, changes);
       at += sizeof(event) + event.len;
     }
@@ -287,18 +295,26 @@ void SegmentDirectory::refresh(const std::string& name, DirectoryChanges& change
 
 void SegmentDirectory::list(DirectoryChanges& changes) {
   int error = 0;
-  const std::vector<std::string> names = names_in(directory_.get(), error);
+  const std::vector<Entry> entries = entries_in(directory_.get(), error);
   if (error != 0) {
     changes.message = "cannot list " + path_ + ": " + std::strerror(error);
     return;
   }
   listing_due_ = false;
   changes.listed_anew = true;
+  // A name that still leads to the known inode needs no look, and one that is not listed does.
+  NameMap<std::uint64_t> listed;
   std::vector<std::string> due;
-  for (const auto& [name, identity] : known_) due.push_back(name);
-  for (const std::string& name : names) {
-    if (kind_of(name) == NameKind::kSegment && !known_.contains(name)) due.push_back(name);
+  for (const auto& [name, inode] : entries) {
+    if (kind_of(name) == NameKind::kSegment) {
+      listed.emplace(name, inode);
+      if (!known_.contains(name)) due.push_back(name);
+    }
     if (kind_of(name) == NameKind::kOther && !listed_before_) ++ignored_names_;
+  }
+  for (const auto& [name, identity] : known_) {
+    const auto found = listed.find(name);
+    if (found == listed.end() || found->second != identity.inode) due.push_back(name);
   }
   listed_before_ = true;
   for (const std::string& name : due) refresh(name, changes);
@@ -309,7 +325,7 @@ std::uint64_t SegmentDirectory::remove_half_born(std::uint64_t now_boot_s) {
   std::uint64_t removed = 0;
   const auto before = std::exchange(half_born_, {});
   int error = 0;
-  for (const std::string& name : names_in(directory_.get(), error)) {
+  for (const auto& [name, inode] : entries_in(directory_.get(), error)) {
     if (kind_of(name) != NameKind::kHalfBorn) continue;
     const FileDescriptor file = open_entry(directory_.get(), name, O_RDONLY);
     struct stat status {};

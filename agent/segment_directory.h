@@ -11,6 +11,7 @@
 //       an agent before, or has the mode of one made for segments (3777).
 //   N5  A poll() takes at most kMostEvents of what the kernel queued, however fast others make and
 //       remove files: the loop comes back to its other work, and asks again.
+//   N6  Without an inotify instance or watch nothing is missed: each poll() lists the directory.
 #pragma once
 
 #include <cstdint>
@@ -59,16 +60,21 @@ class SegmentDirectory {
   SegmentDirectory& operator=(SegmentDirectory&&) = default;
 
   // Opens `path`, made with mode 3777 if it is missing and `create` is set (its parent must exist),
-  // takes agent.lock in it, and watches it. On failure nothing is held. Fails for one that holds
-  // files of others (N4), where a mapping does not keep its file's lock, and for one that nobody
-  // named and shm::default_directory does not trust.
+  // takes agent.lock in it, and watches it if the kernel lets it. On failure nothing is held. Fails
+  // for one that holds files of others (N4), where a mapping does not keep its file's lock, and for
+  // one that nobody named and shm::default_directory does not trust.
   DirectoryResult open(const std::string& path, bool create, Named named = Named::kByUser);
 
-  // Reads what the kernel queued; the first call lists the directory. Never waits. Also to be
-  // called now and then without an event: while the agent has the directory open, the kernel does
-  // not tell of its removal. Cost: three system calls if nothing happened,
-  // and one per event.
+  // Reads what the kernel queued; the first call lists the directory, and every call without a
+  // watch (N6). Never waits. Also to be called now and then without an event: while the agent has
+  // the directory open, the kernel does not tell of its removal. Cost: three system calls if nothing
+  // happened, and one per event.
   DirectoryChanges poll();
+
+  // Watches the directory if it is not watched yet: empty, or why it cannot be. To be called again
+  // now and then, as others may give instances or watches back.
+  std::string watch();
+  bool watched() const noexcept { return watched_ >= 0; }
 
   // Removes files a writer left half-born (".*.new", lock free) and that have not changed for
   // kHalfBornAge_s of these calls' own time, as the file system's can be set. Returns how many.
@@ -76,7 +82,7 @@ class SegmentDirectory {
   std::uint64_t remove_half_born(std::uint64_t now_boot_s);
 
   int fd() const noexcept { return directory_.get(); }
-  int watch_fd() const noexcept { return watch_.get(); }  // readable when poll() has something
+  int watch_fd() const noexcept { return watch_.get(); }  // readable if poll() has something; or -1
   const std::string& path() const noexcept { return path_; }
 
   // Names seen that are neither segments nor the agent's own nor half-born.
@@ -86,7 +92,6 @@ class SegmentDirectory {
   DirectoryResult open_directory(bool create, Named named);
   DirectoryResult check_locks() const;
   DirectoryResult take_lock();
-  DirectoryResult start_watch();
   void list(DirectoryChanges& changes);
   void read_events(DirectoryChanges& changes);
   void on_event(std::uint32_t mask, const std::string& name, DirectoryChanges& changes);
@@ -102,7 +107,10 @@ class SegmentDirectory {
   std::string path_;
   FileDescriptor directory_;
   FileDescriptor lock_;
-  FileDescriptor watch_;
+
+  // Set by watch().
+  FileDescriptor watch_;  // stays once it is there
+  int watched_ = -1;      // its watch of the directory; -1: none
 
   // Moved on by poll().
   NameMap<SegmentIdentity> known_;  // by name

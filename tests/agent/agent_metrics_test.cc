@@ -23,18 +23,17 @@ struct Told {
   CollectStats collect;
   HttpStats http;
   ExpositionStats exposition;
-  std::uint64_t ignored_names = 0;
+  DirectoryState directory = {DirectorySpace{1000, 250}};
   std::uint64_t loop_failures = 0;
-  std::optional<DirectorySpace> space = DirectorySpace{1000, 250};
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
   std::map<std::string, std::uint64_t> host_errors;
   HostDrops host_drops;
   AgentMetrics metrics{{[this] { return collect; }, [this] { return http; },
-                        [this] { return exposition; }, [this] { return ignored_names; },
-                        [this] { return loop_failures; }, [this] { return space; },
-                        [this] { return process_samples; }, [this] { return coverage; },
-                        [this] { return host_errors; }, [this] { return host_drops; }}};
+                        [this] { return exposition; }, [this] { return directory; },
+                        [this] { return loop_failures; }, [this] { return process_samples; },
+                        [this] { return coverage; }, [this] { return host_errors; },
+                        [this] { return host_drops; }}};
 
   prometheus::MetricFamily family(const std::string& name) const {
     for (prometheus::MetricFamily& family : metrics.Collect()) {
@@ -113,6 +112,7 @@ const std::vector<Declared> kDeclared = {
     {"process_threads", kGauge},
     {"process_start_time_seconds", kGauge},
     {"process_virtual_memory_bytes", kGauge},
+    {"notch_agent_directory_watched", kGauge},
     {"notch_agent_directory_size_bytes", kGauge},
     {"notch_agent_directory_available_bytes", kGauge},
     {"process_resident_memory_bytes", kGauge},
@@ -160,10 +160,17 @@ TEST(AgentMetrics, TheDirectorysRoomIsShownIfItIsKnown) {
             (std::map<std::string, double>{{"", 1000}}));
   EXPECT_EQ(told.values("notch_agent_directory_available_bytes"),
             (std::map<std::string, double>{{"", 250}}));
-  told.space.reset();
+  told.directory.space.reset();
   for (const prometheus::MetricFamily& family : told.metrics.Collect()) {
     EXPECT_NE(family.name, "notch_agent_directory_size_bytes");
   }
+}
+
+TEST(AgentMetrics, WhetherTheDirectoryIsWatchedIsShown) {
+  Told told;
+  EXPECT_EQ(told.values("notch_agent_directory_watched"), (std::map<std::string, double>{{"", 1}}));
+  told.directory.watched = false;
+  EXPECT_EQ(told.values("notch_agent_directory_watched"), (std::map<std::string, double>{{"", 0}}));
 }
 
 TEST(AgentMetrics, SegmentsAreShownByState) {
@@ -184,7 +191,7 @@ TEST(AgentMetrics, SegmentsAreShownByState) {
 
 TEST(AgentMetrics, EachTotalReachesItsCounter) {
   Told told;
-  told.ignored_names = 11;
+  told.directory.ignored_names = 11;
   told.loop_failures = 14;
   told.collect.folds = 12;
   told.collect.fold_failures = 13;

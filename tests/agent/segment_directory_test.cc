@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -322,6 +323,44 @@ TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsMovedAndReplaced) {
   ASSERT_EQ(::mkdir(path.c_str(), 0755), 0);
   EXPECT_TRUE(readable());
   EXPECT_TRUE(directory_.poll().gone);
+}
+
+// --- without a watch ---
+
+class UnwatchedDirectoryTest : public SegmentDirectoryTest {
+ protected:
+  void open_unwatched() {
+    open();
+    // The kernel takes a watch away with its file system: so may a test, with its number.
+    for (int watch = 1; watch < 8; ++watch) ::inotify_rm_watch(directory_.watch_fd(), watch);
+    directory_.poll();
+    ASSERT_FALSE(directory_.watched());
+  }
+};
+
+TEST_F(UnwatchedDirectoryTest, EachPollListsTheDirectory) {
+  scratch_.touch("a.notch");
+  open_unwatched();
+  scratch_.touch("b.notch");
+  EXPECT_THAT(directory_.poll().added, ElementsAre("b.notch"));
+  remove("a.notch");
+  scratch_.touch("c");
+  rename("c", "b.notch");
+  const DirectoryChanges changes = directory_.poll();
+  EXPECT_THAT(changes.removed, UnorderedElementsAre("a.notch", "b.notch"));
+  EXPECT_THAT(changes.added, ElementsAre("b.notch"));
+  EXPECT_THAT(directory_.poll().added, IsEmpty());
+}
+
+TEST_F(UnwatchedDirectoryTest, WhatComesBeforeTheWatchIsThereAgainIsNotMissed) {
+  open_unwatched();
+  scratch_.touch("a.notch");
+  EXPECT_EQ(directory_.watch(), "");
+  EXPECT_TRUE(directory_.watched());
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
+  scratch_.touch("b.notch");
+  EXPECT_TRUE(readable());
+  EXPECT_THAT(directory_.poll().added, ElementsAre("b.notch"));
 }
 
 // --- half-born files ---
