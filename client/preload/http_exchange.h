@@ -44,6 +44,7 @@ enum class HttpLoss : std::uint8_t {
   kFraming,    // where a message ends could not be told
   kUnended,    // this program closed the connection, and the answer may have passed unseen
   kUnasked,    // there was an answer, and no request was seen
+  kUnheard,    // it is none: the answer before it said that the server reads no other request
 };
 
 // A route by its number in HttpRoutes; the first ones are the same in every process.

@@ -241,6 +241,7 @@ void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
                     const HttpRoutes& routes) noexcept {
   if (exchange.role == HttpRole::kServer)
     active_requests[exchange.secure ? 1 : 0][static_cast<std::size_t>(exchange.method)].subtract();
+  if (exchange.loss == HttpLoss::kUnheard) return;
   if (exchange.loss != HttpLoss::kNone) return count_lost(exchange.role, exchange.loss);
   observe_sizes(exchange);
   if (!exchange.timed) return count_unobserved(exchange.role, Unobserved::kUntimed);

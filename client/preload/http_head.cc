@@ -10,8 +10,13 @@
 namespace notch::preload {
 namespace {
 
-enum HttpField : std::uint8_t { kNoField, kContentLength, kTransferEncoding, kExpect };
-constexpr std::string_view kNames[] = {"", "content-length", "transfer-encoding", "expect"};
+enum HttpField : std::uint8_t { kNoField, kContentLength, kTransferEncoding, kExpect, kConnection };
+constexpr std::string_view kNames[] = {"", "content-length", "transfer-encoding", "expect",
+                                       "connection"};
+// The two names that begin alike, up to here.
+constexpr std::uint8_t kCommonBytes = 3;
+constexpr std::string_view kClose = "close";
+constexpr std::string_view kKeepAlive = "keep-alive";
 constexpr std::string_view kChunked = "chunked";
 constexpr std::string_view kIdentity = "identity";
 constexpr std::string_view kProtocol = "HTTP/1.";
@@ -23,6 +28,9 @@ enum : std::uint8_t { kBeforeDigits, kAfterPlus, kInDigits, kAfterDigits };
 // Places in a coding: how much of "chunked" matched, or this and how much of "identity"; then what
 // may follow either, and any other.
 enum : std::uint8_t { kInIdentity = 16, kAfterChunked = 32, kAfterIdentity, kOtherCoding };
+// Places in a word of Connection's: how much of the one looked for matched; then what may follow it,
+// and any other.
+enum : std::uint8_t { kAfterWord = 32, kOtherWord };
 
 bool is_blank(unsigned char byte) {
   return byte == ' ' || byte == '\t' || byte == '\r';
@@ -85,9 +93,11 @@ void end_name(HttpStream& stream, unsigned char byte) {
     if (stream.field == kExpect) stream.flags |= kExpects;
     if (stream.field == kContentLength) stream.stage = HttpStage::kLengthValue;
     if (stream.field == kTransferEncoding) stream.stage = HttpStage::kCodingValue;
+    if (stream.field == kConnection) stream.stage = HttpStage::kConnectionValue;
     return;
   }
-  if ((is_after || !kToken.of[byte]) && stream.field != kExpect) stream.flags |= kBadFraming;
+  const bool is_framing = stream.field == kContentLength || stream.field == kTransferEncoding;
+  if ((is_after || !kToken.of[byte]) && is_framing) stream.flags |= kBadFraming;
   stream.field = kNoField;
 }
 
@@ -106,7 +116,11 @@ void read_name(HttpStream& stream, HttpBytes& bytes) {
 void read_name_byte(HttpStream& stream, unsigned char byte) {
   const std::string_view name = kNames[stream.field];
   if (stream.index >= name.size()) return end_name(stream, byte);
-  if (lower(byte) == static_cast<unsigned char>(name[stream.index])) {
+  const unsigned char letter = lower(byte);
+  const bool is_other = stream.field == kContentLength && stream.index == kCommonBytes &&
+                        letter == static_cast<unsigned char>(kNames[kConnection][kCommonBytes]);
+  if (is_other) stream.field = kConnection;
+  if (is_other || letter == static_cast<unsigned char>(name[stream.index])) {
     ++stream.index;
     return;
   }
@@ -193,10 +207,35 @@ void read_coding_byte(HttpStream& stream, unsigned char byte) {
   }
 }
 
+std::string_view word_looked_for(const HttpStream& stream) {
+  return (stream.flags & kVersion10) != 0 ? kKeepAlive : kClose;
+}
+
+void take_word(HttpStream& stream) {
+  const bool found = stream.index == word_looked_for(stream).size() || stream.index == kAfterWord;
+  if (found) stream.flags |= kAgainstVersion;
+}
+
+void read_word_byte(HttpStream& stream, unsigned char byte) {
+  const std::string_view word = word_looked_for(stream);
+  std::uint8_t& index = stream.index;
+  if (byte == ',') {
+    take_word(stream);
+    index = 0;
+  } else if (is_blank(byte)) {
+    if (index != 0) index = index == word.size() || index == kAfterWord ? kAfterWord : kOtherWord;
+  } else {
+    const bool matches =
+        index < word.size() && lower(byte) == static_cast<unsigned char>(word[index]);
+    index = matches ? static_cast<std::uint8_t>(index + 1) : std::uint8_t{kOtherWord};
+  }
+}
+
 // The field before this line cannot continue any more.
 void end_field(HttpStream& stream) {
   if (stream.field == kContentLength && !take_length(stream)) stream.flags |= kBadFraming;
   if (stream.field == kTransferEncoding) take_coding(stream);
+  if (stream.field == kConnection) take_word(stream);
   stream.field = kNoField;
 }
 
@@ -204,6 +243,7 @@ HeadStep read_line_start(HttpStream& stream, unsigned char byte) {
   if (byte == ' ' || byte == '\t') {
     stream.stage = stream.field == kContentLength      ? HttpStage::kLengthValue
                    : stream.field == kTransferEncoding ? HttpStage::kCodingValue
+                   : stream.field == kConnection       ? HttpStage::kConnectionValue
                                                        : HttpStage::kSkipLine;
     // A fold is a blank in the value, as the LF before it was.
     return HeadStep::kMore;
@@ -229,6 +269,7 @@ HeadStep read_field_byte(HttpStream& stream, unsigned char byte) {
     if (stream.stage == HttpStage::kName) read_name_byte(stream, byte);
     if (stream.stage == HttpStage::kLengthValue) read_length_byte(stream, ' ');
     if (stream.stage == HttpStage::kCodingValue) read_coding_byte(stream, ' ');
+    if (stream.stage == HttpStage::kConnectionValue) read_word_byte(stream, ' ');
     stream.stage = HttpStage::kLineStart;
     return HeadStep::kMore;
   }
@@ -236,6 +277,8 @@ HeadStep read_field_byte(HttpStream& stream, unsigned char byte) {
     read_name_byte(stream, byte);
   else if (stream.stage == HttpStage::kLengthValue)
     read_length_byte(stream, byte);
+  else if (stream.stage == HttpStage::kConnectionValue)
+    read_word_byte(stream, byte);
   else
     read_coding_byte(stream, byte);
   return HeadStep::kMore;

@@ -1,5 +1,5 @@
-// The head of an HTTP/1.x message byte by byte: start lines, and the three header fields that say
-// where the message ends. Keeps numbers and places in words, never bytes.
+// The head of an HTTP/1.x message byte by byte: start lines, and the four header fields that say
+// where the message and the connection end. Keeps numbers and places in words, never bytes.
 // Called by: http_machine.
 //
 // The rules, where RFC 9112 leaves a choice or software differs
@@ -14,6 +14,8 @@
 //   Blanks before a colon are passed over, as by servers that do not refuse them. One of the two
 //   names, and then a byte that is neither its colon nor part of a longer name: the framing is bad.
 //   Bad framing: until the connection closes, whatever else the head says.
+//   Connection: "close" among its words with HTTP/1.1, "keep-alive" with HTTP/1.0, is what the
+//   version alone does not say.
 //   Any other line without a colon is passed over. A status is three digits, and 100 or more.
 //
 // Invariants
@@ -58,6 +60,7 @@ enum class HttpStage : std::uint8_t {
   kName,
   kLengthValue,
   kCodingValue,
+  kConnectionValue,
   kSkipLine,
   // body
   kBodyLength,
@@ -73,6 +76,7 @@ enum HttpStreamFlag : std::uint8_t {
   kHasLength = 1,
   kBadFraming = 2,
   kHasCoding = 4,
+  kAgainstVersion = 8,  // Connection says other than the version does
   kChunkedLast = 16,
   kExpects = 32,  // Expect: 100-continue, and nothing of the body came yet
   kTrailers = 64,
@@ -125,6 +129,11 @@ HeadStep read_chunk_size(HttpStream&, HttpBytes&) noexcept;
 // status. For finding step again.
 bool begins_request(HttpBytes) noexcept;
 bool begins_answer(HttpBytes) noexcept;
+
+// Whether the message says that no other follows it on the connection, as far as it is read.
+inline bool is_last_message(const HttpStream& stream) noexcept {
+  return ((stream.flags & kVersion10) != 0) != ((stream.flags & kAgainstVersion) != 0);
+}
 
 // What follows the head, when its rules alone decide: kBodyLength, kChunkSize, kUntilClose, or
 // kIdle for no body. `without_length` is the answer for a head that says nothing.

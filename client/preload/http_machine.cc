@@ -35,6 +35,7 @@ void lose_answers(Feed& feed, HttpLoss loss) {
   if (is_next) keep_early(feed, loss);
   lose_pending(feed, loss);
   connection.response.stage = HttpStage::kLost;
+  connection.response.flags = 0;
   connection.status = 0;
   connection.signs = static_cast<std::uint8_t>((connection.signs & ~kUnowned) | kGuessed);
 }
@@ -252,6 +253,7 @@ void end_response_head(Feed& feed) {
     connection.status = 0;
     connection.request.flags &= static_cast<std::uint8_t>(~kExpects);
     connection.signs &= static_cast<std::uint8_t>(~kUnowned);
+    response.flags = 0;
     return begin_idle(response);
   }
   if ((connection.signs & kUnowned) != 0) count_unowned(feed);
@@ -353,13 +355,30 @@ void end_open_answer(Feed& feed) {
   if (feed.connection.response.stage == HttpStage::kUntilClose) finish_response(feed);
 }
 
-// Requests that nobody can answer any more, or not wholly.
-void fail_pending(Feed& feed) {
+// Every pending request is over without a whole answer. Behind an answer that says that it is the
+// last, a server looks at none.
+void fail_pending(Feed& feed, bool is_certain) {
   HttpConnection& connection = feed.connection;
+  const HttpStream& response = connection.response;
+  const bool is_last = connection.role == HttpRole::kServer && is_last_message(response);
+  bool is_heard = !is_last || (response.stage != HttpStage::kIdle && has_asker(connection));
   while (connection.count > connection.early_count) {
-    const bool cut_short = connection.status != 0 && !in_head(connection.response);
-    pop(feed, cut_short ? HttpError::kCutShort : HttpError::kNoAnswer, HttpLoss::kNone);
+    const bool cut_short = connection.status != 0 && !in_head(response);
+    const HttpError error = cut_short ? HttpError::kCutShort : HttpError::kNoAnswer;
+    const bool is_presumed = !is_certain && oldest(connection).cut == 0;
+    if (is_heard) {
+      pop(feed, error, HttpLoss::kNone, is_presumed);
+    } else {
+      pop(feed, HttpError::kNone, HttpLoss::kUnheard);
+    }
+    is_heard = !is_last;
   }
+}
+
+// Nothing more of an answer comes, or goes.
+void break_answers(Feed& feed) {
+  HttpConnection& connection = feed.connection;
+  fail_pending(feed, true);
   if (connection.response.stage == HttpStage::kIdle) return;
   connection.response.stage = HttpStage::kLost;
   connection.signs |= kGuessed;
@@ -449,7 +468,7 @@ void end_of_peer(HttpConnection& connection, const HttpWatch& watch, bool broken
   connection.signs |= kPeerEnded;
   if (connection.role == HttpRole::kServer) return cut_request(connection);
   if (!broken) end_open_answer(feed);
-  fail_pending(feed);
+  break_answers(feed);
 }
 
 void end_of_own(HttpConnection& connection, const HttpWatch& watch, bool broken,
@@ -459,7 +478,7 @@ void end_of_own(HttpConnection& connection, const HttpWatch& watch, bool broken,
   if (connection.role == HttpRole::kClient) {
     if (broken) cut_request(connection);
   } else if (broken) {
-    fail_pending(feed);
+    break_answers(feed);
   } else {
     end_open_answer(feed);
   }
@@ -478,12 +497,7 @@ void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) 
   if (is_missed) tell_lost(feed, HttpLoss::kContended);
   const bool is_certain =
       connection.role == HttpRole::kClient && (connection.signs & kPeerEnded) != 0;
-  while (is_followed(connection) && connection.count != 0) {
-    const bool is_presumed = !is_certain && oldest(connection).cut == 0;
-    const bool cut_short = connection.status != 0 && !in_head(connection.response);
-    const HttpError error = cut_short ? HttpError::kCutShort : HttpError::kNoAnswer;
-    pop(feed, error, HttpLoss::kNone, is_presumed);
-  }
+  fail_pending(feed, is_certain);
   if (is_followed(connection)) stop(feed, HttpLoss::kUnended);
 }
 

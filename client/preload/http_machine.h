@@ -20,6 +20,8 @@
 //   A client's answer may be read before the request is known here, or known whole: one thread
 //   writes and another reads. It waits for the request that is passed next, if that one's call
 //   began before the answer ended; else nobody asked for it. The exchange is over with the request.
+//   A request behind a server's answer that says that it is the last (Connection: close, HTTP/1.0) is
+//   none, if the connection ends and it has no answer: the server read it, and looked at nothing.
 //   A request that asked for 100-continue, got a final answer instead, and had sent nothing of its
 //   body, sends none.
 //

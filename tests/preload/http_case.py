@@ -23,10 +23,12 @@ class HttpTestCase(preload_test_case.PreloadTestCase):
         return server
 
     def listens(self, port):
-        # By /proc: a connection would be counted.
-        with open("/proc/net/tcp", encoding="ascii") as table:
-            return any(line.split()[1] == f"0100007F:{port:04X}" and line.split()[3] == "0A"
-                       for line in list(table)[1:])
+        # By /proc: a connection would be counted. Java listens on IPv6's form of the address.
+        found = set()
+        for name in ("tcp", "tcp6"):
+            with open(f"/proc/net/{name}", encoding="ascii") as table:
+                found.update(line.split()[1] for line in list(table)[1:] if line.split()[3] == "0A")
+        return not found.isdisjoint((f"0100007F:{port:04X}", f"{'0' * 16}FFFF00000100007F:{port:04X}"))
 
     def end_server(self, server):
         """Once it has counted what it has answered: a client has its answer before the server's call returns. Where a

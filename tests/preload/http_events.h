@@ -97,8 +97,8 @@ class HttpEvents {
     if (role != self.connection_.role) self.lines_.push_back("OTHER ROLE");
   }
   static const char* word_of(HttpLoss loss) {
-    constexpr const char* kWords[] = {"",        "pipelined", "contended",
-                                      "framing", "unended",   "unasked"};
+    constexpr const char* kWords[] = {"",        "pipelined", "contended", "framing",
+                                      "unended", "unasked",   "unheard"};
     return kWords[static_cast<int>(loss)];
   }
 

@@ -219,6 +219,74 @@ TEST(HttpMachine, AWriteToABrokenConnectionCutsTheAnswer) {
 }
 
 // One thread writes and another reads: `begun` says that the request was written before.
+// Three requests, of which the second is not answered, and the end.
+void expect_behind(const std::string& answer, bool is_last) {
+  SCOPED_TRACE(answer);
+  const std::string of_others = is_last ? " unheard" : " no-answer?";
+  expect_lines_of(HttpRole::kServer,
+                  {{'>', "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n"},
+                   {'<', answer},
+                   {'>', "GET /c HTTP/1.1\r\n\r\n"},
+                   {'.', ""}},
+                  {"start GET", "start GET", "GET /a 1.1 200 0:0 100", "start GET",
+                   "GET /b 1.1 0 0:0 300" + of_others, "GET /c 1.1 0 0:0 100" + of_others},
+                  HttpVerdict::kStopped);
+}
+
+// Whoever answers "Connection: close" reads what was sent behind, and looks at none of it.
+TEST(HttpMachine, ARequestBehindTheLastAnswerIsNone) {
+  const std::string empty = "Content-Length: 0\r\n";
+  const std::string head = "HTTP/1.1 200 OK\r\n" + empty;
+  const std::string old_head = "HTTP/1.0 200 OK\r\n" + empty;
+  for (const char* const words :
+       {"Connection: close", "CONNECTION:CLOSE ", "Connection : upgrade ,\tclose",
+        "Connection: a, close,b", "X: y\r\nConnection:\r\n close", "Connection: close, close"})
+    expect_behind(head + words + "\r\n\r\n", true);
+  for (const char* const words :
+       {"Connection: keep-alive", "Connection: closed", "Connection: a close", "Connection: clos",
+        "Connection: clos,e", "Connections: close", "Connectio: close", "X-Connection: close",
+        "Content: close", "Con: close", "Connection: ,", "Connection close"})
+    expect_behind(head + words + "\r\n\r\n", false);
+  expect_behind(old_head + "\r\n", true);
+  expect_behind(old_head + "Connection: close\r\n\r\n", true);
+  expect_behind(old_head + "Connection: Keep-Alive\r\n\r\n", false);
+}
+
+TEST(HttpMachine, WhatIsBehindAnAnswerThatBreaksOff) {
+  const std::string two = "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n";
+  const std::string closing = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 9\r\n\r\nx";
+  for (const char end : {'.', '?'}) {
+    const std::string presumed = end == '.' ? "?" : "";
+    const HttpVerdict verdict = end == '.' ? HttpVerdict::kStopped : HttpVerdict::kHttp;
+    expect_steps(HttpRole::kServer, {{'>', two}, {'<', closing}, {end, ""}},
+                 {"start GET", "start GET", "GET /a 1.1 200 0:1 200 cut-short" + presumed,
+                  "GET /b 1.1 0 0:0 200 unheard"});
+    // The head of an old answer, of which a program that inherited the connection writes the rest.
+    EXPECT_EQ(expect_steps(HttpRole::kServer, {{'>', two}, {'<', "HTTP/1.0 200 OK\r\n"}, {end, ""}},
+                           {"start GET", "start GET", "GET /a 1.1 0 0:0 200 no-answer" + presumed,
+                            "GET /b 1.1 0 0:0 200 unheard"}),
+              verdict);
+  }
+  // A client knows that they are not answered.
+  expect_steps(
+      HttpRole::kClient, {{'>', two}, {'<', closing + "12345678"}, {')', ""}},
+      {"start GET", "start GET", "GET - 1.1 200 0:9 100", "GET - 1.1 0 0:0 200 no-answer"});
+}
+
+// What an answer said goes with it.
+TEST(HttpMachine, TheLastAnswerIsForgottenWithTheNext) {
+  expect_lines_of(HttpRole::kServer,
+                  {{'>', kGet}, {'<', "HTTP/1.0 100 Continue\r\n\r\n"}, {'.', ""}},
+                  {"start GET", "GET /users/* 1.1 0 0:0 200 no-answer?"}, HttpVerdict::kStopped);
+  expect_lines_of(HttpRole::kServer,
+                  {{'>', kGet + kGet + kGet},
+                   {'<', "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n" + kOk},
+                   {'.', ""}},
+                  {"start GET", "start GET", "start GET", "GET /users/* 1.1 200 0:0 100",
+                   "GET /users/* 1.1 200 0:5 100", "GET /users/* 1.1 0 0:0 200 no-answer?"},
+                  HttpVerdict::kStopped);
+}
+
 TEST(HttpMachine, AnAnswerThatIsKnownBeforeItsRequest) {
   HttpEvents events(HttpRole::kClient);
   for (std::uint64_t i = 1; i <= 3; ++i) {
