@@ -21,8 +21,9 @@ Collect::Collect(const CollectOptions& options)
     : options_(options),
       pid_namespace_(own_pid_namespace()),
       tally_(options.tally),
-      quota_(options.limits),
-      owners_(options.owners) {}
+      quota_(options.limits, options.tally.accounts),
+      owners_(options.owners),
+      end_services_(ServiceNames::kMostOfUser, ServiceNames::kMost, options.tally.accounts) {}
 
 LedgerResult Collect::open(int directory_fd, const Moment& now, Recovered& recovered) {
   directory_fd_ = directory_fd;
@@ -115,8 +116,10 @@ const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now)
 
 void Collect::keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
                            bool not_opened) {
-  const auto owner = not_opened ? std::nullopt : std::optional(segment.file.owner_uid());
-  if (!waiting_.add(name, segment.file.identity().inode, owner)) return;
+  const auto account =
+      not_opened ? std::nullopt
+                 : std::optional(account_of(options_.tally.accounts, segment.file.owner_uid()));
+  if (!waiting_.add(name, segment.file.identity().inode, account)) return;
   rejected_.count(reason);
   tell_rejected(name, reason, segment.reader);
 }

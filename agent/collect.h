@@ -54,6 +54,9 @@
 namespace notch::agent {
 
 struct CollectOptions {
+  // Who users are to every limit here; must outlive the Collect.
+  void count_by(Accounts& accounts) { tally.accounts = owners.accounts = &accounts; }
+
   TallyOptions tally;
   SegmentLimits limits;
   ServiceOwnerOptions owners;

@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "agent/accounts.h"
 #include "agent/agent_metrics.h"
 #include "agent/directory_space.h"
 #include "agent/host/cgroup_figures.h"
@@ -66,7 +67,9 @@ std::uint64_t raise_descriptor_limit() {
 // collectors, the probes and the loop have open at a time.
 constexpr std::uint64_t kOtherDescriptors = 256;
 
-CollectOptions within_descriptors(CollectOptions options, const HttpOptions& http) {
+CollectOptions within_descriptors(CollectOptions options, const HttpOptions& http,
+                                  Accounts& accounts) {
+  options.count_by(accounts);
   options.limits = within_descriptors(options.limits, raise_descriptor_limit(),
                                       kOtherDescriptors + http.max_connections);
   return options;
@@ -84,10 +87,12 @@ class Daemon {
         host_timer_(loop_),
         watch_(loop_),
         supervisor_(loop_),
-        collect_(within_descriptors(options.collect, options.http)),
-        processes_({options.collect.tally.per_process, options.collect.retention_s}),
+        collect_(within_descriptors(options.collect, options.http, accounts_)),
+        processes_({.per_process = options.collect.tally.per_process,
+                    .retention_s = options.collect.retention_s,
+                    .accounts = &accounts_}),
         host_(options.host, host_drops_),
-        kernel_(options.collect.retention_s),
+        kernel_(options.collect.retention_s, &accounts_),
         metrics_({[this] { return collect_.stats(); }, [this] { return server_->stats(); },
                   [this] { return scrape_.stats(); }, [this] { return directory_state(); },
                   [this] { return loop_failures_; }, [this] { return processes_.outcomes(); },
@@ -398,6 +403,7 @@ class Daemon {
   asio::posix::stream_descriptor watch_;
   Supervisor supervisor_;
   SegmentDirectory directory_;
+  Accounts accounts_{"/etc/passwd", "/etc/subuid"};
   Collect collect_;
   ProcessFigures processes_;
   HostDrops host_drops_;

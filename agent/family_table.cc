@@ -126,7 +126,7 @@ std::uint32_t FamilyTable::most_of(std::uint32_t uid) const {
 }
 
 std::uint32_t FamilyTable::room(std::uint32_t uid) const {
-  const auto found = parts_of_.find(uid);
+  const auto found = parts_of_.find(account_of(accounts_, uid));
   const std::uint32_t taken = found == parts_of_.end() ? 0 : found->second;
   const std::uint32_t most = most_of(uid);
   const std::uint32_t of_all = limits_.families > count_ ? limits_.families - count_ : 0;
@@ -134,7 +134,7 @@ std::uint32_t FamilyTable::room(std::uint32_t uid) const {
 }
 
 bool FamilyTable::has_room(std::uint32_t uid) const {
-  const auto found = parts_of_.find(uid);
+  const auto found = parts_of_.find(account_of(accounts_, uid));
   return found == parts_of_.end() || found->second < most_of(uid);
 }
 
@@ -219,7 +219,7 @@ std::uint32_t FamilyTable::add(const Family& definition) {
 FamilyTable::Part& FamilyTable::part_of(State& state, std::uint32_t uid) {
   const auto known = std::ranges::find(state.parts, uid, &Part::uid);
   if (known != state.parts.end()) return *known;
-  ++parts_of_[uid];
+  ++parts_of_[account_of(accounts_, uid)];
   return state.parts.emplace_back(Part{uid, 0, 0});
 }
 
@@ -227,7 +227,7 @@ void FamilyTable::drop_if_empty(State& state, std::uint32_t uid) {
   const auto known = std::ranges::find(state.parts, uid, &Part::uid);
   if (known == state.parts.end() || known->uses != 0 || known->rows != 0) return;
   state.parts.erase(known);
-  const auto counted = parts_of_.find(uid);
+  const auto counted = parts_of_.find(account_of(accounts_, uid));
   if (--counted->second == 0) parts_of_.erase(counted);
 }
 

@@ -8,7 +8,7 @@
 //   FT2  A name belongs to the agent, then to system users, then to other users; among equals to
 //        whoever was shown first. Nobody's definition drives out a family in which another user of
 //        the same or a higher rank has a part: a use by a living segment, or a row.
-//   FT3  No user has a part in more than max_per_user families. What one user's names take never
+//   FT3  No user has a part in more than max_per_user families (an account's uids one each). What one user's names take never
 //        keeps out another's while there are fewer than max_families.
 #pragma once
 
@@ -19,6 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "agent/accounts.h"
 #include "agent/conflict.h"
 #include "agent/family.h"
 #include "agent/keyed_hash.h"
@@ -52,7 +53,8 @@ struct Challenge {
 
 class FamilyTable {
  public:
-  explicit FamilyTable(const FamilyLimits& limits) : limits_(limits) {}
+  explicit FamilyTable(const FamilyLimits& limits, Accounts* accounts = nullptr)
+      : limits_(limits), accounts_(accounts) {}
 
   // A living segment of `definition.owner_uid` begins to use it; to be given back by leave(). What
   // is refused for another definition adds to `challenges` what it might drive out; to be given
@@ -138,12 +140,13 @@ class FamilyTable {
   std::vector<std::uint32_t> holders_of(const std::vector<std::string>& names) const;
 
   const FamilyLimits limits_;
+  Accounts* const accounts_;
   std::vector<State> families_;
   std::vector<std::uint32_t> free_;
   NameMap<std::uint32_t> names_;  // every sample name in force
   NameSet reserved_;              // the agent's own sample names
   NameSet reserved_families_;
-  std::unordered_map<std::uint32_t, std::uint32_t> parts_of_;  // by uid: families
+  std::unordered_map<std::uint32_t, std::uint32_t> parts_of_;  // by account: parts
   std::uint32_t count_ = 0;                                    // families in force
   bool freed_ = false;
 };

@@ -42,8 +42,8 @@ void say_refused(const std::vector<ebpf::ProbeState>& states, EbpfMode mode) {
 
 }  // namespace
 
-KernelFigures::KernelFigures(std::uint64_t retention_s)
-    : names_(kMostServicesOfUser, kMostServices),
+KernelFigures::KernelFigures(std::uint64_t retention_s, Accounts* accounts)
+    : names_(kMostServicesOfUser, kMostServices, accounts),
       gone_(retention_s),
       knows_kernel_pids_(own_pid_namespace() == kFirstPidNamespace) {}
 

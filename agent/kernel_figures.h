@@ -24,7 +24,7 @@ namespace notch::agent {
 class KernelFigures {
  public:
   // `retention_s`: of services without a slot of the probes'; 0: for ever.
-  explicit KernelFigures(std::uint64_t retention_s);
+  explicit KernelFigures(std::uint64_t retention_s, Accounts* accounts = nullptr);
 
   // Says in the log which probes do not run, and why. False if they are required.
   bool start(EbpfMode mode);

@@ -161,7 +161,8 @@ ProcessFigures::ProcessFigures(const ProcessFiguresOptions& options)
       pid_namespace_(own_pid_namespace()),
       own_start_ticks_(own_start_ticks()),
       ticks_per_s_(static_cast<double>(::sysconf(_SC_CLK_TCK))),
-      boot_unix_s_(static_cast<double>(parse_boot_time_s(read_proc("/proc/stat")).value_or(0))) {}
+      boot_unix_s_(static_cast<double>(parse_boot_time_s(read_proc("/proc/stat")).value_or(0))),
+      names_(ServiceNames::kMostOfUser, ServiceNames::kMost, options.accounts) {}
 
 void ProcessFigures::sample(std::span<const AttachedProcess> attached, std::uint64_t now_s) {
   for (auto& [key, process] : processes_) {

@@ -47,6 +47,7 @@ struct ProcessFiguresOptions {
   bool per_process = false;       // rows by process, with a label pid, gone with it
   std::uint64_t retention_s = 0;  // of services without a living process; 0: for ever
   std::uint64_t interval_s = 15;  // between two samples of a process
+  Accounts* accounts = nullptr;   // must outlive the figures
 };
 
 class ProcessFigures {

@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "agent/accounts.h"
 #include "agent/family.h"
 
 namespace notch::agent {
@@ -49,7 +50,8 @@ std::uint64_t ledger_bytes(const Family& family, std::size_t label_bytes) noexce
 
 class RowQuota {
  public:
-  explicit RowQuota(const RowLimits& limits) : limits_(limits) {}
+  explicit RowQuota(const RowLimits& limits, Accounts* accounts = nullptr)
+      : limits_(limits), accounts_(accounts) {}
 
   // One row's part becomes `after` instead of `before`.
   void change(std::uint32_t uid, const RowUsage& before, const RowUsage& after);
@@ -69,22 +71,24 @@ class RowQuota {
   // Who has more than he may, and how much of his dead is to be folded away; a little more than
   // must be, so that it is seldom.
   struct Excess {
-    std::uint32_t uid = kUnknownOwner;
+    std::uint32_t account = kUnknownOwner;
     RowUsage surplus;
   };
   // Passes over `stuck`, who have nothing left that can be folded away: they hold up nobody else's.
   std::optional<Excess> excess(const std::unordered_set<std::uint32_t>& stuck = {}) const;
 
+  std::uint32_t account(std::uint32_t uid) const { return account_of(accounts_, uid); }
   const RowUsage& total() const noexcept { return total_; }
   RowUsage of(std::uint32_t uid) const;
 
  private:
   std::uint32_t largest(std::uint64_t RowUsage::*what) const;
-  RowUsage limit_of(std::uint32_t uid) const;
+  RowUsage limit_of(std::uint32_t account) const;
 
   const RowLimits limits_;
+  Accounts* const accounts_;
   RowUsage total_;
-  std::unordered_map<std::uint32_t, RowUsage> by_uid_;
+  std::unordered_map<std::uint32_t, RowUsage> by_account_;
 };
 
 }  // namespace notch::agent

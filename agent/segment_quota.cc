@@ -31,7 +31,7 @@ SegmentLimits within_descriptors(SegmentLimits limits, std::uint64_t descriptors
 
 const SegmentUsage& SegmentQuota::of(std::uint32_t uid) const {
   static const SegmentUsage kNothing;
-  const auto found = by_uid_.find(uid);
+  const auto found = by_uid_.find(account_of(accounts_, uid));
   return found == by_uid_.end() ? kNothing : found->second;
 }
 
@@ -52,9 +52,10 @@ const char* SegmentQuota::refusal(std::uint32_t uid, std::uint64_t bytes,
 void SegmentQuota::change(std::uint32_t uid, const SegmentUsage& before,
                           const SegmentUsage& after) {
   move(total_, before, after);
-  SegmentUsage& user = by_uid_[uid];
+  const std::uint32_t account = account_of(accounts_, uid);
+  SegmentUsage& user = by_uid_[account];
   move(user, before, after);
-  if (user.segments == 0) by_uid_.erase(uid);
+  if (user.segments == 0) by_uid_.erase(account);
 }
 
 std::uint64_t SegmentQuota::series_left(std::uint32_t uid) const {

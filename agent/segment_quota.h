@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "agent/accounts.h"
+
 namespace notch::agent {
 
 struct SegmentUsage {
@@ -37,7 +39,8 @@ SegmentLimits within_descriptors(SegmentLimits limits, std::uint64_t descriptors
 
 class SegmentQuota {
  public:
-  explicit SegmentQuota(const SegmentLimits& limits) : limits_(limits) {}
+  explicit SegmentQuota(const SegmentLimits& limits, Accounts* accounts = nullptr)
+      : limits_(limits), accounts_(accounts) {}
 
   // The limit one more segment of so many bytes would break, as used in the `reason` label; null if
   // there is none.
@@ -56,8 +59,9 @@ class SegmentQuota {
   const SegmentUsage& of(std::uint32_t uid) const;
 
   const SegmentLimits limits_;
+  Accounts* const accounts_;
   SegmentUsage total_;
-  std::unordered_map<std::uint32_t, SegmentUsage> by_uid_;
+  std::unordered_map<std::uint32_t, SegmentUsage> by_uid_;  // accounts'
 };
 
 }  // namespace notch::agent

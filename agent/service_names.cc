@@ -5,12 +5,13 @@ namespace notch::agent {
 const std::string& ServiceNames::shown(std::uint32_t uid, std::string_view service) {
   const auto known = user_of_.find(service);
   if (known != user_of_.end()) return known->first;
-  const auto of_user = of_user_.find(uid);
+  const std::uint32_t account = account_of(accounts_, uid);
+  const auto of_user = of_user_.find(account);
   if (user_of_.size() >= most_ || (of_user != of_user_.end() && of_user->second >= most_of_user_)) {
     return kOthers;
   }
-  ++of_user_[uid];
-  return user_of_.emplace(service, uid).first->first;
+  ++of_user_[account];
+  return user_of_.emplace(service, account).first->first;
 }
 
 std::uint32_t ServiceNames::forget(const std::string& service) {

@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/accounts.h"
 #include "agent/service_rename.h"
 
 namespace notch::agent {
@@ -26,13 +27,14 @@ class ServiceNames {
   static constexpr std::size_t kMost = 10'000;
   static inline const std::string kOthers = "(others)";
 
-  explicit ServiceNames(std::size_t most_of_user = kMostOfUser, std::size_t most = kMost)
-      : most_of_user_(most_of_user), most_(most) {}
+  explicit ServiceNames(std::size_t most_of_user = kMostOfUser, std::size_t most = kMost,
+                        Accounts* accounts = nullptr)
+      : most_of_user_(most_of_user), most_(most), accounts_(accounts) {}
 
   // The name under which a process of that user and service counts. Valid until forget() of it.
   const std::string& shown(std::uint32_t uid, std::string_view service);
 
-  // Gives the user who brought it in; 0 if nobody did.
+  // Gives the account of the user who brought it in; 0 if nobody did.
   std::uint32_t forget(const std::string& service);
 
   // Names that are in stay so under others, of the user who brought them in.
@@ -41,7 +43,8 @@ class ServiceNames {
  private:
   const std::size_t most_of_user_;
   const std::size_t most_;
-  std::map<std::string, std::uint32_t, std::less<>> user_of_;  // who brought it in
+  Accounts* const accounts_;
+  std::map<std::string, std::uint32_t, std::less<>> user_of_;  // whose account brought it in
   std::map<std::uint32_t, std::size_t> of_user_;
 };
 

@@ -129,7 +129,7 @@ OwnedService& ServiceOwners::join(const ServiceClaim& claim, NameChange& change)
 }
 
 bool ServiceOwners::is_full(std::uint32_t uid) const {
-  const auto of_user = of_user_.find(uid);
+  const auto of_user = of_user_.find(account_of(options_.accounts, uid));
   return count_ >= options_.most ||
          (of_user != of_user_.end() && of_user->second >= options_.most_of_user);
 }
@@ -141,7 +141,7 @@ OwnedService& ServiceOwners::add(std::string_view name, std::uint32_t uid) {
   added.owner_uid_ = uid;
   added.place_ = next_place_++;
   if (name != ServiceNames::kOthers) {
-    ++of_user_[uid];
+    ++of_user_[account_of(options_.accounts, uid)];
     ++count_;
   }
   elect(services);
@@ -213,7 +213,7 @@ void ServiceOwners::restore(std::span<const ServiceRecord> records, std::uint64_
       added.idle_.push_back(key);
     }
     if (record.name == ServiceNames::kOthers) continue;
-    ++of_user_[record.owner_uid];
+    ++of_user_[account_of(options_.accounts, record.owner_uid)];
     ++count_;
   }
   for (auto& [name, services] : by_name_) elect(services);
@@ -240,7 +240,7 @@ void ServiceOwners::retire(std::uint64_t now_s, std::uint64_t retention_s,
       gone_.push_back({service->told_, ""});
       names_changed_ = true;
       if (service->name_ == ServiceNames::kOthers) return true;
-      const auto of_user = of_user_.find(service->owner_uid_);
+      const auto of_user = of_user_.find(account_of(options_.accounts, service->owner_uid_));
       if (--of_user->second == 0) of_user_.erase(of_user);
       --count_;
       return true;

@@ -55,6 +55,7 @@ struct ServiceOwnerOptions {
   std::vector<NamedOwner> named;  // one of each service
   std::size_t most_of_user = ServiceNames::kMostOfUser;
   std::size_t most = ServiceNames::kMost;
+  Accounts* accounts = nullptr;
 };
 
 // Whether a service may be shown under this name without its owner's uid behind it. Not so one
@@ -138,7 +139,7 @@ class ServiceOwners {
 
   const ServiceOwnerOptions options_;
   std::map<std::string, Services, std::less<>> by_name_;
-  std::map<std::uint32_t, std::size_t> of_user_;
+  std::map<std::uint32_t, std::size_t> of_user_;  // by account
   std::size_t count_ = 0;
   std::uint64_t next_place_ = 0;
   bool names_changed_ = false;

@@ -27,7 +27,9 @@ std::uint32_t allocate_row(SlotStore& slots, const Family& family) {
 }  // namespace
 
 Tally::Tally(const TallyOptions& options)
-    : options_(options), families_(options.families), quota_(options.rows) {}
+    : options_(options),
+      families_(options.families, options.accounts),
+      quota_(options.rows, options.accounts) {}
 
 std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
                              std::uint32_t owner_uid) {

@@ -53,6 +53,7 @@ struct TallyOptions {
   bool per_process = false;  // every row has a pid label
   FamilyLimits families = {};
   RowLimits rows = {};
+  Accounts* accounts = nullptr;  // must outlive the tally
 };
 
 // The caller's clocks. Waits, ages and retention go by boot_s alone: the other two can be set, or

@@ -115,19 +115,19 @@ std::uint32_t Tally::overflow_row(std::uint32_t family, std::uint32_t uid) {
 }
 
 std::uint64_t Tally::fold_away_excess(Ledger& ledger) {
-  std::unordered_map<std::uint32_t, DeadByAge> dead;  // by owner
+  std::unordered_map<std::uint32_t, DeadByAge> dead;  // by account
   for (std::uint32_t row = 0; row < rows_.size(); ++row) {
     const RowRecord& record = rows_[row];
     if (record.erased() || record.living != 0 || is_overflow_row(row)) continue;
-    dead[record.owner_uid].emplace_back(record.last_seen_boot_s, row);
+    dead[quota_.account(record.owner_uid)].emplace_back(record.last_seen_boot_s, row);
   }
   std::uint64_t folded = 0;
   std::unordered_set<std::uint32_t> stuck;
   for (int users = 0; users < kMostUsers;) {
     const auto excess = quota_.excess(stuck);
     if (!excess) break;
-    stuck.insert(excess->uid);  // once: what is left then, the living have
-    const auto found = dead.find(excess->uid);
+    stuck.insert(excess->account);  // once: what is left then, the living have
+    const auto found = dead.find(excess->account);
     if (found == dead.end()) continue;
     folded += fold_away_surplus(found->second, *excess, ledger);
     ++users;
@@ -139,9 +139,9 @@ std::uint64_t Tally::fold_away_excess(Ledger& ledger) {
 std::uint64_t Tally::fold_away_surplus(DeadByAge& dead, const RowQuota::Excess& excess,
                                        Ledger& ledger) {
   std::ranges::sort(dead);
-  const RowUsage before = quota_.of(excess.uid);
+  const RowUsage before = quota_.of(excess.account);
   const auto still_is = [&](std::uint64_t RowUsage::*what) {
-    return before.*what - quota_.of(excess.uid).*what < excess.surplus.*what;
+    return before.*what - quota_.of(excess.account).*what < excess.surplus.*what;
   };
   std::uint64_t folded = 0;
   for (const auto& [last_seen, row] : dead) {

@@ -6,13 +6,13 @@
 namespace notch::agent {
 
 bool WaitingFiles::add(const std::string& name, std::uint64_t inode,
-                       std::optional<std::uint32_t> owner_uid) {
+                       std::optional<std::uint32_t> account) {
   const auto [file, is_new] = files_.try_emplace(name);
   Waiting& waiting = file->second;
   const bool first = is_new || waiting.inode != inode;
   if (!is_new) leave_queue(waiting);
-  waiting = {inode, owner_uid, ++arrivals_};
-  queues_[owner_uid].emplace(waiting.arrival, name);
+  waiting = {inode, account, ++arrivals_};
+  queues_[account].emplace(waiting.arrival, name);
   return first;
 }
 
@@ -24,7 +24,7 @@ void WaitingFiles::forget(const std::string& name) {
 }
 
 void WaitingFiles::leave_queue(const Waiting& waiting) {
-  const auto queue = queues_.find(waiting.owner_uid);
+  const auto queue = queues_.find(waiting.account);
   if (waiting.arrival == 0 || queue == queues_.end()) return;
   queue->second.erase(waiting.arrival);
   if (queue->second.empty()) queues_.erase(queue);

@@ -23,10 +23,10 @@ namespace notch::agent {
 
 class WaitingFiles {
  public:
-  // The file waits from now on, behind the others of its owner; no owner: it could not be opened
+  // The file waits from now on, behind the others of its owner's account; none: it could not be opened
   // or is not whole yet.
   // True if this file did not wait before, under this name.
-  bool add(const std::string& name, std::uint64_t inode, std::optional<std::uint32_t> owner_uid);
+  bool add(const std::string& name, std::uint64_t inode, std::optional<std::uint32_t> account);
 
   // The name is gone, or no longer waits. Cost: one hash.
   void forget(const std::string& name);
@@ -44,7 +44,7 @@ class WaitingFiles {
   using Queue = std::map<std::uint64_t, std::string>;  // by arrival
   struct Waiting {
     std::uint64_t inode = 0;
-    std::optional<std::uint32_t> owner_uid;
+    std::optional<std::uint32_t> account;
     std::uint64_t arrival = 0;  // 0: handed out
   };
 

@@ -49,7 +49,7 @@ TEST_F(RowQuotaTest, WhereAllAreFullWhoHasMostMakesRoom) {
   take(kOther, 1);
   const auto excess = quota_.excess();
   ASSERT_TRUE(excess);
-  EXPECT_EQ(excess->uid, kOne);
+  EXPECT_EQ(excess->account, kOne);
   EXPECT_EQ(excess->surplus, (RowUsage{0, 1 + 100 / 20, 0}));
 }
 
@@ -58,14 +58,14 @@ TEST_F(RowQuotaTest, TheSameOfTheLedgersBytes) {
   take(kOther, 50, 390);
   EXPECT_TRUE(quota_.takes_dead(kOther, 20));
   take(kOther, 1, 20);
-  EXPECT_EQ(quota_.excess()->uid, kOne);
+  EXPECT_EQ(quota_.excess()->account, kOne);
   EXPECT_EQ(quota_.excess()->surplus, (RowUsage{0, 0, 10 + 1000 / 20}));
 }
 
 TEST_F(RowQuotaTest, WhoIsPastHisOwnLimitMakesRoomFirst) {
   take(kOne, 50);
   take(kOther, 20, 700);
-  EXPECT_EQ(quota_.excess()->uid, kOther);
+  EXPECT_EQ(quota_.excess()->account, kOther);
 }
 
 TEST_F(RowQuotaTest, NobodysRowsMayBeHalfOfAll) {

@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "agent/accounts.h"
 #include "agent/collect.h"
+#include "agent/overflow_labels.h"
 #include "tests/agent/collect_fixture.h"
 
 namespace notch::testing {
@@ -116,6 +118,68 @@ TEST_F(UserLimits, OfSeriesHoldUpNobodyElse) {
   EXPECT_EQ(sum(row("alice", 2)), 1U);
   EXPECT_EQ(sum(row("alice", 3)), std::nullopt);
   EXPECT_EQ(sum(row("bob", 2)), 1U);
+}
+
+// As /etc/subuid gives them: Bob is one of Alice's uids.
+class SubordinateLimits : public UserLimits {
+ protected:
+  void SetUp() override {
+    UserLimits::SetUp();
+    directory_.write("passwd", "alice:x:65534:65534::/:/bin/sh\n");
+    directory_.write("subuid", "alice:65533:1\n");
+    options_.count_by(accounts_);
+  }
+
+  agent::Accounts accounts_{directory_.path("passwd"), directory_.path("subuid")};
+  agent::CollectOptions options_;
+};
+
+TEST_F(SubordinateLimits, OfSegmentsAreTheAccounts) {
+  options_.limits.per_uid.segments = 2;
+  start_agent(options_);
+  write_as(kAlice, segment_of(kAlice, 1, 1));
+  for (int i = 0; i < 2; ++i) write_as(kBob, segment_of(kBob, 1, 1));
+  add_all();
+  EXPECT_EQ(stats().rejected.at("segments_per_uid"), 1U);
+  EXPECT_EQ(sum(row("alice", 0)), 1U) << "names are as they were";
+  EXPECT_EQ(sum(row("bob", 0)), 1U);
+  for (int i = 0; i < 3; ++i) sweep();
+  EXPECT_EQ(sum(row("bob", 0)), 2U);
+}
+
+TEST_F(SubordinateLimits, OfSeriesAreTheAccounts) {
+  options_.limits.per_uid.series = 3;
+  start_agent(options_);
+  write_as(kAlice, segment_of(kAlice, 2, 1));
+  write_as(kBob, segment_of(kBob, 2, 1));
+  add_all();
+  EXPECT_EQ(stats().series, 3U);
+}
+
+TEST_F(SubordinateLimits, OfDeadRowsAreTheAccountsBeforeAndAfterARestart) {
+  options_.tally.rows.dead_rows_per_uid = 3;
+  start_agent(options_);
+  write_as(kAlice, segment_of(kAlice, 2, 1));
+  write_as(kBob, segment_of(kBob, 2, 1));
+  add_all();
+  sweep();
+  EXPECT_EQ(stats().overflowed_rows, 1U);
+  EXPECT_EQ(sum(agent::own_overflow(kBob)), 1U) << "his own, not the account's";
+  options_.tally.rows.dead_rows_per_uid = 2;
+  names_.clear();
+  start_agent(options_);
+  sweep();
+  EXPECT_GE(stats().overflowed_rows, 1U);
+}
+
+TEST_F(SubordinateLimits, OfServicesAreTheAccounts) {
+  options_.owners.most_of_user = 1;
+  start_agent(options_);
+  write_as(kAlice, segment_of(kAlice, 1, 1));
+  write_as(kBob, segment_of(kBob, 1, 1));
+  add_all();
+  EXPECT_EQ(sum(row("alice", 0)), 1U);
+  EXPECT_EQ(sum(row("(others)@65533", 0)), 1U);
 }
 
 TEST_F(UserLimits, AreNotThoseOfWhomAHeaderNames) {
