@@ -92,6 +92,12 @@ void declare_directory(const DirectoryState& state, Declarations& declare) {
                   "What of it is free for programs that make segments.",
                   static_cast<double>(space->available_bytes));
   }
+  declare.gauge("notch_agent_directory_entries",
+                "Entries in the directory of segments, whoever made them; 65536: or more.",
+                static_cast<double>(state.census.entries));
+  declare.gauge("notch_agent_directory_largest_user_entries",
+                "Entries of the user who has most of them, by estimate.",
+                static_cast<double>(state.census.most_entries));
 }
 
 void declare_reasons(const CollectStats& stats, Declarations& declare) {

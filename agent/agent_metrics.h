@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "agent/collect_stats.h"
+#include "agent/directory_census.h"
 #include "agent/directory_space.h"
 #include "agent/host/host_drops.h"
 #include "agent/http_stats.h"
@@ -38,6 +39,7 @@ struct DirectoryState {
   std::optional<DirectorySpace> space;
   std::uint64_t ignored_names = 0;  // since the start
   bool watched = true;              // the kernel tells of changes
+  DirectoryCensus census;           // of the last minute
 };
 
 // The rule's name as used in the `reason` label; never null.

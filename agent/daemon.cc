@@ -17,6 +17,7 @@
 
 #include "agent/accounts.h"
 #include "agent/agent_metrics.h"
+#include "agent/directory_census.h"
 #include "agent/directory_space.h"
 #include "agent/host/cgroup_figures.h"
 #include "agent/host/host_collectors.h"
@@ -39,6 +40,7 @@ namespace asio = boost::asio;
 constexpr std::uint64_t kHalfBornCheck_s = 60;
 constexpr std::uint64_t kRejectedLine_s = 10;
 constexpr std::uint64_t kWatchRetry_s = 10;
+constexpr std::uint64_t kCensusLine_s = 3600;
 
 Moment moment_now() {
   timespec wall{};
@@ -220,7 +222,7 @@ class Daemon {
   }
 
   DirectoryState directory_state() const {
-    return {directory_space(directory_.fd()), directory_.ignored_names(), is_watching()};
+    return {directory_space(directory_.fd()), directory_.ignored_names(), is_watching(), census_};
   }
 
   HostDrops host_drops() const {
@@ -335,6 +337,15 @@ class Daemon {
     if (now.boot_s < next_half_born_boot_s_) return;
     next_half_born_boot_s_ = now.boot_s + kHalfBornCheck_s;
     directory_.remove_half_born(now.boot_s);
+    census_ = take_census(directory_.fd());
+    tell_census(now);
+  }
+
+  void tell_census(const Moment& now) {
+    const std::string warning = census_warning(census_, directory_.path());
+    if (warning.empty() || now.boot_s < next_census_line_boot_s_) return;
+    spdlog::warn("{}", warning);
+    next_census_line_boot_s_ = now.boot_s + kCensusLine_s;
   }
 
   // The last of those since the line before: whoever writes to the directory must not fill the log.
@@ -421,6 +432,8 @@ class Daemon {
   std::uint64_t loop_failures_ = 0;
   std::uint64_t next_watch_boot_s_ = 0;
   bool told_unwatched_ = false;
+  DirectoryCensus census_;
+  std::uint64_t next_census_line_boot_s_ = 0;
   std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;
   ExitCode exit_code_ = ExitCode::kDone;

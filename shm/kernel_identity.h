@@ -1,7 +1,7 @@
 // Who this process is, and whose a file, as the kernel says it. Libc's functions of these names may
 // be another library's, which says otherwise for a program that wants it so: fakeroot's, cwrap's,
 // libfaketime's. The agent asks the kernel, and must find what is written here.
-// Called by: segment_file, process_identity.
+// Called by: segment_file, process_identity, directory_sample, directory_room.
 //
 // Invariants
 //   E1  Async-signal-safe; nothing but errno is changed.
@@ -20,6 +20,10 @@ namespace notch::shm {
 
 inline std::uint32_t kernel_pid() noexcept {
   return static_cast<std::uint32_t>(syscall(SYS_getpid));
+}
+
+inline std::uint32_t kernel_euid() noexcept {
+  return static_cast<std::uint32_t>(syscall(SYS_geteuid));
 }
 
 // Of the file: also where the file system says who owns what is made on it.

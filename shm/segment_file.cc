@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +16,7 @@
 
 #include "shm/default_directory.h"
 #include "shm/descriptor.h"
+#include "shm/directory_room.h"
 #include "shm/injection_point.h"
 #include "shm/kernel_identity.h"
 #include "shm/lock_lifetime.h"
@@ -30,11 +29,6 @@ namespace {
 constexpr std::uint64_t kLeastCells = 1024;
 constexpr std::uint64_t kLeastCatalogueBytes = 64 * 1024;
 constexpr std::uint64_t kExemplarBytes = kExemplarSlots * sizeof(ExemplarSlot);
-
-// A directory entry of tmpfs counts 20 bytes in the directory's size (BOGO_DIRENT_SIZE,
-// mm/shmem.c).
-constexpr std::int64_t kTmpfsEntryBytes = 20;
-constexpr std::int64_t kMostEntries = 32768;
 
 void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalogue_bytes,
              Segment& segment) noexcept {
@@ -58,18 +52,26 @@ std::uint64_t file_bytes(const Segment& segment) noexcept {
   return segment.values_offset + segment.column_capacity * segment.column_stride;
 }
 
-// Room must stay for others on the file system, and segments that no agent fetches must not pile
-// up.
-int refuse_full_directory(int directory_fd, Segment& segment) noexcept {
-  struct statfs system {};
-  struct stat directory {};
-  if (fstatfs(directory_fd, &system) != 0 || !kernel_fstat(directory_fd, directory)) return errno;
-  segment.device = directory.st_dev;
-  segment.on_disk = system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC;
-  if (system.f_blocks != 0 && system.f_bavail < system.f_blocks / 10) return ENOSPC;
-  if (system.f_files != 0 && system.f_ffree < system.f_files / 10) return ENOSPC;
-  if (!segment.on_disk && directory.st_size / kTmpfsEntryBytes > kMostEntries) return EDQUOT;
-  return 0;
+// What the plan commits from the start.
+std::uint64_t first_bytes(const SegmentPlan& plan) noexcept {
+  const std::uint64_t columns =
+      plan.committed_columns + (plan.own_column >= plan.committed_columns ? 1U : 0U);
+  return kHeaderBytes + kExemplarBytes + round_to_page(plan.committed_catalogue_bytes) +
+         columns * round_to_page(plan.committed_cells * kCellBytes);
+}
+
+// A column of its own is wanted, not needed: without room for it the plan is made smaller.
+int refuse_full_directory(int directory_fd, SegmentPlan& plan, Segment& segment) noexcept {
+  DirectoryRoom room = room_for_segment(directory_fd, first_bytes(plan));
+  if (room.verdict.cause != 0 && plan.own_column >= plan.committed_columns) {
+    plan.own_column = 0;
+    room = room_for_segment(directory_fd, first_bytes(plan));
+  }
+  segment.device = room.device;
+  segment.on_disk = room.on_disk;
+  segment.has_share = room.is_small;
+  segment.refusal = room.verdict.refusal;
+  return room.verdict.cause;
 }
 
 // An agent must be able to tell the living from the dead.
@@ -237,8 +239,9 @@ int complete(int directory_fd, int fd, const SegmentPlan& plan, const char* name
   return cause;
 }
 
-int create_in(int directory_fd, const SegmentPlan& plan, Segment& segment) noexcept {
-  if (const int cause = refuse_full_directory(directory_fd, segment); cause != 0) return cause;
+int create_in(int directory_fd, SegmentPlan plan, Segment& segment) noexcept {
+  if (const int cause = refuse_full_directory(directory_fd, plan, segment); cause != 0)
+    return cause;
   if (const int cause = refuse_short_locks(directory_fd, segment); cause != 0) return cause;
   char name[64];
   char hidden[80] = "";
@@ -281,6 +284,8 @@ bool commit_by_name(const Segment& segment, std::uint64_t offset, std::uint64_t 
 }
 
 bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
+  if (segment.has_share && !is_room_for_growth(segment.path, segment.owner_uid, bytes))
+    return false;
   if (segment.memory.commit(offset, bytes)) return true;
   return segment.attached && segment.memory.populate_unknown() &&
          commit_by_name(segment, offset, bytes);

@@ -55,7 +55,8 @@ struct Segment {
   int birth_fd = -1;            // the descriptor it was made through; a fork amid that inherits it
   bool attached = false;        // false: private memory
   bool on_disk = false;         // the directory is not on tmpfs: a store may block on write-back
-  int system_errno = 0;         // why not attached
+  bool has_share = false;  // its file system is small: the directory has a share (directory_room)
+  int system_errno = 0;    // why not attached
   const char* refusal = nullptr;  // the same in words, where errno says too little
   char path[256] = {};
 

@@ -1,7 +1,7 @@
 // Opens an entry of a directory in which other users make entries too, and never what is mounted over
 // it. Any user may have mounted something there with FUSE, over a file or a directory of his own: a call
 // that meets it waits for his answer, for as long as he likes.
-// Called by: default_directory, the agent's directory_entry.
+// Called by: default_directory, directory_sample, the agent's directory_entry.
 //
 // Invariants
 //   WM1  Async-signal-safe: no heap, no lock, no stdio.

@@ -221,7 +221,7 @@ NOTCH = {
                           ("notch_agent_ledger_rows{%I}", "{{instance}} rows of the dead"), least=0),
     "agent_memory": panel("timeseries", "Memory of Segments and Ledger", "bytes", "What tmpfs gives for them.",
                           ("notch_agent_segment_memory_bytes{%I}", "{{instance}} segments"), ("notch_agent_ledger_bytes{%I}", "{{instance}} ledger"), least=0),
-    "agent_space": panel("timeseries", "Room in the Directory", "percentunit", "Free part of the segments' file system. Below 10 % programs make no new segments.",
+    "agent_space": panel("timeseries", "Room in the Directory", "percentunit", "Free part of the segments' file system. Below 10 % only users who have little there make new segments.",
                          ("notch_agent_directory_available_bytes{%I} / notch_agent_directory_size_bytes{%I}", "{{instance}}"),
                          least=0, most=1, steps=(("red", None), ("yellow", 0.15), ("green", 0.3))),
     "agent_left_out": panel("timeseries", "Left Out", "short", "What could not be counted or shown, in ten minutes, by cause and reason.",

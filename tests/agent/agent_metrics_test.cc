@@ -23,7 +23,7 @@ struct Told {
   CollectStats collect;
   HttpStats http;
   ExpositionStats exposition;
-  DirectoryState directory = {DirectorySpace{1000, 250}};
+  DirectoryState directory = {DirectorySpace{1000, 250}, 0, true, {41000, 40000, 1000}};
   std::uint64_t loop_failures = 0;
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
@@ -115,6 +115,8 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_directory_watched", kGauge},
     {"notch_agent_directory_size_bytes", kGauge},
     {"notch_agent_directory_available_bytes", kGauge},
+    {"notch_agent_directory_entries", kGauge},
+    {"notch_agent_directory_largest_user_entries", kGauge},
     {"process_resident_memory_bytes", kGauge},
     {"process_open_fds", kGauge},
     {"process_max_fds", kGauge},
