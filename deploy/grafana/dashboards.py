@@ -31,11 +31,11 @@ DASHBOARDS = (
     Dashboard("otlp-component", "OTLP Components", "Third layer: where time goes, and what is the bottleneck.",
               ("otlp", "observability"), "30s", "now-1h", "5m", "otlp_spans_created_total", (
                   Row("Latency", 12, 9, ("native_latency", "native_quantiles", "latency_buckets", "duration_buckets")),
-                  Row("Exporter", 12, 8, ("batch_sizes", "batch_mean", "attempts_per_batch", "queue_growth")),
+                  Row("Exporter", 12, 8, ("batch_sizes", "batch_mean", "attempts_per_batch", "queue_growth", "queue_size")),
                   Row("Host", 12, 8, ("runqueue", "runqueue_buckets", "block_io", "cpu_wait", "host_cpu", "host_memory")))),
     Dashboard("otlp-realtime", "OTLP Real Time", "Fourth layer: the last minutes as they go by.", ("otlp", "observability"),
               "5s", "now-5m", "$__rate_interval", "otlp_spans_created_total", (
-                  Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio", "latency_p95", "cpu_now", "threads_now")),
+                  Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio_live", "latency_p95_live", "cpu_now", "threads_now")),
                   Row("The last minutes", 12, 8, ("spans_created", "export_success", "export_latency", "queue_size", "errors_by_exporter", "cpu_usage")))),
     Dashboard("http-red", "HTTP: Rate, Errors, Duration", "Of programs nobody touched, under the preloaded library.",
               ("http", "observability"), "30s", "now-1h", "5m", "http_server_request_duration_seconds_count", (
@@ -155,10 +155,10 @@ def laid_out(dashboard):
 
 
 def chosen(name, label, query):
-    """A variable whose values Prometheus knows; several may be chosen, and all are at first."""
+    """A variable whose values Prometheus knows; several may be chosen, and all are at first: the ones listed, not whatever has the label."""
     return {"name": name, "label": label, "type": "query", "datasource": DATA_SOURCE, "definition": query,
             "query": {"query": query, "refId": f"{name}-variable"}, "refresh": 2, "sort": 1, "multi": True, "includeAll": True,
-            "allValue": ".*", "hide": 0, "skipUrlSync": False, "regex": "", "options": [],
+            "hide": 0, "skipUrlSync": False, "regex": "", "options": [],
             "current": {"selected": True, "text": ["All"], "value": ["$__all"]}}
 
 
@@ -166,7 +166,7 @@ def variables(dashboard):
     made = [{"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
              "multi": False, "includeAll": False, "hide": 0, "skipUrlSync": False, "regex": "", "options": [],
              "current": {"selected": True, "text": "Prometheus", "value": "notch-prometheus"}},
-            chosen("instance", "Instance", 'label_values(up{job="otlp-service"}, instance)')]
+            chosen("instance", "Instance", 'label_values(up{job=~"otlp-service|notch"}, instance)')]
     if dashboard.service_of:
         made.append(chosen("service", "Service", f'label_values({dashboard.service_of}{{instance=~"$instance"}}, service)'))
     return made
@@ -181,7 +181,7 @@ def dashboard_json(dashboard):
         "timepicker": {"refresh_intervals": ["5s", "10s", "30s", "1m", "5m"]},
         "templating": {"list": variables(dashboard)},
         "annotations": {"list": [{"name": "Alerts", "datasource": DATA_SOURCE, "enable": True, "hide": False, "iconColor": "red",
-                                  "expr": 'ALERTS{alertstate="firing"}', "titleFormat": "{{alertname}}",
+                                  "expr": 'ALERTS{alertstate="firing",instance=~"$instance"}', "titleFormat": "{{alertname}}",
                                   "textFormat": "{{service}} {{instance}}", "step": "30s"}]},
         "links": [{"title": "Layers", "type": "dashboards", "tags": ["observability"], "asDropdown": False, "icon": "dashboard",
                    "includeVars": True, "keepTime": True, "targetBlank": False, "tooltip": "", "url": ""}],

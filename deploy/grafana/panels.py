@@ -42,7 +42,7 @@ OVERVIEW = {
         ("sum by (service_name, span_kind) (rate(otlp_spans_created_total{%O}[%W]))", "{{service_name}} - {{span_kind}}"),
         least=0, link="otlp-service"),
     "export_success": panel(
-        "timeseries", "Span Export Success Rate", "percentunit", "Spans acknowledged, of all that were given up or acknowledged.",
+        "timeseries", "Span Export Success Rate", "percentunit", "Spans acknowledged, of all that were acknowledged or given up: each counts once, at its end, however many attempts it took.",
         ('sum by (instance) (rate(otlp_spans_exported_total{%O,status="success"}[%W]))'
          " / sum by (instance) (rate(otlp_spans_exported_total{%O}[%W]))", "{{instance}}"),
         least=0, most=1, steps=SUCCESS_STEPS, link="otlp-service"),
@@ -53,7 +53,7 @@ OVERVIEW = {
         least=0, steps=LATENCY_STEPS, link="otlp-component"),
     "queue_size": panel(
         "timeseries", "Queue Size", "short", "Spans that wait for the exporter, over all processes.",
-        ("otlp_exporter_queue_size{%O}", "{{exporter}}"), least=0, steps=QUEUE_STEPS, link="otlp-component"),
+        ("otlp_exporter_queue_size{%O}", "{{instance}} {{service}} {{exporter}}"), least=0, steps=QUEUE_STEPS, link="otlp-component"),
     "cpu_usage": panel(
         "timeseries", "CPU Usage", "percent", "Of all processors' time on the host, the part that was used.",
         ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS, link="otlp-component"),
@@ -61,28 +61,45 @@ OVERVIEW = {
         "timeseries", "Memory Usage", "bytes", "Memory of the host that is in use. Threshold: 3.5 GiB, for a host of 4; set it to yours.",
         ("otlp_system_memory_usage_bytes{%I}", "{{instance}}"), least=0, steps=USED_STEPS, link="otlp-component"),
     "errors_by_type": panel(
-        "piechart", "Error Rate by Type", "ops", "Spans of failed attempts, and those never tried, by what went wrong.",
+        "piechart", "Error Rate by Type", "ops", "Spans of failed attempts, each time they are sent, and those never tried, by what went wrong.",
         ("sum by (error_type) (rate(otlp_spans_export_errors_total{%O}[%W]))", "{{error_type}}"), link="otlp-service"),
     "batch_sizes": panel(
         "heatmap", "Batch Size Distribution", "short", "Batches a second, by how many spans are in one.",
         ("sum by (le) (rate(otlp_exporter_batch_size_bucket{%O}[%W]))", "{{le}}")),
 }
 
+
+
+def failed_attempts(query):
+    return panel("stat", "Spans in Failed Attempts", "percentunit",
+                 "Spans of attempts to export that failed, over spans finished with: one that is sent again counts each time, so that this may be "
+                 "high while all spans arrive in the end (Span Export Success Rate). Thresholds: 1 % and 5 %.",
+                 (query, "{{instance}} {{service}}"), least=0, steps=ERROR_STEPS, link="otlp-service")
+
+
+def slowest_attempts(query):
+    return panel("stat", "Export Latency P95", "s", "Thresholds: 100 ms and 500 ms.", (query, "{{instance}} {{service}}"),
+                 least=0, steps=LATENCY_STEPS, link="otlp-component")
+
+
 HEALTH = {
     "service_up": panel("stat", "Service Seen", "short", "1 while Prometheus reaches the agent that shows the service.",
-                        ('up{job="otlp-service",%I}', "{{instance}}"), steps=UP_STEPS, values={0: "not seen", 1: "seen"}, link="notch-agent"),
-    "alerts_firing": panel("stat", "Alerts Firing", "short", "Alerts that fire now, of any severity.",
-                           ('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts"), least=0, steps=NONE_STEPS),
-    "error_ratio": panel("stat", "Export Error Rate", "percentunit", "Spans of failed attempts over spans finished with. Thresholds: 1 % and 5 %.",
-                         ("instance_service:otlp_spans_export_errors:ratio_rate5m{%O}", "{{service}}"), least=0, steps=ERROR_STEPS, link="otlp-service"),
-    "latency_p95": panel("stat", "Export Latency P95", "s", "Thresholds: 100 ms and 500 ms.",
-                         ("instance_service:otlp_exporter_latency_seconds:p95_rate5m{%O}", "{{service}}"), least=0, steps=LATENCY_STEPS, link="otlp-component"),
+                        ("min by (instance) (up{%I})", "{{instance}}"), steps=UP_STEPS, values={0: "not seen", 1: "seen"}, link="notch-agent"),
+    "alerts_firing": panel("stat", "Alerts Firing", "short", "Alerts of the chosen instances that fire now, of any severity.",
+                           ('count(ALERTS{alertstate="firing",%I}) or vector(0)', "alerts"), least=0, steps=NONE_STEPS),
+    "error_ratio": failed_attempts("instance_service:otlp_spans_export_errors:ratio_rate5m{%O}"),
+    "latency_p95": slowest_attempts("instance_service:otlp_exporter_latency_seconds:p95_rate5m{%O}"),
+    # The live layer's: what is recorded is of five minutes.
+    "error_ratio_live": failed_attempts("sum by (instance, service) (rate(otlp_spans_export_errors_total{%O}[%W]))"
+                                        " / sum by (instance, service) (rate(otlp_spans_exported_total{%O}[%W]))"),
+    "latency_p95_live": slowest_attempts(
+        "histogram_quantile(0.95, sum by (instance, service, le) (rate(otlp_exporter_latency_seconds_bucket{%O}[%W])))"),
     "cpu_now": panel("stat", "CPU", "percent", "Thresholds: 70 % and 85 %.",
                      ("otlp_system_cpu_usage_percent{%I}", "{{instance}}"), least=0, most=100, steps=CPU_STEPS, link="otlp-component"),
     "threads_now": panel("stat", "Threads", "short", "Of the service's living processes.",
                            ("sum by (service) (process_thread_count{%O})", "{{service}}"), least=0, link="otlp-service"),
-    "alert_list": panel("table", "Alerts", "short", "Every alert that is pending or fires.",
-                        ('ALERTS or on () label_replace(vector(0), "alertname", "none", "", "")', ""),
+    "alert_list": panel("table", "Alerts", "short", "Alerts of the chosen instances that are pending or fire.",
+                        ('ALERTS{%I} or on () label_replace(vector(0), "alertname", "none", "", "")', ""),
                         columns={"alertname": "Alert", "alertstate": "State", "severity": "Severity", "service": "Service",
                                  "instance": "Instance", "component": "Component"}),
 }
@@ -120,8 +137,8 @@ SERVICE = {
         ("sum by (service, process_context_switch_type) (rate(process_context_switches_total{%O}[%W]))",
          "{{service}} {{process_context_switch_type}}"), least=0),
     "process_ends": panel(
-        "timeseries", "Processes Ended", "short", "In five minutes, by how. killed is also what _exit looks like from outside.",
-        ("sum by (service, kind) (increase(notch_agent_process_ends_total{%O}[5m]))", "{{service}} {{kind}}"), least=0),
+        "timeseries", "Processes Ended", "short", "In five minutes, by how, to the nearest whole. killed is also what _exit looks like from outside.",
+        ("round(sum by (service, kind) (increase(notch_agent_process_ends_total{%O}[5m])))", "{{service}} {{kind}}"), least=0),
 }
 
 COMPONENT = {
@@ -145,10 +162,9 @@ COMPONENT = {
         "timeseries", "Attempts per Batch", "short", "1 when no batch has to be sent twice.",
         ("sum(rate(otlp_exporter_latency_seconds_count{%O}[%W])) / sum(rate(otlp_exporter_batch_size_count{%O}[%W]))", "attempts"), least=0),
     "queue_growth": panel(
-        "timeseries", "Created, Finished and Waiting", "short", "Created above finished means that the queue grows.",
-        ("sum(rate(otlp_spans_created_total{%O}[%W]))", "created a second"),
-        ("sum(rate(otlp_spans_exported_total{%O}[%W]))", "finished a second"),
-        ("sum(otlp_exporter_queue_size{%O})", "waiting"), least=0),
+        "timeseries", "Created and Finished", "ops", "Created above finished means that the queue grows.",
+        ("sum(rate(otlp_spans_created_total{%O}[%W]))", "created"),
+        ("sum(rate(otlp_spans_exported_total{%O}[%W]))", "finished"), least=0),
 }
 
 KERNEL = {
@@ -179,14 +195,14 @@ HTTP = {
         ("sum by (service, http_route) (rate(http_server_request_duration_seconds_count{%O}[%W]))", "{{service}} {{http_route}}"), least=0),
     "http_errors": panel(
         "timeseries", "Errors", "percentunit", "Answers of 500 and above, of all; by route.",
-        ("instance_service_route:http_server_errors:ratio_rate5m{%O}", "{{service}} {{http_route}}"), least=0, most=1, steps=ERROR_STEPS),
+        ("instance_service_route:http_server_errors:ratio_rate5m{%O}", "{{instance}} {{service}} {{http_route}}"), least=0, most=1, steps=ERROR_STEPS),
     "http_duration": panel(
         "timeseries", "Duration (P50, P95, P99)", "s", "First byte of the request read to last of the answer written.",
         *((f"histogram_quantile({q}, sum by (le) (rate(http_server_request_duration_seconds_bucket{{%O}}[%W])))", name)
           for q, name in (("0.50", "P50"), ("0.95", "P95"), ("0.99", "P99"))), least=0),
     "http_by_route": panel(
         "timeseries", "Duration P95 by Route", "s", "Of the server's side.",
-        ("instance_service_route:http_server_request_duration_seconds:p95_rate5m{%O}", "{{service}} {{http_route}}"), least=0),
+        ("instance_service_route:http_server_request_duration_seconds:p95_rate5m{%O}", "{{instance}} {{service}} {{http_route}}"), least=0),
     "http_status": panel(
         "timeseries", "Requests by Status", "reqps", "Of the server's side, all routes.",
         ("sum by (http_response_status_code) (rate(http_server_request_duration_seconds_count{%O}[%W]))", "{{http_response_status_code}}"), least=0),
@@ -224,11 +240,11 @@ NOTCH = {
     "agent_space": panel("timeseries", "Room in the Directory", "percentunit", "Free part of the segments' file system. Below 10 % only users who have little there make new segments.",
                          ("notch_agent_directory_available_bytes{%I} / notch_agent_directory_size_bytes{%I}", "{{instance}}"),
                          least=0, most=1, steps=(("red", None), ("yellow", 0.15), ("green", 0.3))),
-    "agent_left_out": panel("timeseries", "Left Out", "short", "What could not be counted or shown, in ten minutes, by cause and reason.",
-                            ("instance_cause_reason:notch_agent_left_out:new10m{%I} or label_replace(0 * up{job=\"notch\",%I}, \"cause\", \"nothing\", \"\", \"\")", "{{cause}} {{reason}}"),
+    "agent_left_out": panel("timeseries", "Left Out", "short", "What could not be counted or shown, in ten minutes, by cause and reason, to the nearest whole.",
+                            ("round(instance_cause_reason:notch_agent_left_out:new10m{%I}) or label_replace(0 * up{job=\"notch\",%I}, \"cause\", \"nothing\", \"\", \"\")", "{{instance}} {{cause}} {{reason}}"),
                             least=0, steps=NONE_STEPS),
-    "agent_ends": panel("timeseries", "Processes Ended", "short", "In five minutes, of all services.",
-                        ("sum by (service, kind) (increase(notch_agent_process_ends_total{%I}[5m]))", "{{service}} {{kind}}"), least=0),
+    "agent_ends": panel("timeseries", "Processes Ended", "short", "In five minutes, of all services, to the nearest whole.",
+                        ("round(sum by (service, kind) (increase(notch_agent_process_ends_total{%I}[5m])))", "{{service}} {{kind}}"), least=0),
     "agent_ledger": panel("timeseries", "Ledger", "ops", "Dead segments folded, writes that failed, frames found broken.",
                           ("rate(notch_agent_folds_total{%I}[%W])", "{{instance}} folds"),
                           ("rate(notch_agent_fold_failures_total{%I}[%W])", "{{instance}} failures"),
@@ -241,7 +257,7 @@ NOTCH = {
     "agent_sent": panel("timeseries", "Bytes Served", "Bps", "What the agent's answers weigh, compressed as they are sent.",
                         ("rate(notch_agent_http_sent_bytes_total{%I}[%W])", "{{instance}}"), least=0),
     "agent_coverage": panel("timeseries", "Preload Coverage", "percentunit", "Of the bytes the kernel counted for programs under the preloaded library, the part its wrappers saw.",
-                            ("notch_agent_preload_coverage_ratio{%I}", "{{service}}"), least=0, most=1),
+                            ("notch_agent_preload_coverage_ratio{%I}", "{{instance}} {{service}}"), least=0, most=1),
     "agent_probes": panel("table", "Kernel Probes", "short", "Which are attached, and why the others are not.",
                           ("notch_ebpf_probe_up{%I} == 1 or 0 * notch_ebpf_probe_refused_info{%I}", ""),
                           columns={"instance": "Instance", "probe": "Probe", "Value": "State", "reason": "Why not"},

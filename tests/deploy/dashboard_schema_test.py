@@ -9,6 +9,8 @@ import re
 import sys
 import unittest
 
+import yaml
+
 import grafana_schema
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -114,6 +116,59 @@ class Dashboards(unittest.TestCase):
     def test_the_live_layer_is_short_and_quick(self):
         live = self.all["otlp-realtime"]
         self.assertEqual((live["refresh"], live["time"]["from"]), ("5s", "now-5m"))
+        self.assertEqual([query for panel, query, legend in self.queries("otlp-realtime") if "5m" in query], [])
+
+    def queries(self, *uids):
+        """(panel, expression, legend) of these dashboards, or of all."""
+        for uid in uids or self.all:
+            for panel in self.all[uid]["panels"]:
+                for target in panel.get("targets", []):
+                    yield panel, target["expr"], target["legendFormat"]
+
+    def test_a_legend_tells_apart_what_its_query_keeps_apart(self):
+        missing = []
+        for panel, query, legend in self.queries():
+            if panel["type"] in ("heatmap", "table"):
+                continue
+            by = re.search(r"\bby \(([^)]*)\)", query)
+            if by:
+                kept = set(by[1].split(", ")) - {"le"}
+            elif re.match(r"histogram_quantile\(|(sum|count)\(", query):
+                kept = set()
+            else:  # A series as it is: as many as there are instances, and services.
+                kept = {"instance"} | ({"service"} if "$service" in query else set())
+            missing += [f'{panel["title"]}: {label}' for label in kept if "{{%s}}" % label not in legend]
+        self.assertEqual(missing, [])
+
+    def test_all_is_what_the_lists_hold(self):
+        """Not whatever has such a label: node_exporter's series have instances too."""
+        for dashboard in self.all.values():
+            for variable in dashboard["templating"]["list"]:
+                self.assertNotIn("allValue", variable)
+            self.assertIn('up{job=~"otlp-service|notch"}', dashboard["templating"]["list"][1]["definition"])
+            for annotation in dashboard["annotations"]["list"]:
+                self.assertIn('instance=~"$instance"', annotation["expr"])
+        for panel, query, _ in self.queries():
+            if "ALERTS" in query:
+                self.assertRegex(query, r'ALERTS\{[^}]*instance=~"\$instance"', panel["title"])
+
+    def test_a_panel_shows_one_kind_of_figure(self):
+        for uid, dashboard in self.all.items():
+            for panel in dashboard["panels"]:
+                rates = {"rate(" in target["expr"] for target in panel.get("targets", [])}
+                self.assertLessEqual(len(rates), 1, f'{uid}: {panel["title"]}: rates and what is no rate on one axis')
+        for panel, query, _ in self.queries():
+            if "increase(" in query:
+                self.assertTrue(query.startswith("round("), f'{panel["title"]}: increase() extrapolates, and whole things are counted')
+
+    def test_an_exemplar_leads_to_its_trace(self):
+        path = os.path.join(FOLDER, "..", "provisioning", "datasources", "prometheus.yml")
+        with open(path, encoding="utf-8") as file:
+            [source] = yaml.safe_load(file)["datasources"]
+        [destination] = source["jsonData"]["exemplarTraceIdDestinations"]
+        self.assertEqual(destination["name"], "trace_id")
+        # Grafana replaces $NAME in this file by the environment's; what it shall keep has $$.
+        self.assertIn("$${__value.raw}", destination["url"])
 
 
 if __name__ == "__main__":
