@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "client/counting_mode.h"
+#include "client/include/notch/cell.h"
 #include "client/registry_lock.h"
 #include "client/seal.h"
 #include "client/wiped.h"
@@ -16,15 +17,39 @@ void** own_columns() noexcept {
   return wiped()->columns + (counts_by_cpu() ? kColumnsByCpu : 0);
 }
 
+// Stores the column if the process's columns are still those of the segment at `base`: a signal
+// handler may fork at any instruction, and the child, which has no columns, goes on with what its
+// parent's thread had begun. A section is begun anew behind a handler, so nothing lies between the
+// check and the store. False, and nothing stored, if a handler comes each time.
+//
+// Release: the column's memory is there before anyone adds to it. The acquire is the address
+// dependency of the section in cell.h, which loads the pointer and then uses it.
+// [tag: column-pointer]
+bool store_column(void*& entry, std::byte* column, const std::byte* base) noexcept {
+#ifdef NOTCH_RSEQ
+  std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
+  asm volatile goto(
+      NOTCH_RSEQ_SECTION("movq (%[base_now]), %%rax\n\tcmpq %[base], %%rax\n\tjne %l[slow]\n\t",
+                         "movq %[column], (%[entry])")
+      : [restarts] "+r"(restarts)
+      : [rseq] "r"(notch_v1_hot.rseq_offset), [base_now] "r"(&wiped()->columns_base),
+        [base] "r"(base), [column] "r"(column), [entry] "r"(&entry)
+      : "rax", "cc", "memory"
+      : slow);
+  return true;
+slow:
+#endif
+  return false;
+}
+
 void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= static_cast<std::int32_t>(shm::kMaxColumns) - 1) return;
   const auto index = static_cast<std::uint32_t>(id) + 1;
   void*& entry = own_columns()[id];
+  const std::byte* const base = segment.memory.base();
+  std::byte* const column = segment.column(index);
   if (shm::read_alone(entry) != nullptr || !shm::commit_column(segment, index)) return;
-  // Release: the column's memory is there before anyone adds to it. The acquire is the address
-  // dependency of the section in cell.h, which loads the pointer and then uses it.
-  // [tag: column-pointer]
-  shm::publish(entry, static_cast<void*>(segment.column(index)));
+  store_column(entry, column, base);
 }
 
 void commit_running_column(shm::Segment& segment) noexcept {
@@ -37,12 +62,15 @@ void publish_columns(shm::Segment& segment) noexcept {
   Wiped& own = *wiped();
   shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
   shm::publish(own.segment, &segment);              // [tag: attached]
+  // Relaxed is enough: it is read under the lock alone, or by the thread that holds it.
+  shm::write_alone(own.columns_base, const_cast<const std::byte*>(segment.memory.base()));
   commit_running_column(segment);
-  // [tag: column-pointer] As commit_column_of().
+  // [tag: column-pointer] As store_column().
   shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
 }
 
 void take_columns(const shm::Segment& old) noexcept {
+  shm::write_alone(wiped()->columns_base, static_cast<const std::byte*>(nullptr));
   for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
     // Relaxed is enough: what is read on the strength of a null is the lock.
     shm::write_alone(own_columns()[id], static_cast<void*>(nullptr));

@@ -8,6 +8,8 @@
 //   O3  An id without a column counts in column 0: right, and by a locked instruction. That is so
 //       of an id at or past the segment's capacity, of one whose column finds no memory, and of
 //       every id that is new after close_growth() or seal().
+//   O4  A pointer is stored by the process whose column it is: a child that a signal handler forks
+//       amid a column's birth goes on here, and stores none.
 #pragma once
 
 #include <cstdint>

@@ -153,7 +153,9 @@ void attach(Attach attempt) noexcept {
   const bool has_failed = shm::observe(own.failed) != 0;  // [tag: attached]
   if (attempt == Attach::kFirst && (has_column || has_failed)) return;
   if (may_not_attach()) return;
-  if (has_column && !is_retry_due(*attached_segment())) return;
+  // None in a child that a handler has forked since.
+  const shm::Segment* const counted_in = attached_segment();
+  if (has_column && counted_in != nullptr && !is_retry_due(*counted_in)) return;
   const NoSignals whole;
   const RegistryLock lock;
   if (!lock) return;

@@ -1,14 +1,18 @@
 // Every instruction of an add, a set and an observe, one by one: with a trap at each, and with a
 // fork at each. What a random storm meets once in a million adds is met here each time.
+#include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
+#include "client/wiped.h"
 #include "notch/registry.h"
 #include "tests/client/segment_directory.h"
 
@@ -70,10 +74,10 @@ void on_trap(int, siginfo_t*, void* context) {
   }
 }
 
-// Runs `operation` with a trap behind each instruction. A child of a trap runs it to its end and
-// exits.
-template <class Operation>
-void step_through(StepCounts& counts, Way way, Operation operation) {
+// Runs `operation` with a trap behind each instruction. A child of a trap runs it to its end, then
+// `after`, and exits.
+template <class Operation, class After>
+void step_through(StepCounts& counts, Way way, Operation operation, After after) {
   struct sigaction action {};
   action.sa_sigaction = on_trap;
   action.sa_flags = SA_SIGINFO;
@@ -83,7 +87,14 @@ void step_through(StepCounts& counts, Way way, Operation operation) {
   trace(true);
   operation();
   trace(false);
-  if (stepper.in_child) _exit(0);
+  if (!stepper.in_child) return;
+  after();
+  _exit(0);
+}
+
+template <class Operation>
+void step_through(StepCounts& counts, Way way, Operation operation) {
+  step_through(counts, way, operation, [] {});
 }
 
 class SingleStep : public SegmentDirectory {
@@ -162,6 +173,83 @@ TEST_P(ForkAtEachInstruction, OfAnObserve) {
     native.observe(1);
     step_through(*of, way(), [&] { classic.observe(2); });
     step_through(*of, way(), [&] { native.observe(1); });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+}
+
+// On a processor where the process has not run yet, where an add makes a column: a child that is
+// forked amid that has no column of its parent's, and loses nothing of what it counts from then on.
+TEST_P(ForkAtEachInstruction, OfAColumnsBirth) {
+  constexpr std::uint64_t kAfter = 100;
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2) GTEST_SKIP() << "one processor";
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    std::size_t cpu = 0;
+    const auto move_on = [&] {
+      while (!CPU_ISSET(cpu, &allowed)) ++cpu;
+      cpu_set_t one;
+      CPU_ZERO(&one);
+      CPU_SET(cpu++, &one);
+      NOTCH_REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+    };
+    move_on();
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    total.add();
+    move_on();
+    step_through(
+        *of, way(), [&] { total.add(); },
+        [&] {
+          for (std::uint64_t i = 0; i < kAfter; ++i) total.add();
+        });
+  });
+  EXPECT_GT(of->children.load(), 5U);
+  std::uint64_t children = 0;
+  for (const SegmentTotals& segment : segments()) {
+    const std::uint64_t counted = segment.find("test_steps_total").at(0).integers[0];
+    if (counted == 2) continue;
+    EXPECT_GE(counted, kAfter);
+    EXPECT_LE(counted, kAfter + 1);
+    ++children;
+  }
+  EXPECT_EQ(children, of->children.load());
+}
+
+// Of a definition for which cells, or the catalogue, have to grow: of a thousand, those few.
+TEST_P(ForkAtEachInstruction, OfADefinition) {
+  if (way() == Way::kRawClone)
+    GTEST_SKIP() << "a bare clone may not come out of the library's own calls";
+  constexpr int kSeries = 1000;
+  const auto name_of = [](int series) { return std::string(40, 'n') + std::to_string(series); };
+  const Shared<std::array<bool, kSeries>> grow;
+  const Shared<StepCounts> of;
+  expect_quiet_success([&] {
+    auto family = counter_family(
+        {.name = "test_many_total", .help = "M.", .labels = {"by"}, .series_limit = kSeries});
+    family.with(name_of(0)).add();
+    const shm::Segment& segment = *client::attached_segment();
+    const auto committed = [&] { return segment.cells_committed + segment.catalogue_committed; };
+    for (int i = 1; i < kSeries; ++i) {
+      const std::uint64_t before = committed();
+      family.with(name_of(i)).add();
+      (*grow)[i] = committed() != before;
+    }
+  });
+  EXPECT_GT(std::ranges::count(*grow, true), 2);
+  expect_quiet_success([&] {
+    auto total = counter({.name = "test_steps_total", .help = "Steps."});
+    auto family = counter_family(
+        {.name = "test_many_total", .help = "M.", .labels = {"by"}, .series_limit = kSeries});
+    for (int i = 0; i < kSeries; ++i) {
+      const std::string name = name_of(i);
+      const auto define = [&] { family.with(name).add(); };
+      if (!(*grow)[i]) {
+        define();
+        continue;
+      }
+      step_through(*of, way(), define, [&] { total.add(); });
+    }
   });
   EXPECT_GT(of->children.load(), 5U);
 }
