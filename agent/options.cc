@@ -5,8 +5,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include "agent/command_line.h"
+#include "agent/filter_options.h"
 #include "agent/host/collector_table.h"
 #include "agent/listen_socket.h"
 #include "agent/metric_names.h"
@@ -180,6 +185,7 @@ void add_host(CLI::App& app, Options& options, std::string& collectors) {
                  "Seconds over which otlp_system_cpu_usage_percent is measured")
       ->check(CLI::Range(1U, 3600U))
       ->capture_default_str();
+  add_filter_options(app, host.patterns);
   app.add_option("--path.procfs", host.paths.procfs, "Where the host's /proc is mounted")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
@@ -263,7 +269,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
       ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
       ->capture_default_str();
   try {
-    app.parse(argc, argv);
+    app.parse(reversed_arguments({argv + 1, argv + std::max(argc, 1)}));
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;

@@ -2,8 +2,8 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <vector>
 
+#include "agent/command_line.h"
 #include "agent/tool.h"
 
 namespace notch::agent {
@@ -42,10 +42,8 @@ ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
       ->check(CLI::Range(1U, 60U))
       ->capture_default_str();
   app.footer("Exit codes: 0 it is ready, 1 it is not, or does not answer, 2 wrong command line.");
-  // CLI11 takes them from the last to the first.
-  std::vector<std::string> flags(arguments.rbegin(), arguments.rend());
   try {
-    app.parse(std::move(flags));
+    app.parse(reversed_arguments(arguments));
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;

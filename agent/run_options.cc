@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "agent/command_line.h"
 #include "agent/tool.h"
 
 namespace notch::agent {
@@ -92,9 +93,6 @@ void add_options(CLI::App& app, RunOptions& options) {
 ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   const auto end = std::ranges::find_if(
       arguments, [](const char* argument) { return std::string_view(argument) == "--"; });
-  // CLI11 takes them from the last to the first.
-  std::vector<std::string> flags(arguments.begin(), end);
-  std::ranges::reverse(flags);
   ParsedRunOptions parsed;
   RunOptions& options = parsed.options;
   CLI::App app(
@@ -103,7 +101,7 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
       "notch run");
   add_options(app, options);
   try {
-    app.parse(std::move(flags));
+    app.parse(reversed_arguments({arguments.begin(), end}));
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;

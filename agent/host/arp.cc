@@ -22,11 +22,12 @@ std::map<std::string, std::uint64_t, std::less<>> parse_arp(std::string_view tex
   return entries;
 }
 
-CollectResult collect_arp(HostFiles& files, FamilyList& families) {
+CollectResult collect_arp(HostFiles& files, FamilyList& families, const NameFilter& filter) {
   const std::optional<std::string_view> text = files.proc("net/arp");
   if (!text) return CollectResult::failed(files.error());
   families.begin(MetricType::kGauge, "arp_entries", "ARP entries by device");
   for (const auto& [device, count] : parse_arp(*text)) {
+    if (filter.hides(device)) continue;
     families.add(static_cast<double>(count), {{"device", device}});
   }
   return CollectResult::done();

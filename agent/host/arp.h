@@ -8,12 +8,13 @@
 #include <string_view>
 
 #include "agent/host/host_collector.h"
+#include "agent/host/name_filter.h"
 
 namespace notch::agent {
 
 // Of /proc/net/arp: how many lines name each device.
 std::map<std::string, std::uint64_t, std::less<>> parse_arp(std::string_view text);
 
-CollectResult collect_arp(HostFiles& files, FamilyList& families);
+CollectResult collect_arp(HostFiles& files, FamilyList& families, const NameFilter& filter);
 
 }  // namespace notch::agent

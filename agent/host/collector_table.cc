@@ -46,6 +46,19 @@ std::unique_ptr<HostCollector> plain(const HostOptions&) {
   return std::make_unique<Plain>();
 }
 
+// One that shows what a filter of names lets through.
+template <auto kCollect, NamePatterns HostPatterns::*kPatterns>
+std::unique_ptr<HostCollector> filtered(const HostOptions& options) {
+  struct Filtered : HostCollector {
+    explicit Filtered(const NamePatterns& patterns) : filter(patterns) {}
+    CollectResult collect(HostFiles& files, FamilyList& families) override {
+      return kCollect(files, families, filter);
+    }
+    const NameFilter filter;
+  };
+  return std::make_unique<Filtered>(options.patterns.*kPatterns);
+}
+
 // A collector with a state.
 template <class Collector>
 std::unique_ptr<HostCollector> stateful(const HostOptions& options) {
@@ -57,21 +70,21 @@ std::unique_ptr<HostCollector> stateful(const HostOptions& options) {
 }
 
 constexpr HostCollectorEntry kTable[] = {
-    {"arp", plain<collect_arp>},
+    {"arp", filtered<collect_arp, &HostPatterns::arp_devices>},
     {"conntrack", plain<collect_conntrack>},
     {"cpu", stateful<CpuCollector>},
     {"cpufreq", plain<collect_cpufreq>},
-    {"diskstats", plain<collect_diskstats>},
+    {"diskstats", filtered<collect_diskstats, &HostPatterns::disks>},
     {"dmi", plain<collect_dmi>},
     {"entropy", plain<collect_entropy>},
     {"filefd", plain<collect_filefd>},
     {"filesystem", stateful<FilesystemCollector>},
-    {"hwmon", plain<collect_hwmon>},
+    {"hwmon", stateful<HwmonCollector>},
     {"loadavg", plain<collect_loadavg>},
     {"meminfo", plain<collect_meminfo>},
     {"netclass", stateful<NetclassCollector>},
-    {"netdev", plain<collect_netdev>},
-    {"netstat", plain<collect_netstat>},
+    {"netdev", filtered<collect_netdev, &HostPatterns::network_devices>},
+    {"netstat", filtered<collect_netstat, &HostPatterns::protocol_counts>},
     {"os", plain<collect_os>},
     {"otlp_system", stateful<OtlpSystemCollector>},
     {"pressure", plain<collect_pressure>},
@@ -85,7 +98,7 @@ constexpr HostCollectorEntry kTable[] = {
     {"timex", plain<collect_timex>},
     {"udp_queues", plain<collect_udp_queues>},
     {"uname", plain<collect_uname>},
-    {"vmstat", plain<collect_vmstat>},
+    {"vmstat", filtered<collect_vmstat, &HostPatterns::memory_events>},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "agent/host/diskstats.h"
 
+#include <algorithm>
 #include <string>
 
 #include "agent/host/fields.h"
@@ -51,13 +52,17 @@ constexpr DiskFamily kFamilies[DiskCounts::kNumbers] = {
      "This is the total number of seconds spent by all flush requests.", kMs},
 };
 
-bool all_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 // What udev knows of the device, where it runs.
 struct DiskIdentity {
-  std::string model, path, revision, serial, wwn;
+  std::string model, path, revision, wwn;
+  // Of a disk's label; of udev's making; of a virtual disk. The first that there is.
+  std::string label_serial, short_serial, long_serial;
+
+  const std::string& serial() const {
+    return !label_serial.empty()   ? label_serial
+           : !short_serial.empty() ? short_serial
+                                   : long_serial;
+  }
 };
 DiskIdentity read_identity(HostFiles& files, const DiskCounts& disk) {
   DiskIdentity identity;
@@ -67,15 +72,25 @@ DiskIdentity read_identity(HostFiles& files, const DiskCounts& disk) {
     const std::size_t equals = line.find('=');
     if (equals == std::string_view::npos) continue;
     const std::string_view key = line.substr(0, equals);
-    std::string* const wanted = key == "E:ID_MODEL"          ? &identity.model
-                                : key == "E:ID_PATH"         ? &identity.path
-                                : key == "E:ID_REVISION"     ? &identity.revision
-                                : key == "E:ID_SERIAL_SHORT" ? &identity.serial
-                                : key == "E:ID_WWN"          ? &identity.wwn
-                                                             : nullptr;
+    std::string* const wanted = key == "E:ID_MODEL"            ? &identity.model
+                                : key == "E:ID_PATH"           ? &identity.path
+                                : key == "E:ID_REVISION"       ? &identity.revision
+                                : key == "E:SCSI_IDENT_SERIAL" ? &identity.label_serial
+                                : key == "E:ID_SERIAL_SHORT"   ? &identity.short_serial
+                                : key == "E:ID_SERIAL"         ? &identity.long_serial
+                                : key == "E:ID_WWN"            ? &identity.wwn
+                                                               : nullptr;
     if (wanted != nullptr) *wanted = line.substr(equals + 1);
   }
   return identity;
+}
+
+// "0" also where the kernel does not tell, as of a partition.
+std::string_view rotational(HostFiles& files, const DiskCounts& disk) {
+  std::string folder(disk.device);
+  std::ranges::replace(folder, '/', '!');  // as the kernel writes a name's / there
+  const std::string path = files.sys_path("block/" + folder + "/queue/rotational");
+  return files.line_of(path) == "1" ? "1" : "0";
 }
 
 }  // namespace
@@ -97,29 +112,11 @@ std::vector<DiskCounts> parse_diskstats(std::string_view text) {
   return disks;
 }
 
-bool is_shown_disk(std::string_view device) {
-  for (const std::string_view kind : {"ram", "loop", "fd"}) {
-    if (device.starts_with(kind) && all_digits(device.substr(kind.size()))) return false;
-  }
-  for (const std::string_view kind : {"hd", "sd", "vd", "xvd"}) {
-    if (!device.starts_with(kind) || device.size() <= kind.size()) continue;
-    const char letter = device[kind.size()];
-    if (letter >= 'a' && letter <= 'z' && all_digits(device.substr(kind.size() + 1))) return false;
-  }
-  if (!device.starts_with("nvme")) return true;
-  const std::size_t space = device.find('n', 4);
-  const std::size_t part = device.find('p', 4);
-  return space == std::string_view::npos || part == std::string_view::npos || part < space ||
-         !all_digits(device.substr(4, space - 4)) ||
-         !all_digits(device.substr(space + 1, part - space - 1)) ||
-         !all_digits(device.substr(part + 1));
-}
-
-CollectResult collect_diskstats(HostFiles& files, FamilyList& families) {
+CollectResult collect_diskstats(HostFiles& files, FamilyList& families, const NameFilter& filter) {
   const std::optional<std::string_view> text = files.proc("diskstats");
   if (!text) return CollectResult::failed(files.error());
   std::vector<DiskCounts> disks = parse_diskstats(*text);
-  std::erase_if(disks, [](const DiskCounts& disk) { return !is_shown_disk(disk.device); });
+  std::erase_if(disks, [&](const DiskCounts& disk) { return filter.hides(disk.device); });
   for (std::size_t i = 0; i < DiskCounts::kNumbers; ++i) {
     families.begin(kFamilies[i].type, kFamilies[i].name, kFamilies[i].help);
     for (const DiskCounts& disk : disks) {
@@ -137,7 +134,8 @@ CollectResult collect_diskstats(HostFiles& files, FamilyList& families) {
                      {"model", identity.model},
                      {"path", identity.path},
                      {"revision", identity.revision},
-                     {"serial", identity.serial},
+                     {"rotational", rotational(files, disk)},
+                     {"serial", identity.serial()},
                      {"wwn", identity.wwn}});
   }
   return CollectResult::done();

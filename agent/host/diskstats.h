@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/host/host_collector.h"
+#include "agent/host/name_filter.h"
 
 namespace notch::agent {
 
@@ -23,9 +24,6 @@ struct DiskCounts {
 // Lines of fewer than 11 numbers are left out.
 std::vector<DiskCounts> parse_diskstats(std::string_view text);
 
-// Partitions, memory disks, loops and floppies are not shown.
-bool is_shown_disk(std::string_view device);
-
-CollectResult collect_diskstats(HostFiles& files, FamilyList& families);
+CollectResult collect_diskstats(HostFiles& files, FamilyList& families, const NameFilter& filter);
 
 }  // namespace notch::agent

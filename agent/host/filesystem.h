@@ -18,9 +18,18 @@
 
 namespace notch::agent {
 
+struct FilesystemSizes {
+  double size_bytes = 0;
+  double free_bytes = 0;
+  double available_bytes = 0;  // to users who are not root
+  double files = 0;
+  double free_files = 0;
+};
+FilesystemSizes filesystem_sizes(const struct statfs& answer);
+
 class FilesystemCollector : public HostCollector {
  public:
-  explicit FilesystemCollector(const HostOptions& options) : patience_(options.mount_timeout_ms) {}
+  explicit FilesystemCollector(const HostOptions& options);
   CollectResult collect(HostFiles& files, FamilyList& families) override;
 
  private:
@@ -29,6 +38,8 @@ class FilesystemCollector : public HostCollector {
   Answers ask(const std::vector<Mount>& mounts, const HostFiles& files);
 
   const std::chrono::milliseconds patience_;
+  const NameFilter mount_points_;
+  const NameFilter types_;
   MountStatistics local_;
   MountStatistics others_;
 };

@@ -80,6 +80,12 @@ Snapshot HostCollectors::gather(const std::vector<bool>& wanted) {
     if (wanted[i]) outcomes.push_back(run(running_[i], families));
   }
   families.begin_collector("host");
+  if (!outcomes.empty()) {
+    // Dashboards of node_exporter take the list of hosts from this family.
+    families.begin(MetricType::kGauge, "exporter_build_info",
+                   "What serves these families in node_exporter's place, value is always 1.");
+    families.add(1, {{"version", "notchd-" NOTCH_AGENT_VERSION}});
+  }
   families.begin(MetricType::kGauge, "scrape_collector_duration_seconds",
                  "Duration of a collector scrape.");
   for (const Outcome& outcome : outcomes)

@@ -5,115 +5,154 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <string>
 #include <system_error>
-#include <vector>
+#include <tuple>
+#include <utility>
+
+#include "agent/host/fields.h"
+#include "agent/host/sensor_names.h"
 
 namespace notch::agent {
 namespace {
 
-constexpr std::string_view kDigits = "0123456789";
 constexpr std::size_t kMostChips = 256;
+constexpr double kHzPerMhz = 1e6;
 
-// What each kind is measured in, and how many of the file's units make one.
-struct SensorKind {
-  std::string_view kind;
-  std::string_view unit;  // as a name ends; empty: as it is
-  double scale;
-};
-constexpr SensorKind kKinds[] = {
-    {"temp", "celsius", 1e-3}, {"in", "volts", 1e-3},     {"curr", "amps", 1e-3}, {"fan", "rpm", 1},
-    {"power", "watt", 1e-6},   {"energy", "joule", 1e-6}, {"humidity", "", 1e-6},
-};
-// Of these properties values are in the sensor's unit; alarms are not.
-constexpr std::string_view kMeasures[] = {"input", "min", "max", "crit", "average"};
-
-struct Reading {
-  std::string chip, sensor;
-  double value = 0;
-};
-
-const SensorKind* kind_of(std::string_view name) {
-  const auto found = std::ranges::find(kKinds, name, &SensorKind::kind);
-  return found == std::end(kKinds) ? nullptr : found;
-}
-
-std::string plain(std::string text) {
-  for (char& c : text) {
-    c = (c >= 'A' && c <= 'Z') ? static_cast<char>(c - 'A' + 'a') : c;
-    const bool kept = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-    if (!kept && c != ':') c = '_';
-  }
-  return text;
-}
-
-// `platform_coretemp_0` of the device platform:coretemp.0; without a device what the chip calls
-// itself, and without that the folder's name.
-std::string chip_name(const std::string& folder, const std::string& name, const std::string& own) {
+// Of the device platform:coretemp.0 `platform_coretemp_0`; empty if the chip is part of none.
+std::string device_name(const std::string& folder) {
   std::error_code error;
-  const std::filesystem::path device =
-      std::filesystem::canonical(folder + "/" + name + "/device", error);
-  if (error) return own.empty() ? name : plain(own);
-  return plain(device.parent_path().filename().string() + "_" + device.filename().string());
+  const std::filesystem::path device = std::filesystem::canonical(folder + "/device", error);
+  if (error) return "";
+  const std::string bus = clean_sensor_name(device.parent_path().filename().string());
+  const std::string name = clean_sensor_name(device.filename().string());
+  return bus.empty() || name.empty() ? name : bus + "_" + name;
 }
 
-}  // namespace
-
-std::optional<SensorFile> parse_sensor_file(std::string_view name) {
-  const std::size_t digits = name.find_first_of(kDigits);
-  if (digits == std::string_view::npos || digits == 0) return std::nullopt;
-  const std::size_t behind = name.find_first_not_of(kDigits, digits);
-  if (behind == std::string_view::npos || name[behind] != '_' || behind + 1 == name.size()) {
-    return std::nullopt;
-  }
-  return SensorFile{name.substr(0, digits), name.substr(digits, behind - digits),
-                    name.substr(behind + 1)};
-}
-
-CollectResult collect_hwmon(HostFiles& files, FamilyList& families) {
-  const std::string folder = files.sys_path("class/hwmon");
-  std::map<std::string, std::vector<Reading>> readings;  // by family
-  std::vector<std::pair<std::string, std::string>> chips;
-  for (const std::string& name : HostFiles::names_in(folder)) {
-    const std::string path = folder + "/" + name;
-    const FileDescriptor at(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+std::vector<SensorChip> find_chips(HostFiles& files, FamilyList& families) {
+  std::vector<SensorChip> chips;
+  const std::string root = files.sys_path("class/hwmon");
+  for (const std::string& name : HostFiles::names_in(root)) {
+    SensorChip chip;
+    chip.folder = root + "/" + name;
+    const FileDescriptor at(::open(chip.folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     if (!at.valid()) continue;
     if (chips.size() == kMostChips) {
       families.dropped(HostDrop::kTooManyChips, 1);
       continue;
     }
-    const std::string own(files.line_at(at.get(), "name").value_or(""));
-    std::string chip = chip_name(folder, name, own);
-    // Two that call themselves the same are told apart by their folders.
-    if (std::ranges::find(chips, chip, &std::pair<std::string, std::string>::first) != chips.end())
-      chip = name;
-    chips.emplace_back(chip, own);
-    for (const std::string& file : HostFiles::names_in(path)) {
-      const std::optional<SensorFile> sensor = parse_sensor_file(file);
-      const SensorKind* const kind = sensor ? kind_of(sensor->kind) : nullptr;
-      if (kind == nullptr) continue;
-      if (std::ranges::find(kMeasures, sensor->property) == std::end(kMeasures)) continue;
-      const std::optional<double> value = files.number_at(at.get(), file.c_str());
-      if (!value) continue;
-      std::string family = "hwmon_" + std::string(kind->kind);
-      if (sensor->property != "input") family.append("_").append(sensor->property);
-      if (!kind->unit.empty()) family.append("_").append(kind->unit);
-      if (kind->kind == "energy" && sensor->property == "input") family += "_total";
-      readings[family].push_back(
-          {chip, std::string(sensor->kind) + std::string(sensor->number), *value * kind->scale});
+    const std::size_t digits = std::min(name.find_first_of("0123456789"), name.size());
+    chip.number = whole_number(std::string_view(name).substr(digits)).value_or(0);
+    chip.own = clean_sensor_name(files.line_at(at.get(), "name").value_or(""));
+    chip.device = device_name(chip.folder);
+    if (chip.device.empty()) chip.device = chip.own.empty() ? clean_sensor_name(name) : chip.own;
+    chips.push_back(std::move(chip));
+  }
+  return chips;
+}
+
+struct Sensor {
+  std::string kind;
+  std::map<std::string, std::string> properties;
+};
+using Sensors = std::map<std::string, Sensor>;  // by kind and number
+
+void read_sensors(HostFiles& files, const std::string& folder, Sensors& sensors) {
+  const FileDescriptor at(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!at.valid()) return;
+  for (const std::string& name : HostFiles::names_in(folder)) {
+    const std::optional<SensorFile> file = parse_sensor_file(name);
+    if (!file) continue;
+    const std::optional<std::string_view> text = files.line_at(at.get(), name.c_str());
+    if (!text) continue;
+    Sensor& sensor = sensors[std::string(file->kind) + std::to_string(file->number)];
+    sensor.kind = file->kind;
+    sensor.properties[std::string(file->property)] = *text;
+  }
+}
+
+struct Reading {
+  std::string chip, sensor;
+  double value = 0;
+};
+struct Readings {
+  SensorFamily family;
+  std::vector<Reading> rows;
+};
+using Families = std::map<std::string, Readings>;
+
+void add(Families& families, SensorFamily family, const std::string& chip,
+         const std::string& sensor, const std::string& text) {
+  const std::optional<double> value = decimal_number(text);
+  if (!value) return;
+  Readings& readings = families[family.name];
+  const double divisor = family.divisor;
+  if (readings.rows.empty()) readings.family = std::move(family);
+  readings.rows.push_back({chip, sensor, *value / divisor});
+}
+
+void add_sensor(Families& families, const std::string& chip, const std::string& name,
+                const Sensor& sensor) {
+  const auto& properties = sensor.properties;
+  const auto bare = properties.find("");
+  if (const auto lone = lone_family(sensor.kind)) {
+    if (bare != properties.end()) add(families, *lone, chip, name, bare->second);
+    return;
+  }
+  const auto label = properties.find("label");
+  for (const auto& [property, text] : properties) {
+    if (property == "label") continue;
+    if (sensor.kind != "freq" || property != "input") {
+      add(families, property_family(sensor.kind, property, bare != properties.end()), chip, name,
+          text);
+    } else if (label != properties.end()) {
+      add(families, {"hwmon_freq_freq_mhz", "Hardware monitor for GPU frequency in MHz", kHzPerMhz},
+          chip, clean_sensor_name(label->second), text);
     }
   }
-  if (chips.empty()) return CollectResult::no_data();
-  for (const auto& [family, rows] : readings) {
-    families.begin(family.ends_with("_total") ? MetricType::kCounter : MetricType::kGauge, family,
-                   "Hardware monitor for " + family.substr(6) + ".");
-    for (const Reading& row : rows) {
+}
+
+void emit(FamilyList& families, const Families& found) {
+  for (const auto& [name, readings] : found) {
+    families.begin(readings.family.type, name, readings.family.help);
+    for (const Reading& row : readings.rows) {
       families.add(row.value, {{"chip", row.chip}, {"sensor", row.sensor}});
     }
   }
+}
+
+}  // namespace
+
+HwmonCollector::HwmonCollector(const HostOptions& options)
+    : chips_(options.patterns.chips), sensors_(options.patterns.sensors) {}
+
+CollectResult HwmonCollector::collect(HostFiles& files, FamilyList& families) {
+  const std::vector<SensorChip> chips = find_chips(files, families);
+  if (chips.empty()) return CollectResult::no_data();
+  const std::vector<std::string> names = chip_names(chips);
+  Families found;
+  std::vector<std::pair<std::string, std::string>> own_names;
+  std::vector<std::tuple<std::string, std::string, std::string>> labels;
+  for (std::size_t i = 0; i < chips.size(); ++i) {
+    if (chips_.hides(names[i])) continue;
+    if (!chips[i].own.empty()) own_names.emplace_back(names[i], chips[i].own);
+    Sensors sensors;
+    read_sensors(files, chips[i].folder, sensors);
+    read_sensors(files, chips[i].folder + "/device", sensors);
+    for (const auto& [name, sensor] : sensors) {
+      if (sensors_.hides(names[i] + ";" + name)) continue;
+      const auto label = sensor.properties.find("label");
+      if (label != sensor.properties.end()) labels.emplace_back(names[i], label->second, name);
+      add_sensor(found, names[i], name, sensor);
+    }
+  }
+  emit(families, found);
   families.begin(MetricType::kGauge, "hwmon_chip_names",
                  "Annotation metric for human-readable chip names");
-  for (const auto& [chip, name] : chips) families.add(1, {{"chip", chip}, {"chip_name", name}});
+  for (const auto& [chip, own] : own_names) families.add(1, {{"chip", chip}, {"chip_name", own}});
+  families.begin(MetricType::kGauge, "hwmon_sensor_label", "Label for given chip and sensor");
+  for (const auto& [chip, label, sensor] : labels) {
+    families.add(1, {{"chip", chip}, {"label", label}, {"sensor", sensor}});
+  }
   return CollectResult::done();
 }
 

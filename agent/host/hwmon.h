@@ -1,21 +1,19 @@
 // Sensors: temperatures, fans, voltages, currents, power. Called by: collector_table.
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include "agent/host/host_collector.h"
+#include "agent/host/host_options.h"
 
 namespace notch::agent {
 
-// A file's name as temp1_input is a kind, a number and what is told of it.
-struct SensorFile {
-  std::string_view kind;
-  std::string_view number;
-  std::string_view property;
-};
-std::optional<SensorFile> parse_sensor_file(std::string_view name);
+class HwmonCollector : public HostCollector {
+ public:
+  explicit HwmonCollector(const HostOptions& options);
+  CollectResult collect(HostFiles& files, FamilyList& families) override;
 
-CollectResult collect_hwmon(HostFiles& files, FamilyList& families);
+ private:
+  const NameFilter chips_;
+  const NameFilter sensors_;
+};
 
 }  // namespace notch::agent

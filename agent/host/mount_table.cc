@@ -1,23 +1,15 @@
 #include "agent/host/mount_table.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
+#include <optional>
+#include <tuple>
+#include <utility>
 
-#include "agent/host/fields.h"
 #include "agent/proc_text.h"
 
 namespace notch::agent {
 namespace {
-
-constexpr std::string_view kHiddenTypes[] = {
-    "autofs",     "binfmt_misc", "bpf",       "cgroup",   "cgroup2",   "configfs",
-    "debugfs",    "devpts",      "devtmpfs",  "fusectl",  "hugetlbfs", "iso9660",
-    "mqueue",     "nsfs",        "overlay",   "proc",     "procfs",    "pstore",
-    "rpc_pipefs", "securityfs",  "selinuxfs", "squashfs", "sysfs",     "tracefs"};
-// These, and all below them.
-constexpr std::string_view kHiddenFolders[] = {"/dev", "/proc", "/run", "/sys", "/mnt", "/media"};
-// All below these.
-constexpr std::string_view kHiddenParents[] = {"/var/lib/docker/", "/var/lib/containers/storage/"};
 
 // Of devices and memory.
 constexpr std::string_view kLocalTypes[] = {"bcachefs", "btrfs", "exfat", "ext2",  "ext3",
@@ -53,38 +45,59 @@ bool has_option(std::string_view options, std::string_view wanted) {
   return false;
 }
 
+// Up to the next blank: a device's name may be empty.
+std::string_view take_field(std::string_view& line) {
+  const std::size_t blank = std::min(line.find(' '), line.size());
+  const std::string_view field = line.substr(0, blank);
+  line.remove_prefix(std::min(blank + 1, line.size()));
+  return field;
+}
+
+// A line: two numbers, MAJOR:MINOR, the root within the file system, the mount point, options, a few
+// fields more, a hyphen; then the type, the device and the file system's own options.
+std::optional<Mount> parse_mount(std::string_view line) {
+  take_field(line);
+  take_field(line);
+  const std::string_view number = take_field(line);
+  take_field(line);
+  Mount mount;
+  mount.mount_point = unescaped(take_field(line));
+  const std::string_view options = take_field(line);
+  while (!line.empty() && take_field(line) != "-") {
+  }
+  mount.type = unescaped(take_field(line));
+  mount.device = unescaped(take_field(line));
+  const std::string_view own_options = take_field(line);
+  const std::size_t colon = number.find(':');
+  if (own_options.empty() || colon == std::string_view::npos) return std::nullopt;
+  mount.major = number.substr(0, colon);
+  mount.minor = number.substr(colon + 1);
+  mount.read_only = has_option(options, "ro") || has_option(own_options, "ro") ||
+                    has_option(own_options, "emergency_ro");
+  return mount;
+}
+
 }  // namespace
 
-std::vector<Mount> parse_mounts(std::string_view text) {
+std::vector<Mount> parse_mount_info(std::string_view text) {
   std::vector<Mount> mounts;
-  std::set<Mount> seen;
+  std::map<std::tuple<std::string, std::string, std::string>, std::size_t> places;
   for (std::string_view line : ProcLines(text)) {
-    Mount mount;
-    mount.device = unescaped(take_word(line));
-    mount.mount_point = unescaped(take_word(line));
-    mount.type = unescaped(take_word(line));
-    const std::string_view options = take_word(line);
-    if (options.empty()) continue;
-    mount.read_only = has_option(options, "ro");
-    if (seen.insert(mount).second) mounts.push_back(std::move(mount));
+    const std::optional<Mount> mount = parse_mount(line);
+    if (!mount) continue;
+    const auto [place, is_new] =
+        places.try_emplace({mount->device, mount->mount_point, mount->type}, mounts.size());
+    if (is_new) {
+      mounts.push_back(*mount);
+    } else {
+      mounts[place->second] = *mount;
+    }
   }
   return mounts;
 }
 
 bool is_local_mount(const Mount& mount) {
   return std::ranges::find(kLocalTypes, mount.type) != std::end(kLocalTypes);
-}
-
-bool is_shown_mount(const Mount& mount) {
-  if (std::ranges::find(kHiddenTypes, mount.type) != std::end(kHiddenTypes)) return false;
-  const std::string_view point = mount.mount_point;
-  for (const std::string_view folder : kHiddenFolders) {
-    if (!point.starts_with(folder)) continue;
-    if (point.size() == folder.size() || point[folder.size()] == '/') return false;
-  }
-  return std::ranges::none_of(kHiddenParents, [&](std::string_view parent) {
-    return point.starts_with(parent) && point.size() > parent.size();
-  });
 }
 
 }  // namespace notch::agent

@@ -1,4 +1,4 @@
-// The mounted file systems, as /proc/mounts tells of them. Called by: filesystem.
+// The mounted file systems, as /proc/PID/mountinfo tells of them. Called by: filesystem.
 #pragma once
 
 #include <string>
@@ -11,18 +11,14 @@ struct Mount {
   std::string device;
   std::string mount_point;
   std::string type;
-  bool read_only = false;
-
-  auto operator<=>(const Mount&) const = default;
+  std::string major, minor;  // of the file system's device number
+  bool read_only = false;    // the mount, or the file system, or that since an error
 };
 
-// Each once, in the table's order; a line without four words is left out. The kernel's \040 for a
-// blank, \011, \012 and \134 are undone.
-std::vector<Mount> parse_mounts(std::string_view text);
-
-// Pseudo file systems are not shown, nor what is mounted below /dev, /proc, /run, /sys, /mnt,
-// /media or as a part of a container.
-bool is_shown_mount(const Mount& mount);
+// Of /proc/PID/mountinfo, in its order; a line without all its fields is left out. Of several of one
+// device and type at one mount point the last counts: it lies on top, and is what statfs(2) answers
+// for. The kernel's \040 for a blank, \011, \012 and \134 are undone.
+std::vector<Mount> parse_mount_info(std::string_view text);
 
 // Its answers come from this host alone: no server and no program can hold them up.
 bool is_local_mount(const Mount& mount);

@@ -1,5 +1,8 @@
 #include "agent/host/netclass.h"
 
+#include <net/if.h>
+
+#include <algorithm>
 #include <array>
 #include <set>
 #include <string>
@@ -34,6 +37,9 @@ constexpr Property kProperties[] = {
     {"tx_queue_len", MetricType::kGauge, "transmit_queue_length", 1},
     {"type", MetricType::kGauge, "protocol_type", 1},
 };
+constexpr auto kFlags = static_cast<std::size_t>(
+    std::ranges::find(kProperties, std::string_view("flags"), &Property::file) -
+    std::begin(kProperties));
 constexpr std::size_t kMostDevices = 1000;
 constexpr std::size_t kMostKept = 16;  // of each two dozen files stay open
 
@@ -63,6 +69,13 @@ Device read_device(HostFiles& files, KeptFolder& folder, const std::string& name
   return device;
 }
 
+// What an administrator wants of the device: up or down.
+std::string_view admin_state(const Device& device) {
+  const std::optional<double>& flags = device.properties[kFlags];
+  if (!flags) return "unknown";
+  return (static_cast<std::uint64_t>(*flags) & IFF_UP) != 0 ? "up" : "down";
+}
+
 }  // namespace
 
 CollectResult NetclassCollector::collect(HostFiles& files, FamilyList& families) {
@@ -73,6 +86,7 @@ CollectResult NetclassCollector::collect(HostFiles& files, FamilyList& families)
     return !there.contains(kept.first);
   });
   for (const std::string& name : names) {
+    if (filter_.hides(name)) continue;
     if (devices.size() == kMostDevices) {
       families.dropped(HostDrop::kTooManyDevices, 1);
       continue;
@@ -102,6 +116,7 @@ CollectResult NetclassCollector::collect(HostFiles& files, FamilyList& families)
                  "Non-numeric data from /sys/class/net/<iface>, value is always 1.");
   for (const Device& device : devices) {
     families.add(1, {{"address", device.address},
+                     {"adminstate", admin_state(device)},
                      {"broadcast", device.broadcast},
                      {"device", device.name},
                      {"duplex", device.duplex},

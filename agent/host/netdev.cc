@@ -16,7 +16,6 @@ constexpr std::string_view kNames[DeviceTraffic::kNumbers] = {
     "transmit_bytes", "transmit_packets", "transmit_errs",      "transmit_drop",
     "transmit_fifo",  "transmit_colls",   "transmit_carrier",   "transmit_compressed",
 };
-constexpr std::string_view kLoopback = "lo";  // its traffic is no network's
 
 void begin(FamilyList& families, std::string_view name) {
   families.begin(MetricType::kCounter, "network_" + std::string(name) + "_total",
@@ -47,11 +46,11 @@ std::vector<DeviceTraffic> parse_net_dev(std::string_view text) {
   return devices;
 }
 
-CollectResult collect_netdev(HostFiles& files, FamilyList& families) {
+CollectResult collect_netdev(HostFiles& files, FamilyList& families, const NameFilter& filter) {
   const std::optional<std::string_view> text = files.proc("net/dev");
   if (!text) return CollectResult::failed(files.error());
   std::vector<DeviceTraffic> devices = parse_net_dev(*text);
-  std::erase_if(devices, [](const DeviceTraffic& device) { return device.device == kLoopback; });
+  std::erase_if(devices, [&](const DeviceTraffic& device) { return filter.hides(device.device); });
   for (std::size_t i = 0; i < DeviceTraffic::kNumbers; ++i) {
     begin(families, kNames[i]);
     for (const DeviceTraffic& device : devices) {

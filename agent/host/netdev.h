@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "agent/host/host_collector.h"
+#include "agent/host/name_filter.h"
 
 namespace notch::agent {
 
@@ -20,6 +21,6 @@ struct DeviceTraffic {
 // Lines that have not all the numbers are left out; so are the two of the heading.
 std::vector<DeviceTraffic> parse_net_dev(std::string_view text);
 
-CollectResult collect_netdev(HostFiles& files, FamilyList& families);
+CollectResult collect_netdev(HostFiles& files, FamilyList& families, const NameFilter& filter);
 
 }  // namespace notch::agent

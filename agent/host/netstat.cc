@@ -1,7 +1,5 @@
 #include "agent/host/netstat.h"
 
-#include <algorithm>
-#include <array>
 #include <string>
 
 #include "agent/host/fields.h"
@@ -18,43 +16,18 @@ std::optional<std::int64_t> signed_number(std::string_view word) {
   return negative ? -static_cast<std::int64_t>(*value) : static_cast<std::int64_t>(*value);
 }
 
-template <std::size_t kSize>
-bool is_one_of(std::string_view name, const std::array<std::string_view, kSize>& names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
-constexpr std::array<std::string_view, 7> kTcp = {
-    "ActiveOpens", "InSegs", "OutSegs", "OutRsts", "PassiveOpens", "RetransSegs", "CurrEstab"};
-constexpr std::array<std::string_view, 2> kTcpExt = {"TCPSynRetrans", "TCPTimeouts"};
-constexpr std::array<std::string_view, 5> kUdp = {"InDatagrams", "OutDatagrams", "NoPorts",
-                                                  "RcvbufErrors", "SndbufErrors"};
-constexpr std::array<std::string_view, 2> kOctets = {"InOctets", "OutOctets"};
-constexpr std::array<std::string_view, 2> kMessages = {"InMsgs", "OutMsgs"};
-
-void add(FamilyList& families, const std::vector<ProtocolCount>& counts) {
+void add(FamilyList& families, const std::vector<ProtocolCount>& counts, const NameFilter& filter) {
+  std::string whole;
   for (const ProtocolCount& count : counts) {
-    if (!is_shown_protocol_count(count.protocol, count.name)) continue;
-    const std::string protocol(count.protocol);
-    const std::string name(count.name);
-    families.begin(MetricType::kUnknown, "netstat_" + protocol + "_" + name,
-                   "Statistic " + protocol + name + ".");
+    whole.assign(count.protocol).append("_").append(count.name);
+    if (filter.hides(whole)) continue;
+    families.begin(MetricType::kUnknown, "netstat_" + whole,
+                   "Statistic " + std::string(count.protocol) + std::string(count.name) + ".");
     families.add(static_cast<double>(count.value));
   }
 }
 
 }  // namespace
-
-bool is_shown_protocol_count(std::string_view protocol, std::string_view name) {
-  if (name.ends_with("InErrors") || name.ends_with("InErrs")) return true;
-  if (protocol == "Tcp") return is_one_of(name, kTcp);
-  if (protocol == "TcpExt") {
-    return name.starts_with("Listen") || name.starts_with("Syncookies") || is_one_of(name, kTcpExt);
-  }
-  if (protocol == "Udp" || protocol == "Udp6") return is_one_of(name, kUdp);
-  if (protocol == "Ip") return name == "Forwarding";
-  if (protocol == "Ip6" || protocol == "IpExt") return is_one_of(name, kOctets);
-  return (protocol == "Icmp" || protocol == "Icmp6") && is_one_of(name, kMessages);
-}
 
 std::vector<ProtocolCount> parse_protocol_counts(std::string_view text) {
   std::vector<ProtocolCount> counts;
@@ -91,15 +64,15 @@ std::vector<ProtocolCount> parse_protocol_counts_6(std::string_view text) {
   return counts;
 }
 
-CollectResult collect_netstat(HostFiles& files, FamilyList& families) {
+CollectResult collect_netstat(HostFiles& files, FamilyList& families, const NameFilter& filter) {
   const std::optional<std::string_view> netstat = files.proc("net/netstat");
   if (!netstat) return CollectResult::failed(files.error());
   const std::optional<std::string_view> snmp = files.proc("net/snmp");
   if (!snmp) return CollectResult::failed(files.error());
-  add(families, parse_protocol_counts(*netstat));
-  add(families, parse_protocol_counts(*snmp));
+  add(families, parse_protocol_counts(*netstat), filter);
+  add(families, parse_protocol_counts(*snmp), filter);
   // A kernel without IPv6 has no such file.
-  add(families, parse_protocol_counts_6(files.proc("net/snmp6").value_or("")));
+  add(families, parse_protocol_counts_6(files.proc("net/snmp6").value_or("")), filter);
   return CollectResult::done();
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "agent/host/host_collector.h"
+#include "agent/host/name_filter.h"
 
 namespace notch::agent {
 
@@ -20,9 +21,7 @@ std::vector<ProtocolCount> parse_protocol_counts(std::string_view text);
 // Of /proc/net/snmp6: a name and a number a line.
 std::vector<ProtocolCount> parse_protocol_counts_6(std::string_view text);
 
-// Those that dashboards and alerts ask for.
-bool is_shown_protocol_count(std::string_view protocol, std::string_view name);
-
-CollectResult collect_netstat(HostFiles& files, FamilyList& families);
+// The filter is asked for PROTOCOL_NAME.
+CollectResult collect_netstat(HostFiles& files, FamilyList& families, const NameFilter& filter);
 
 }  // namespace notch::agent

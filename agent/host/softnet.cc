@@ -9,8 +9,31 @@
 namespace notch::agent {
 namespace {
 
+// The fields of a line. Those between are no longer used.
 constexpr std::size_t kCpuField = 12;
 constexpr std::size_t kFewestFields = 3;
+struct PacketField {
+  std::size_t place;
+  std::optional<std::uint64_t> CpuPackets::*value;
+  MetricType type;
+  std::string_view name;
+  std::string_view help;
+};
+constexpr PacketField kFields[] = {
+    {0, &CpuPackets::processed, MetricType::kCounter, "softnet_processed_total",
+     "Number of processed packets"},
+    {1, &CpuPackets::dropped, MetricType::kCounter, "softnet_dropped_total",
+     "Number of dropped packets"},
+    {2, &CpuPackets::squeezed, MetricType::kCounter, "softnet_times_squeezed_total",
+     "Number of times processing packets ran out of quota"},
+    {8, &CpuPackets::collisions, MetricType::kCounter, "softnet_cpu_collision_total",
+     "Number of collision occur while obtaining device lock while transmitting"},
+    {9, &CpuPackets::steered, MetricType::kCounter, "softnet_received_rps_total",
+     "Number of times cpu woken up received_rps"},
+    {10, &CpuPackets::flow_limited, MetricType::kCounter, "softnet_flow_limit_count_total",
+     "Number of times flow limit has been reached"},
+    {11, &CpuPackets::waiting, MetricType::kGauge, "softnet_backlog_len", "Softnet backlog status"},
+};
 constexpr int kHexadecimal = 16;
 
 }  // namespace
@@ -26,8 +49,12 @@ std::vector<CpuPackets> parse_softnet(std::string_view text) {
       fields[count++] = *value;
     }
     if (count < kFewestFields) continue;
-    const std::uint64_t cpu = count > kCpuField ? fields[kCpuField] : cpus.size();
-    cpus.push_back({cpu, fields[0], fields[1], fields[2]});
+    CpuPackets cpu;
+    cpu.cpu = count > kCpuField ? fields[kCpuField] : cpus.size();
+    for (const PacketField& field : kFields) {
+      if (field.place < count) cpu.*field.value = fields[field.place];
+    }
+    cpus.push_back(cpu);
   }
   return cpus;
 }
@@ -36,17 +63,13 @@ CollectResult collect_softnet(HostFiles& files, FamilyList& families) {
   const std::optional<std::string_view> text = files.proc("net/softnet_stat");
   if (!text) return CollectResult::failed(files.error());
   const std::vector<CpuPackets> cpus = parse_softnet(*text);
-  const auto add = [&](std::string_view name, std::string_view help,
-                       std::uint64_t CpuPackets::*value) {
-    families.begin(MetricType::kCounter, name, help);
+  for (const PacketField& field : kFields) {
+    families.begin(field.type, field.name, field.help);
     for (const CpuPackets& cpu : cpus) {
-      families.add(static_cast<double>(cpu.*value), {{"cpu", std::to_string(cpu.cpu)}});
+      const std::optional<std::uint64_t>& value = cpu.*field.value;
+      if (value) families.add(static_cast<double>(*value), {{"cpu", std::to_string(cpu.cpu)}});
     }
-  };
-  add("softnet_processed_total", "Number of processed packets", &CpuPackets::processed);
-  add("softnet_dropped_total", "Number of dropped packets", &CpuPackets::dropped);
-  add("softnet_times_squeezed_total", "Number of times processing packets ran out of quota",
-      &CpuPackets::squeezed);
+  }
   return CollectResult::done();
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -9,11 +10,17 @@
 
 namespace notch::agent {
 
+// What an older kernel does not tell is nothing.
 struct CpuPackets {
   std::uint64_t cpu = 0;
-  std::uint64_t processed = 0;
-  std::uint64_t dropped = 0;
-  std::uint64_t squeezed = 0;  // times the budget was used up
+  std::optional<std::uint64_t> processed;
+  std::optional<std::uint64_t> dropped;
+  std::optional<std::uint64_t> squeezed;  // times the budget was used up
+  std::optional<std::uint64_t>
+      collisions;  // times a device's lock was held by another; no driver's of today
+  std::optional<std::uint64_t> steered;  // times another processor woke this one for its packets
+  std::optional<std::uint64_t> flow_limited;
+  std::optional<std::uint64_t> waiting;  // packets, now; since Linux 5.10
 };
 // Of /proc/net/softnet_stat: a line per processor, in hexadecimal; since Linux 5.10 with its
 // number.

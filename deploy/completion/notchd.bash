@@ -10,7 +10,7 @@ _notchd() {
     --ebpf) mapfile -t COMPREPLY < <(compgen -W 'auto off require' -- "$cur") && return ;;
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$cur") && return ;;
     --listen | --web.listen-address | --web.telemetry-path | --web.max-requests | --retention | --linger | \
-      --limit.* | --host.* | --sweep-ms) return ;;
+      --limit.* | --host.* | --collector.* | --sweep-ms) return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W '
     --help --version --dir --listen --web.listen-address --web.telemetry-path --web.config.file
@@ -20,7 +20,15 @@ _notchd() {
     --limit.families --limit.families-per-uid --limit.dead-rows-per-uid
     --limit.page-bytes --limit.page-bytes-per-uid --limit.page-bytes-per-segment
     --limit.ledger-bytes --limit.ledger-bytes-per-uid
-    --host.collectors --host.prefix --host.interval-s --path.procfs --path.sysfs --path.rootfs
+    --host.collectors --host.prefix --host.interval-s
+    --collector.arp.device-exclude --collector.arp.device-include --collector.diskstats.device-exclude
+    --collector.diskstats.device-include --collector.filesystem.fs-types-exclude
+    --collector.filesystem.fs-types-include --collector.filesystem.mount-points-exclude
+    --collector.filesystem.mount-points-include --collector.hwmon.chip-exclude --collector.hwmon.chip-include
+    --collector.hwmon.sensor-exclude --collector.hwmon.sensor-include --collector.netdev.device-exclude
+    --collector.netdev.device-include --collector.netclass.ignored-devices --collector.netstat.fields
+    --collector.vmstat.fields
+    --path.procfs --path.sysfs --path.rootfs
     --ebpf --sweep-ms --log.level' -- "$cur")
 }
 complete -F _notchd notchd

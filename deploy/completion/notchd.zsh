@@ -32,6 +32,23 @@ _arguments \
   "--host.collectors[the host's collectors that run]:list:(all none)" \
   '--host.prefix[what the names of their families begin with]:prefix:' \
   '--host.interval-s[seconds over which the processor use is measured]:seconds:' \
+  '--collector.arp.device-exclude[network devices whose neighbours are counted that are not shown]:regex:' \
+  '--collector.arp.device-include[the only network devices whose neighbours are counted that are shown]:regex:' \
+  '--collector.diskstats.device-exclude[block devices that are not shown]:regex:' \
+  '--collector.diskstats.device-include[the only block devices that are shown]:regex:' \
+  '--collector.filesystem.fs-types-exclude[types of file systems that are not shown]:regex:' \
+  '--collector.filesystem.fs-types-include[the only types of file systems that are shown]:regex:' \
+  '--collector.filesystem.mount-points-exclude[mount points of file systems that are not shown]:regex:' \
+  '--collector.filesystem.mount-points-include[the only mount points of file systems that are shown]:regex:' \
+  '--collector.hwmon.chip-exclude[sensor chips that are not shown]:regex:' \
+  '--collector.hwmon.chip-include[the only sensor chips that are shown]:regex:' \
+  '--collector.hwmon.sensor-exclude[sensors, as CHIP;SENSOR that are not shown]:regex:' \
+  '--collector.hwmon.sensor-include[the only sensors, as CHIP;SENSOR that are shown]:regex:' \
+  '--collector.netdev.device-exclude[network devices that are not shown]:regex:' \
+  '--collector.netdev.device-include[the only network devices that are shown]:regex:' \
+  '--collector.netclass.ignored-devices[network devices whose properties are not shown]:regex:' \
+  '--collector.netstat.fields[counts of protocols that are shown]:regex:' \
+  '--collector.vmstat.fields[fields of /proc/vmstat that are shown]:regex:' \
   "--path.procfs[where the host's /proc is mounted]:directory:_files -/" \
   '--path.sysfs[where its /sys is mounted]:directory:_files -/' \
   '--path.rootfs[where its / is mounted]:directory:_files -/' \

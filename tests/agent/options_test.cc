@@ -131,6 +131,41 @@ TEST(Options, OwnersOfServicesAreNamedOrNumbered) {
   EXPECT_EQ(named[1].uid, 4'294'967'294U);
 }
 
+TEST(Options, PatternsReachTheirCollectors) {
+  const ParsedOptions parsed = parse(
+      {"--collector.arp.device-exclude=a", "--collector.diskstats.device-include=b",
+       "--collector.filesystem.fs-types-exclude=", "--collector.filesystem.mount-points-exclude",
+       "", "--collector.filesystem.mount-points-include=c", "--collector.hwmon.chip-include=d",
+       "--collector.hwmon.sensor-exclude=e", "--collector.netdev.device-exclude=f",
+       "--collector.netclass.ignored-devices=g", "--collector.netstat.fields=h",
+       "--collector.vmstat.fields=i"});
+  ASSERT_TRUE(parsed.run) << parsed.text;
+  const HostPatterns& patterns = parsed.options.host.patterns;
+  EXPECT_EQ(patterns.arp_devices.exclude, "a");
+  EXPECT_EQ(patterns.disks.include, "b");
+  EXPECT_EQ(patterns.disks.exclude, "") << "the default gives way";
+  EXPECT_EQ(patterns.file_system_types.exclude, "");
+  EXPECT_EQ(patterns.mount_points.exclude, "");
+  EXPECT_EQ(patterns.mount_points.include, "c");
+  EXPECT_EQ(patterns.chips.include, "d");
+  EXPECT_EQ(patterns.sensors.exclude, "e");
+  EXPECT_EQ(patterns.network_devices.exclude, "f");
+  EXPECT_EQ(patterns.classed_devices.exclude, "g");
+  EXPECT_EQ(patterns.protocol_counts.include, "h");
+  EXPECT_EQ(patterns.memory_events.include, "i");
+  const HostPatterns defaults = parse({}).options.host.patterns;
+  EXPECT_EQ(defaults.disks.exclude, HostPatterns().disks.exclude);
+  EXPECT_EQ(defaults.network_devices.exclude, "");
+}
+
+// CLI11 alone takes the next argument for it.
+TEST(Options, AnEqualSignWithNothingBehindItGivesAnEmptyValue) {
+  const ParsedOptions parsed = parse({"--collector.diskstats.device-exclude=", "--retention=2h"});
+  ASSERT_TRUE(parsed.run) << parsed.text;
+  EXPECT_EQ(parsed.options.collect.retention_s, 7200U);
+  EXPECT_THAT(parse({"--dir=", "--retention=2h"}).text, HasSubstr("--dir: must not be empty"));
+}
+
 TEST(Options, HelpAndVersionDoNotRunAndAreNoErrors) {
   const ParsedOptions help = parse({"--help"});
   EXPECT_FALSE(help.run);
@@ -171,6 +206,12 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
       {{"--service-owner=jobs=4294967295"}, "\"4294967295\" is no user of this host"},
       {{"--service-owner=jobs@5=root"}, "\"jobs@5\": a name that ends so has its owner"},
       {{"--service-owner=a=1", "--service-owner=a=2"}, "\"a\" is given two owners"},
+      {{"--collector.netdev.device-exclude=("},
+       "--collector.netdev.device-exclude: \"(\" is not a regular expression"},
+      {{"--collector.vmstat.fields=a**"}, "--collector.vmstat.fields: \"a**\" is not a regular"},
+      {{"--collector.diskstats.device-exclude=a", "--collector.diskstats.device-include=b"},
+       "--collector.diskstats.device-exclude: cannot be given together with "
+       "--collector.diskstats.device-include"},
       {{"--web.telemetry-path=/"}, "\"/\" must start with / and be more than /"},
   };
   for (const WrongUsage& wrong : cases) {

@@ -47,6 +47,10 @@ TEST(RunOptions, EveryFlagReachesItsOption) {
   EXPECT_EQ(parsed.options.library, "/l.so");
 }
 
+TEST(RunOptions, AnEqualSignWithNothingBehindItGivesAnEmptyValue) {
+  EXPECT_THAT(parse({"--service=", "--dir=/d", "--", "p"}).text, HasSubstr("--service: "));
+}
+
 TEST(RunOptions, ARelativeDirectoryStartsHere) {
   EXPECT_EQ(parse({"--dir=seg", "--", "p"}).options.directory,
             std::filesystem::current_path() / "seg");

@@ -22,9 +22,10 @@ def options_of(help_text):
     """{long option: default or None}, of the lines that begin with one."""
     found = {}
     for line in help_text.splitlines():
-        match = re.match(r"  ((?:-\w,)?--\S+)(?: [A-Z]\S*?(?:=\[?(?P<default>[^\]\s]+)\]?)?)?(?:\s|$)", line)
+        match = re.match(r"  ((?:-\w,)?--\S+)(?: [A-Z]\S*?(?:=(?P<default>\S+))?)?(?:\s|$)", line)
         if match:
-            found.update((name, match["default"]) for name in OPTION.findall(match[1]))
+            default = match["default"] and re.sub(r"^\[(.*)\]$", r"\1", match["default"])  # newer CLI11's brackets
+            found.update((name, default) for name in OPTION.findall(match[1]))
     return found
 
 
@@ -35,7 +36,7 @@ def exit_codes_of(help_text):
 class ManualPage:
     def __init__(self, name):
         with open(os.path.join(DEPLOY, "man", name), encoding="utf-8") as file:
-            text = file.read().replace("\\-", "-").replace("\\fR", "")
+            text = file.read().replace("\\-", "-").replace("\\fR", "").replace("\\:", "").replace("\\e", "\\")
         self.sections = dict(re.findall(r'^\.SH "?([A-Z ]+?)"?\n(.*?)(?=^\.SH |\Z)', text, re.M | re.S))
 
     def paragraphs(self, section):

@@ -15,7 +15,6 @@
 #include "agent/host/diskstats.h"
 #include "agent/host/fields.h"
 #include "agent/host/filefd.h"
-#include "agent/host/hwmon.h"
 #include "agent/host/loadavg.h"
 #include "agent/host/meminfo.h"
 #include "agent/host/mount_table.h"
@@ -25,11 +24,11 @@
 #include "agent/host/otlp_system.h"
 #include "agent/host/pressure.h"
 #include "agent/host/schedstat.h"
+#include "agent/host/sensor_names.h"
 #include "agent/host/sockstat.h"
 #include "agent/host/softnet.h"
 #include "agent/host/stat.h"
 #include "agent/host/udp_queues.h"
-#include "agent/host/vmstat.h"
 #include "agent/metric_names.h"
 
 namespace {
@@ -61,9 +60,8 @@ void read_meminfo(std::string_view text) {
 }
 
 void read_mounts(std::string_view text) {
-  for (const Mount& mount : parse_mounts(text)) {
+  for (const Mount& mount : parse_mount_info(text)) {
     require(mount.device.size() + mount.mount_point.size() + mount.type.size() <= text.size());
-    is_shown_mount(mount);
     is_local_mount(mount);
   }
 }
@@ -71,7 +69,6 @@ void read_mounts(std::string_view text) {
 void read_counts(std::string_view text) {
   for (const ProtocolCount& count : parse_protocol_counts(text)) {
     require(lies_in(count.protocol, text) && lies_in(count.name, text));
-    is_shown_protocol_count(count.protocol, count.name);
   }
 }
 
@@ -79,15 +76,17 @@ void read_counts_6(std::string_view text) {
   for (const ProtocolCount& count : parse_protocol_counts_6(text)) {
     require(!count.protocol.empty() && !count.name.empty());
     require(lies_in(count.protocol, text) && lies_in(count.name, text));
-    is_shown_protocol_count(count.protocol, count.name);
   }
 }
 
 void read_sensor(std::string_view text) {
   const auto sensor = parse_sensor_file(text);
   if (!sensor) return;
-  require(!sensor->kind.empty() && !sensor->number.empty() && !sensor->property.empty());
-  require(whole_number(sensor->number).has_value() || sensor->number.size() >= 20);
+  require(lies_in(sensor->kind, text) && lies_in(sensor->property, text));
+  const std::string property(sensor->property);
+  const SensorFamily family = property_family(std::string(sensor->kind), property, false);
+  require(is_metric_name("node_" + family.name) && family.divisor >= 1);
+  lone_family(sensor->kind);
 }
 
 void read_loadavg(std::string_view text) {
@@ -106,7 +105,9 @@ void read_devices(std::string_view text) {
 }
 
 void read_disks(std::string_view text) {
-  for (const DiskCounts& disk : parse_diskstats(text)) is_shown_disk(disk.device);
+  for (const DiskCounts& disk : parse_diskstats(text)) {
+    require(lies_in(disk.device, text) && disk.count <= disk.numbers.size());
+  }
 }
 
 void read_ticks(std::string_view text) {
@@ -127,7 +128,6 @@ void read_words(std::string_view text) {
     const auto value = decimal_number(word);
     require(!value || std::isfinite(*value));
     whole_number(word, 16);
-    is_shown_vmstat(word);
   }
 }
 

@@ -14,7 +14,7 @@
 #include "agent/host/cpu.h"
 #include "agent/host/diskstats.h"
 #include "agent/host/filefd.h"
-#include "agent/host/hwmon.h"
+#include "agent/host/filesystem.h"
 #include "agent/host/loadavg.h"
 #include "agent/host/meminfo.h"
 #include "agent/host/mount_table.h"
@@ -23,11 +23,11 @@
 #include "agent/host/os.h"
 #include "agent/host/pressure.h"
 #include "agent/host/schedstat.h"
+#include "agent/host/sensor_names.h"
 #include "agent/host/sockstat.h"
 #include "agent/host/softnet.h"
 #include "agent/host/stat.h"
 #include "agent/host/udp_queues.h"
-#include "agent/host/vmstat.h"
 
 namespace notch::agent {
 namespace {
@@ -82,13 +82,7 @@ TEST(Meminfo, UnitsAndBrackets) {
   EXPECT_EQ(fields[2].name, "HugePages_Total");
 }
 
-TEST(Diskstats, PartitionsAndMemoryDisksAreHidden) {
-  for (const char* hidden : {"ram0", "loop12", "fd0", "sda1", "vda12", "xvda1", "nvme0n1p2"}) {
-    EXPECT_FALSE(is_shown_disk(hidden)) << hidden;
-  }
-  for (const char* shown : {"sda", "vda", "nvme0n1", "dm-0", "zram0", "md127", "mmcblk0", "fd"}) {
-    EXPECT_TRUE(is_shown_disk(shown)) << shown;
-  }
+TEST(Diskstats, LinesOfTooFewNumbersAreLeftOut) {
   EXPECT_EQ(parse_diskstats("8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n8 1 sdb 1 2\n").size(), 1U);
 }
 
@@ -102,29 +96,89 @@ TEST(Netdev, ANameMayHaveAColon) {
   EXPECT_EQ(devices[1].numbers[0], 9U);
 }
 
-TEST(Netstat, PairsOfLinesSignsAndTheFilter) {
+TEST(Netstat, PairsOfLinesAndSigns) {
   const auto counts =
       parse_protocol_counts("Tcp: MaxConn ActiveOpens\nTcp: -1 17\nUdp: InDatagrams\nIcmp: 3\n");
   ASSERT_EQ(counts.size(), 2U);
   EXPECT_EQ(counts[0].value, -1);
-  EXPECT_TRUE(is_shown_protocol_count("TcpExt", "ListenDrops"));
-  EXPECT_FALSE(is_shown_protocol_count("TcpExt", "DelayedACKs"));
   const auto six = parse_protocol_counts_6("Ip6InOctets 128\n6 4\nUdpLite6InErrors 2\n");
   ASSERT_EQ(six.size(), 2U);
   EXPECT_EQ(six[1].protocol, "UdpLite6");
 }
 
-TEST(Mounts, EscapesAndWhatIsShown) {
-  const auto mounts = parse_mounts(
-      "/dev/sda1 /a\\040b ext4 ro,relatime 0 0\n/dev/sda1 /a\\040b ext4 ro,relatime 0 0\nbad\n"
-      "tmpfs /run/x tmpfs rw 0 0\ntmpfs /runner tmpfs rw,errors=remount-ro 0 0\n");
-  ASSERT_EQ(mounts.size(), 3U);
+TEST(Mounts, EscapesOptionalFieldsAndEmptyDevices) {
+  const auto mounts = parse_mount_info(
+      "36 35 8:1 /mnt1 /a\\040b ro,relatime shared:1 master:2 - ext4 /dev/sda1 rw,errors=continue\n"
+      "bad\n37 35 0:30 / /short rw - tmpfs\n"
+      "38 35 0:31 / /run/x rw - tmpfs  rw,size=4k\n");
+  ASSERT_EQ(mounts.size(), 2U);
+  EXPECT_EQ(mounts[0].device, "/dev/sda1");
   EXPECT_EQ(mounts[0].mount_point, "/a b");
+  EXPECT_EQ(mounts[0].type, "ext4");
+  EXPECT_EQ(mounts[0].major, "8");
+  EXPECT_EQ(mounts[0].minor, "1");
   EXPECT_TRUE(mounts[0].read_only);
-  EXPECT_TRUE(is_shown_mount(mounts[0]));
-  EXPECT_FALSE(is_shown_mount(mounts[1]));
-  EXPECT_TRUE(is_shown_mount(mounts[2]));
+  EXPECT_EQ(mounts[1].device, "");
+  EXPECT_EQ(mounts[1].minor, "31");
+  EXPECT_FALSE(mounts[1].read_only);
+}
+
+TEST(Mounts, ReadOnlyIsOfTheMountOrOfTheFileSystem) {
+  const auto mounts = parse_mount_info(
+      "1 0 8:1 / /a rw,relatime - ext4 /dev/sda1 ro\n2 0 8:2 / /b rw - ext4 /dev/sda2 "
+      "rw,emergency_ro\n"
+      "3 0 8:3 / /c rw - ext4 /dev/sda3 rw,errors=remount-ro\n");
+  ASSERT_EQ(mounts.size(), 3U);
+  EXPECT_TRUE(mounts[0].read_only);
+  EXPECT_TRUE(mounts[1].read_only);
   EXPECT_FALSE(mounts[2].read_only);
+}
+
+TEST(Mounts, OfTwoOnOneAnotherTheUpperCounts) {
+  const auto mounts = parse_mount_info(
+      "1 0 0:40 / /a rw - tmpfs tmpfs rw\n2 0 0:41 / /b rw - tmpfs tmpfs rw\n"
+      "3 1 0:42 / /a ro - tmpfs tmpfs rw\n");
+  ASSERT_EQ(mounts.size(), 2U);
+  EXPECT_EQ(mounts[0].mount_point, "/a");
+  EXPECT_EQ(mounts[0].minor, "42");
+  EXPECT_TRUE(mounts[0].read_only);
+}
+
+// An sshfs of a disk of 1 TB: blocks of 4 KiB, and transfers best of 1 MiB.
+TEST(Filesystem, SizesAreCountedInFragments) {
+  struct statfs answer {};
+  answer.f_bsize = 1 << 20;
+  answer.f_frsize = 4096;
+  answer.f_blocks = 244'140'625;
+  answer.f_bfree = 1000;
+  answer.f_bavail = 10;
+  answer.f_files = 7;
+  answer.f_ffree = 3;
+  const FilesystemSizes sizes = filesystem_sizes(answer);
+  EXPECT_EQ(sizes.size_bytes, 1e12);
+  EXPECT_EQ(sizes.free_bytes, 4'096'000);
+  EXPECT_EQ(sizes.available_bytes, 40'960);
+  EXPECT_EQ(sizes.files, 7);
+  EXPECT_EQ(sizes.free_files, 3);
+}
+
+TEST(Softnet, WhatAnOlderKernelDoesNotTellIsNothing) {
+  const auto today = parse_softnet(
+      "0000000a 00000001 00000002 00000000 00000000 00000000 00000000 00000000 00000003 00000004 "
+      "00000005 "
+      "00000006 00000007 00000008 00000009\n");
+  ASSERT_EQ(today.size(), 1U);
+  EXPECT_EQ(today[0].cpu, 7U);
+  EXPECT_EQ(today[0].processed, 10U);
+  EXPECT_EQ(today[0].collisions, 3U);
+  EXPECT_EQ(today[0].steered, 4U);
+  EXPECT_EQ(today[0].flow_limited, 5U);
+  EXPECT_EQ(today[0].waiting, 6U);
+  const auto older =
+      parse_softnet("0000000a 00000001 00000002 0 0 0 0 0 00000003 00000004 00000005\n");
+  ASSERT_EQ(older.size(), 1U);
+  EXPECT_EQ(older[0].flow_limited, 5U);
+  EXPECT_FALSE(older[0].waiting);
 }
 
 TEST(Cgroups, OfBothVersionsAndOfHybridHosts) {
@@ -154,10 +208,6 @@ TEST(SmallTexts, AsTheKernelWritesThem) {
   EXPECT_EQ(leading_version("22.04"), 22.04);
   EXPECT_FALSE(leading_version("sid"));
   EXPECT_EQ(parse_os_release("NAME=\"A \\\"B\\\"\"\nID=x\n").at("NAME"), "A \"B\"");
-  EXPECT_EQ(parse_sensor_file("temp1_input")->property, "input");
-  EXPECT_FALSE(parse_sensor_file("name"));
-  EXPECT_TRUE(is_shown_vmstat("pgmajfault"));
-  EXPECT_FALSE(is_shown_vmstat("nr_free_pages"));
 }
 
 void parse_all(std::string_view text) {
@@ -169,7 +219,7 @@ void parse_all(std::string_view text) {
   parse_net_dev(text);
   parse_protocol_counts(text);
   parse_protocol_counts_6(text);
-  parse_mounts(text);
+  parse_mount_info(text);
   parse_cgroup_paths(text);
   keyed_number(text, "cpu");
   parse_pressure(text);
@@ -191,10 +241,11 @@ TEST(OddTexts, OfEveryLengthAndWithChangedBytesArePassedByEveryParser) {
   const unsigned seed = given != nullptr ? static_cast<unsigned>(std::atoi(given)) : 20261127U;
   std::printf("NOTCH_SEED=%u\n", seed);
   std::mt19937 random(seed);
-  const std::string whole = std::string(kStat) +
-                            "MemTotal: 99999999999999999999 kB\n8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
-                            "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nTcp: a b\nTcp: 1 -2\n"
-                            "/d /m\\040\\0 t o 0 0\n0::/x\n3:cpu,cpuacct:/\nsome total=1\n0a 0b\n";
+  const std::string whole =
+      std::string(kStat) +
+      "MemTotal: 99999999999999999999 kB\n8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"
+      "eth0: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\nTcp: a b\nTcp: 1 -2\n"
+      "1 2 3:4 / /m\\040\\0 o - t /d s\n0::/x\n3:cpu,cpuacct:/\nsome total=1\n0a 0b\n";
   for (std::size_t size = 0; size <= whole.size(); ++size) parse_all(whole.substr(0, size));
   for (int round = 0; round < 2000; ++round) {
     std::string text = whole;

@@ -24,12 +24,13 @@ HostPaths paths_of(const std::string& tree) {
   return {kFixtures + tree + "/proc", kFixtures + tree + "/sys", kFixtures + tree + "/root"};
 }
 
-// Without what each collector took: that is of this run.
+// Without what each collector took, which is of this run, and without the version, of this build.
 std::string page_of(const Snapshot& snapshot) {
   std::istringstream page{std::string(write_text(snapshot).body.bytes())};
   std::string kept;
   for (std::string line; std::getline(page, line);) {
-    if (line.find("_collector_duration_seconds") == std::string::npos) kept += line + "\n";
+    if (line.find("_collector_duration_seconds") != std::string::npos) continue;
+    if (!line.starts_with("node_exporter_build_info{")) kept += line + "\n";
   }
   return kept;
 }

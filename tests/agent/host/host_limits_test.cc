@@ -65,9 +65,9 @@ TEST(HostLimits, MountsPastTheThousandth) {
   const Tree tree;
   std::string mounts;
   for (int i = 0; i < 1003; ++i) {
-    mounts.append("dev /m").append(std::to_string(i)).append(" ext4 rw 0 0\n");
+    mounts.append("1 2 8:1 / /m").append(std::to_string(i)).append(" rw - ext4 dev rw\n");
   }
-  tree.write("proc/1/mounts", mounts + "hidden /proc/x proc rw 0 0\n");
+  tree.write("proc/1/mountinfo", mounts + "1 2 0:5 / /proc/x rw - proc hidden rw\n");
   const Gathered gathered(tree, "filesystem");
   EXPECT_THAT(gathered.rows, Contains(Pair("node_filesystem_device_error", 1000)));
   EXPECT_THAT(gathered.drops.counts(),
