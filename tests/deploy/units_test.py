@@ -91,6 +91,10 @@ class Units(unittest.TestCase):
     def test_segments_outlive_a_stop(self):
         self.assertNotIn("RuntimeDirectory", dict(settings("notchd.service")))
 
+    def test_the_hosts_name_is_followed(self):
+        # Under this setting a service has a UTS namespace of its own, and in it the name of its start (systemd.exec(5)).
+        self.assertEqual([(key, value) for key, value in settings("notchd.service", "ebpf.conf") if key == "ProtectHostname"], [])
+
     def test_the_filter_allows_what_the_agent_calls(self):
         if run("strace", "-V").returncode != 0:
             print("skipped: units_test: strace is not installed")

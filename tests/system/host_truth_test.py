@@ -8,6 +8,7 @@ import ctypes
 import glob
 import mmap
 import os
+import re
 import signal
 import socket
 import statistics
@@ -70,6 +71,25 @@ class Processor(HostTruth):
         self.assertEqual(cpus, os.sysconf("SC_NPROCESSORS_ONLN"))
         elapsed = cpus * (inner + outer) / 2
         self.assert_within("node_cpu, all modes", sum(grown.values()), elapsed, 0.05 * elapsed + cpus * (outer - inner))
+
+
+class Name(HostTruth):
+    """In a UTS namespace of its own, for this host keeps its name."""
+
+    def setUp(self):
+        agent_test_case.AgentTestCase.setUp(self)
+        self.agent.command = ["unshare", "--uts", *self.agent.command]
+        self.agent.start_and_wait()
+
+    def nodename(self):
+        labels, = [labels for name, labels in self.page("uname") if name == "node_uname_info"]
+        return re.search(r'nodename="([^"]*)"', labels)[1]
+
+    def test_a_new_name_of_the_host_is_shown_at_the_next_scrape(self):
+        self.assertEqual(self.nodename(), socket.gethostname())
+        subprocess.run(["nsenter", "-t", str(self.agent.process.pid), "--uts", "hostname", "renamed"], check=True, timeout=30)
+        self.assertEqual(self.nodename(), "renamed")
+        self.assertNotEqual(socket.gethostname(), "renamed")
 
 
 class Process(HostTruth):
