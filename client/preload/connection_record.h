@@ -53,7 +53,7 @@ struct Connection {
   std::uint8_t state;                 // RecordState [tag: connection]
   std::uint8_t owner;    // the generation that counts it as open, once its first number is closed
   std::uint8_t doubted;  // a raw call was made on it, or several threads were in it (N6)
-  std::uint8_t spare;
+  std::uint8_t looks;    // calls that may still show which side this is; 0: known, or given up
   std::uint16_t thread;  // who was in it first, as far as threads are told apart; 0: nobody
   std::uint32_t spare_too;
 };

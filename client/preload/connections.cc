@@ -4,12 +4,15 @@
 
 #include <algorithm>
 
+#include "client/preload/arrivals.h"
 #include "client/preload/clock.h"
 #include "client/preload/elsewhere.h"
 #include "client/preload/http_figures.h"
+#include "client/preload/http_role.h"
 #include "client/preload/modules.h"
 #include "client/preload/net_figures.h"
 #include "client/preload/tls_part.h"
+#include "client/preload/vfork.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -25,6 +28,12 @@ constexpr unsigned kPlaces = 16;
 
 // Later than this the first bytes say nothing of how long a connect took.
 constexpr std::uint64_t kLongestConnectNs = 10'000'000'000;
+
+// Calls that are looked at until a message of HTTP begins: the rest of a request's body may come
+// before. Of a number that is only perhaps a connection as many as its byte can count.
+constexpr std::uint8_t kMostLooks = 64;
+constexpr unsigned kMostLooksInherited = 7;
+constexpr unsigned kLooksShift = 5;
 
 Connection* record_pages[pages_of(kMostDescriptors)];
 Records records;                        // the constructor's
@@ -153,6 +162,22 @@ Connection* leave(Connection& connection) noexcept {
 
 }  // namespace
 
+void expect_inherited() noexcept {
+  for (std::size_t i = 3; i < kMostInherited; ++i)
+    watches[i] = kLook | kClient | kInherited | kMostLooksInherited << kLooksShift;
+}
+
+void begin_standard_connection(unsigned standard) noexcept {
+  if ((standard & 1) == 0 || !is_active(kHttp)) return;
+  // A pipe made of two sockets, as Node and ksh do, is no connection.
+  const bool is_output = (standard & 2) != 0;
+  if (!(is_output ? is_stream_socket(0) : is_tcp_socket(0))) return;
+  begin_connection(0, {.has_arrived = true});
+  for (int fd = 1; fd <= 2; ++fd) {
+    if ((standard >> fd & 1) != 0) share_connection(0, fd);
+  }
+}
+
 void begin_connections() noexcept {
   records = {record_pages, wanted_records(kMostDescriptors)};
   if (records.count != 0) map_record_pages();
@@ -162,12 +187,13 @@ void begin_connections() noexcept {
 void begin_connection(int fd, const ConnectionStart& start) noexcept {
   const auto index = static_cast<unsigned>(fd);
   end_connection(fd);  // of whoever had the number, and was closed by a way we do not see
-  if (is_active(kNet)) count_open(index);
-  const bool follows = is_active(kHttp) && start.role != HttpRole::kUnknown;
+  if (is_active(kNet) && !start.has_arrived) count_open(index);
+  const bool is_sided = start.role != HttpRole::kUnknown;
+  const bool follows = is_active(kHttp) && (is_sided || start.has_arrived);
   if (!follows && start.connecting_since_ns == 0) return;
   const unsigned place = take_place(index);
   if (place == Elsewhere<kMostElsewhere>::kNowhere) {
-    if (follows) count_unobserved(start.role, Unobserved::kDescriptor);
+    if (follows && is_sided) count_unobserved(start.role, Unobserved::kDescriptor);
     return;
   }
   Connection& connection = records.at(place);
@@ -180,15 +206,17 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   connection.generation = process_generation();
   connection.owner = 0;
   connection.doubted = 0;
+  connection.looks = start.has_arrived ? kMostLooks : std::uint8_t{0};
   connection.thread = 0;
   shm::publish(connection.state, std::uint8_t{kFree});  // [tag: connection]
-  if (lead_to(index, place, start.role == HttpRole::kClient)) return;
-  if (follows) count_unobserved(start.role, Unobserved::kDescriptor);
+  if (lead_to(index, place, start.role == HttpRole::kClient || start.has_arrived)) return;
+  if (follows && is_sided) count_unobserved(start.role, Unobserved::kDescriptor);
   leave(connection);
 }
 
 void share_connection(int fd, int copy) noexcept {
   end_connection(copy);
+  if ((watch_of(fd) & kInherited) != 0) begin_connection(fd, {.has_arrived = true});
   Connection* const connection = record_of(fd);
   const auto index = static_cast<unsigned>(copy);
   if (connection == nullptr || index >= kMostDescriptors) return;
@@ -241,9 +269,10 @@ void end_connection(int fd) noexcept {
   const auto index = static_cast<unsigned>(fd);
   if (index >= kMostDescriptors) return;
   Connection* other = nullptr;
-  if (Connection* const connection = record_of(fd); connection != nullptr) {
-    const std::uint8_t watch = watch_of(fd);
-    shm::write_alone(watches[index], std::uint8_t{0});
+  Connection* const connection = record_of(fd);
+  const std::uint8_t watch = watch_of(fd);
+  if (watch != 0) shm::write_alone(watches[index], std::uint8_t{0});
+  if (connection != nullptr) {
     if ((watch & kElsewhere) != 0) elsewhere.forget(index);
     other = leave(*connection);
   }
@@ -252,8 +281,12 @@ void end_connection(int fd) noexcept {
 
 void end_connections(unsigned first, unsigned last) noexcept {
   for (unsigned i = first; i <= last && i < kMostDescriptors; ++i) {
-    if ((shm::read_alone(watches[i]) | shm::read_alone(owners[i])) != 0)
+    const std::uint8_t watch = shm::read_alone(watches[i]);
+    if ((watch & kInherited) != 0) {
+      shm::write_alone(watches[i], std::uint8_t{0});
+    } else if ((watch | shm::read_alone(owners[i])) != 0) {
       end_connection(static_cast<int>(i));
+    }
   }
 }
 
@@ -270,6 +303,65 @@ void end_writing(int fd) noexcept {
 }
 
 namespace connection_slow {
+namespace {
+
+HttpBytes first_bytes(const iovec* parts, std::size_t count, ssize_t result) noexcept {
+  for (std::size_t i = 0; i < count && result > 0; ++i) {
+    if (parts[i].iov_len == 0) continue;
+    const auto* const at = static_cast<const unsigned char*>(parts[i].iov_base);
+    return {at, at + std::min(parts[i].iov_len, static_cast<std::size_t>(result))};
+  }
+  return {nullptr, nullptr};
+}
+
+void give_up_side(Connection& connection) noexcept {
+  connection.looks = 0;
+  connection.http.verdict = HttpVerdict::kNotHttp;
+}
+
+// C2. An answer's request passed another process, which tells of it.
+void find_side(Visit& visit, int fd, Way way, HttpBytes bytes) noexcept {
+  Connection& connection = visit.connection;
+  const HttpFirst first = first_message(bytes, way == Way::kIn);
+  if (first.role == HttpRole::kUnknown) {
+    if (--connection.looks == 0) give_up_side(connection);
+    return;
+  }
+  const bool is_socket = kind_of(fd) == Kind::kSocket || is_stream_socket(fd);
+  if (!is_socket) return give_up_side(connection);
+  set_kind(fd, Kind::kSocket);
+  connection.looks = 0;
+  connection.http.role = first.role;
+  connection.http.owed = first.is_answer ? 1 : 0;
+  if (is_active(kNet)) count_open(static_cast<unsigned>(fd));
+  if (first.role == HttpRole::kClient) {
+    connection.endpoint = endpoint_of_peer(fd);
+    return;
+  }
+  const std::uint8_t watch = watch_of(fd);
+  // [tag: number] only if it says what it said; nothing is read on the strength of this.
+  shm::exchange_if(watches[static_cast<unsigned>(fd)], watch,
+                   static_cast<std::uint8_t>(watch & ~kClient));
+}
+
+// A number that is perhaps a connection has no record until a message begins.
+void look_at_inherited(int fd, Way way, HttpBytes bytes) noexcept {
+  if (bytes.at == bytes.end || is_vfork_child()) return;
+  const bool begins = first_message(bytes, way == Way::kIn).role != HttpRole::kUnknown;
+  if (begins && is_stream_socket(fd)) {
+    set_kind(fd, Kind::kSocket);
+    return begin_connection(fd, {.has_arrived = true});
+  }
+  // Relaxed: one that is given out anew at this moment was closed while this call was under way.
+  const std::uint8_t watch = watch_of(fd);
+  if ((watch & kInherited) == 0) return;
+  const bool is_over = begins || watch >> kLooksShift <= 1;
+  const auto left = static_cast<std::uint8_t>(is_over ? 0 : watch - (1U << kLooksShift));
+  // [tag: number] as above.
+  shm::exchange_if(watches[static_cast<unsigned>(fd)], watch, left);
+}
+
+}  // namespace
 
 std::uint64_t start_of_write() noexcept {
   return now_ns();
@@ -277,6 +369,8 @@ std::uint64_t start_of_write() noexcept {
 
 void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count,
           std::uint64_t begun) noexcept {
+  if ((watch_of(fd) & kInherited) != 0)
+    look_at_inherited(fd, way, first_bytes(parts, count, result));
   if (result < 0) return pass_failure(fd, way);
   last_descriptor = fd;
   visit_connection(fd, way == Way::kIn ? kMissedIn : kMissedOut, [&](Visit& visit) {
@@ -284,6 +378,8 @@ void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count
     auto left = static_cast<std::size_t>(result);
     if (left != 0) end_connecting_by_bytes(visit);
     note_thread(visit.connection);
+    if (visit.connection.looks != 0 && left != 0) [[unlikely]]
+      find_side(visit, fd, way, first_bytes(parts, count, result));
     last_endpoint = visit.connection.endpoint;
     std::size_t room = 0;
     for (std::size_t i = 0; i < count; ++i) {

@@ -7,11 +7,16 @@
 //   many as it may have descriptors at its start, and at most what a small share of the limit
 //   holds. The descriptors above are not followed.
 //
+//   kMostInherited numbers that a process may have from its start, and no more are looked at. Each is
+//   until it is made anew, or a few of its calls have moved no HTTP.
+//
 //   kMostElsewhere numbers whose record is not at their own place: copies, and what came while a copy
 //   had the place. Copies beyond are not followed.
 //
 // Invariants, besides those of connection_record.h
 //   C1  A connection is over when the last of its numbers is closed, or given out anew.
+//   C2  A connection that another process had before is on neither side until a message of HTTP
+//       begins on it, and is not counted as open before.
 #pragma once
 
 #include <sys/types.h>
@@ -35,9 +40,11 @@ enum Watch : std::uint8_t {
   kClient = 2,  // the time when a write begins is wanted
   kHas = 4,     // there is a record
   kElsewhere = 8,
+  kInherited = 16,  // the process may have it from its start; above this bit: the looks left
 };
 extern std::uint8_t watches[kMostDescriptors];
 inline constexpr std::size_t kMostElsewhere = 512;
+inline constexpr std::size_t kMostInherited = 1024;
 
 // Relaxed: as kind_of().
 inline std::uint8_t watch_of(int fd) noexcept {
@@ -55,8 +62,15 @@ struct ConnectionStart {
   HttpRole role = HttpRole::kUnknown;
   std::uint8_t endpoint = 0;
   std::uint64_t connecting_since_ns = 0;  // 0: it is there
+  bool has_arrived = false;               // another process had it before (C2)
 };
 void begin_connection(int fd, const ConnectionStart& start) noexcept;
+
+// For the constructor: the numbers that the process may have from its start, before anything is
+// counted; and then 0, if that is a connection. `standard` has a bit for each of 0, 1 and 2 that is
+// the socket which 0 is. Of 1 and 2 no other is looked at: that is where logs are written.
+void expect_inherited() noexcept;
+void begin_standard_connection(unsigned standard) noexcept;
 
 // Before a filter that may forbid to ask for memory: records for as many descriptors as programs
 // usually may have.

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "client/preload/arrivals.h"
 #include "client/preload/connections.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
@@ -86,6 +87,13 @@ int control_descriptor(Real real, int fd, int command, long argument) {
   return result;
 }
 
+template <class Real>
+int take_descriptor(Real real, int process, int fd, unsigned flags) {
+  const int taken = real(process, fd, flags);
+  note_arrival(taken);
+  return taken;
+}
+
 // One that is of no kind of ours. signalfd gives the number that it was given, if that is one.
 template <class Real, class... Arguments>
 int open_other(Real real, Arguments... arguments) {
@@ -107,6 +115,12 @@ void note_close(int fd) noexcept {
   if (is_vfork_child()) return;
   set_kind(fd, Kind::kOther);
   end_connection(fd);
+}
+
+void note_accept(int fd) noexcept {
+  if (is_vfork_child()) return;
+  set_kind(fd, Kind::kSocket);
+  begin_connection(fd, {.role = HttpRole::kServer});
 }
 
 void note_close_of(unsigned first, unsigned last, unsigned flags) noexcept {
@@ -171,21 +185,32 @@ void note_before_system_call(long number, long a, long b, long c) noexcept {
 }
 
 void note_after_system_call(long number, long a, long b, long result) noexcept {
+  if (result < 0) return;
+  if (number == SYS_recvmsg && b != 0) return note_received(*reinterpret_cast<const msghdr*>(b));
+  if (number == SYS_sendmsg && b != 0) return note_sent(*reinterpret_cast<const msghdr*>(b));
+  if (number == SYS_accept || number == SYS_accept4) return note_accept(static_cast<int>(result));
+  if (number == SYS_pidfd_getfd) return note_arrival(static_cast<int>(result));
   const bool copies = number == SYS_dup || (number == kDup2 && a != b) || number == SYS_dup3 ||
                       (number == SYS_fcntl && (b == F_DUPFD || b == F_DUPFD_CLOEXEC));
-  if (copies && result >= 0) note_copy(static_cast<int>(a), static_cast<int>(result));
+  if (copies) note_copy(static_cast<int>(a), static_cast<int>(result));
 }
 
-void learn_standard_descriptors() noexcept {
+unsigned learn_standard_descriptors() noexcept {
   const int saved_errno = errno;
+  unsigned sockets = 0;
+  struct stat input {};
   for (int fd = 0; fd <= 2; ++fd) {
     struct stat what {};
     if (fstat(fd, &what) != 0) continue;
     if (S_ISSOCK(what.st_mode)) set_kind(fd, Kind::kSocket);
+    if (fd == 0) input = what;
+    const bool is_input = what.st_dev == input.st_dev && what.st_ino == input.st_ino;
+    if (S_ISSOCK(input.st_mode) && is_input) sockets |= 1U << fd;
     if (S_ISFIFO(what.st_mode)) set_kind(fd, Kind::kPipe);
     if (S_ISREG(what.st_mode)) set_kind(fd, Kind::kFile);
   }
   errno = saved_errno;
+  return sockets;
 }
 
 }  // namespace notch::preload

@@ -1,5 +1,5 @@
-// What each descriptor is: learnt from the calls that make, copy and close it, never asked of the
-// kernel. Called by: the wrappers of io and of what else tells files from sockets.
+// What each descriptor is: learnt from the calls that make, copy and close it, and asked
+// of the kernel only where another process made it. Called by: the wrappers of io and of what else tells files from sockets.
 //
 // A close that is a system call of libc's syscall() is seen as well (libuv makes all of its so).
 //
@@ -55,7 +55,8 @@ inline void forget_kinds(unsigned first, unsigned last) noexcept {
 void note_before_system_call(long number, long a, long b, long c) noexcept;
 void note_after_system_call(long number, long a, long b, long result) noexcept;
 
-// Asks the kernel what 0, 1 and 2 are, which this program inherited. For the constructor.
-void learn_standard_descriptors() noexcept;
+// Asks the kernel what 0, 1 and 2 are, which this program inherited. For the constructor. Returns
+// those that are the socket which 0 is, a bit for each; 0 if that is none.
+unsigned learn_standard_descriptors() noexcept;
 
 }  // namespace notch::preload

@@ -53,14 +53,22 @@ bool is_second_copy() noexcept {
 // Who has none of these makes no connection that we could see, nor gets hold of a function that
 // does: what is followed of connections takes memory, and half of a short program's start.
 bool can_make_connections() noexcept {
-  constexpr char kWays[] = "connect\0accept\0accept4\0dlopen\0dlmopen\0dlsym\0dlvsym";
-  return is_any_imported(kWays, 7);
+  constexpr char kWays[] =
+      "connect\0accept\0accept4\0recvmsg\0recvmmsg\0dlopen\0dlmopen\0dlsym\0dlvsym";
+  return is_any_imported(kWays, 9);
 }
 
 struct Choice {
   std::uint32_t modules = 0;  // to run; 0: none
+  std::uint32_t wanted = 0;   // those of them that only a program with connections has any use for
   bool connects = false;      // connections may come
 };
+
+// There is one, though the program can neither make one nor be given one.
+Choice with_connections(Choice choice) noexcept {
+  if ((choice.modules & kNet) == 0) return choice;
+  return {choice.modules | choice.wanted, choice.wanted, true};
+}
 
 Choice choose_modules() noexcept {
   if (getauxval(AT_SECURE) != 0 || !is_glibc() || is_second_copy()) return {};
@@ -86,7 +94,7 @@ Choice choose_modules() noexcept {
   if ((modules & kHttp) != 0) modules |= kIo | kNet;
   // Of TLS the bytes may come from anywhere.
   const bool connects = (modules & kTls) != 0 || ((modules & kNet) != 0 && can_make_connections());
-  return {connects ? modules : modules & ~kHttp, connects};
+  return {connects ? modules : modules & ~kHttp, modules & kHttp, connects};
 }
 
 // Those whose counts may be postponed come first. Gives the modules that can run.
@@ -112,6 +120,7 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
 // Nothing of these is there for a program whose connections nobody follows, or that has none.
 void begin_routes_and_connections(std::uint32_t modules) noexcept {
   begin_connections();
+  if ((modules & kHttp) != 0) expect_inherited();
   if ((modules & kTls) != 0) begin_tls_part();
   const char* const patterns = getenv("NOTCH_ROUTES");
   const char* const refused = patterns != nullptr ? add_route_patterns(patterns) : nullptr;
@@ -121,16 +130,18 @@ void begin_routes_and_connections(std::uint32_t modules) noexcept {
 [[gnu::constructor]] void begin() {
   const int saved_errno = errno;
   find_real_functions();
-  const Choice choice = choose_modules();
+  Choice choice = choose_modules();
   if (choice.modules != 0 && begin_core()) {
+    const unsigned standard = learn_standard_descriptors();
+    if (standard != 0) choice = with_connections(choice);
     const std::uint32_t modules = define_figures(choice.modules);
     if (close_definitions()) {
       start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
-      learn_standard_descriptors();
       watch_forks();
       if (choice.connects) begin_routes_and_connections(modules);
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
+      if (choice.connects) begin_standard_connection(standard);
     }
   }
   errno = saved_errno;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "client/preload/arrivals.h"
 #include "client/preload/connections.h"
 #include "client/preload/counting.h"
 #include "client/preload/endpoints.h"
@@ -119,6 +120,7 @@ template <class Real>
 ssize_t send_message(Real real, int fd, const msghdr* message, int flags) {
   const std::uint64_t begun = begin_write(fd);
   const ssize_t result = counted(figures_of(NetOperation::kSend), real, fd, message, flags);
+  if (result >= 0) note_sent(*message);
   if (message != nullptr && (flags & MSG_OOB) == 0)
     pass(fd, Way::kOut, begun, result, message->msg_iov, message->msg_iovlen);
   return result;
@@ -167,6 +169,7 @@ ssize_t receive_checked(Real real, int fd, void* buffer, size_t size, size_t roo
 template <class Real>
 ssize_t receive_message(Real real, int fd, msghdr* message, int flags) {
   const ssize_t result = sampled(figures_of(NetOperation::kReceive), real, fd, message, flags);
+  if (result >= 0) note_received(*message);
   if ((flags & (kAside | MSG_TRUNC)) != 0) [[unlikely]] {
     conclude_special(fd, result, result > 0 ? room_of(*message) : 0, flags);
     return result;
@@ -196,6 +199,7 @@ template <class Real, class Flags>
 int send_messages(Real real, int fd, mmsghdr* messages, unsigned number, Flags flags) {
   const std::uint64_t begun = begin_write(fd);
   const int done = sampled(figures_of(NetOperation::kSend), real, fd, messages, number, flags);
+  for (int i = 0; i < done; ++i) note_sent(messages[i].msg_hdr);
   conclude_messages(NetOperation::kSend, fd, Way::kOut, messages, done, flags & MSG_OOB, begun);
   return done;
 }
@@ -205,6 +209,7 @@ int receive_messages(Real real, int fd, mmsghdr* messages, unsigned number, Flag
                      Timeout timeout) {
   const int done =
       sampled(figures_of(NetOperation::kReceive), real, fd, messages, number, flags, timeout);
+  for (int i = 0; i < done; ++i) note_received(messages[i].msg_hdr);
   conclude_messages(NetOperation::kReceive, fd, Way::kIn, messages, done, flags, 0);
   return done;
 }

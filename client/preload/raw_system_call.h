@@ -1,27 +1,29 @@
 // A system call without libc: no cancellation point, no wrapper of ours or of anybody else's.
-// Called by: glibc_floor.h.
+// Called by: glibc_floor.h, vfork.cc, arrivals.cc.
 #pragma once
 
 #include <errno.h>
 
 #if defined(__x86_64__)
-static inline long notch_raw_system_call(long number, long a, long b, long c, long d) {
+static inline long notch_raw_system_call(long number, long a, long b, long c, long d, long e = 0) {
   long result;
   register long fourth __asm__("r10") = d;
+  register long fifth __asm__("r8") = e;
   __asm__ volatile("syscall"
                    : "=a"(result)
-                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(fourth), "r"(fifth)
                    : "rcx", "r11", "memory");
   return result;
 }
 #elif defined(__aarch64__)
-static inline long notch_raw_system_call(long number, long a, long b, long c, long d) {
+static inline long notch_raw_system_call(long number, long a, long b, long c, long d, long e = 0) {
   register long x8 __asm__("x8") = number;
   register long x0 __asm__("x0") = a;
   register long x1 __asm__("x1") = b;
   register long x2 __asm__("x2") = c;
   register long x3 __asm__("x3") = d;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
+  register long x4 __asm__("x4") = e;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
   return x0;
 }
 #else

@@ -24,7 +24,7 @@ NOT_BLOCKING = {
     "waits for nobody": "shutdown getsockopt eventfd epoll_create epoll_create1 timerfd_create signalfd memfd_create "
                         "inotify_init1 socket socketpair pipe pipe2 dup dup2 dup3 close close_range closefrom malloc calloc "
                         "realloc free posix_memalign aligned_alloc memalign valloc pvalloc pthread_create prctl chroot setns "
-                        "unshare setuid seteuid setreuid setresuid setfsuid capset",
+                        "unshare pidfd_getfd setuid seteuid setreuid setresuid setfsuid capset",
     "no point of cancellation, though it may wait for a disk": "mount umount umount2",
     "a lock is no point of cancellation":
         "pthread_mutex_lock pthread_mutex_timedlock pthread_mutex_clocklock pthread_rwlock_rdlock "

@@ -10,7 +10,7 @@ import unittest
 
 LIST = os.path.join(os.path.dirname(__file__), "../../client/preload/TRAPS.md")
 CTEST, BUILD = sys.argv.pop(1), sys.argv.pop(1)
-TRAPS = 32
+TRAPS = 33
 
 
 def rows():

@@ -65,6 +65,23 @@ http {{
 """
 
 
+# By turns the master accepts and sends each connection to a worker, as PM2 has it too; else each worker is sent the listener.
+CLUSTER = """
+const cluster = require('cluster'), fs = require('fs');
+cluster.schedulingPolicy = cluster.{policy};
+if (cluster.isPrimary) {{
+  for (let i = 0; i < 3; i++) cluster.fork();
+  process.on('SIGTERM', () => cluster.disconnect(() => process.exit(0)));
+}} else {{
+  require('http').createServer((request, response) => {{
+    response.statusCode = request.url === '/absent' ? 404 : 200;
+    response.on('finish', () => fs.appendFileSync('access.log', response.statusCode + '\\n'));
+    request.resume().on('end', () => response.end('hello'));
+  }}).listen({port}, '127.0.0.1');
+}}
+"""
+
+
 class WebServerCase(server_case.ServerCase):
     def setUp(self):
         super().setUp()
@@ -126,6 +143,21 @@ class Nginx(WebServerCase):
     def test_a_directory_that_is_closed_to_the_workers_user(self):
         os.chmod(self.agent.directory, 0o700)
         self.run_nginx()
+
+
+class NodeCluster(WebServerCase):
+    def run_cluster(self, policy):
+        script = self.write("cluster.js", CLUSTER.format(policy=policy, port=self.port))
+        server = self.start(["/usr/bin/node", script], self.port)
+        self.mixed_load(self.port)
+        self.stop(server)
+        self.assert_all_seen(self.statuses())
+
+    def test_connections_that_the_master_sends(self):
+        self.run_cluster("SCHED_RR")
+
+    def test_a_listener_that_the_master_sends(self):
+        self.run_cluster("SCHED_NONE")
 
 
 if __name__ == "__main__":
