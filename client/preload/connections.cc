@@ -162,12 +162,12 @@ Connection* leave(Connection& connection) noexcept {
 
 }  // namespace
 
-void expect_inherited() noexcept {
+[[gnu::cold]] void expect_inherited() noexcept {
   for (std::size_t i = 3; i < kMostInherited; ++i)
     watches[i] = kLook | kClient | kInherited | kMostLooksInherited << kLooksShift;
 }
 
-void begin_standard_connection(unsigned standard) noexcept {
+[[gnu::cold]] void begin_standard_connection(unsigned standard) noexcept {
   if ((standard & 1) == 0 || !is_active(kHttp)) return;
   // A pipe made of two sockets, as Node and ksh do, is no connection.
   const bool is_output = (standard & 2) != 0;
@@ -320,7 +320,8 @@ void give_up_side(Connection& connection) noexcept {
 }
 
 // C2. An answer's request passed another process, which tells of it.
-void find_side(Visit& visit, int fd, Way way, HttpBytes bytes) noexcept {
+[[gnu::cold, gnu::noinline]] void find_side(Visit& visit, int fd, Way way,
+                                            HttpBytes bytes) noexcept {
   Connection& connection = visit.connection;
   const HttpFirst first = first_message(bytes, way == Way::kIn);
   if (first.role == HttpRole::kUnknown) {
@@ -345,7 +346,7 @@ void find_side(Visit& visit, int fd, Way way, HttpBytes bytes) noexcept {
 }
 
 // A number that is perhaps a connection has no record until a message begins.
-void look_at_inherited(int fd, Way way, HttpBytes bytes) noexcept {
+[[gnu::cold, gnu::noinline]] void look_at_inherited(int fd, Way way, HttpBytes bytes) noexcept {
   if (bytes.at == bytes.end || is_vfork_child()) return;
   const bool begins = first_message(bytes, way == Way::kIn).role != HttpRole::kUnknown;
   if (begins && is_stream_socket(fd)) {
