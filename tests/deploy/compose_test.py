@@ -89,6 +89,14 @@ class Compose(unittest.TestCase):
         target = {mount.split(":")[1]: mount.split(":")[0] for mount in prometheus["volumes"]}
         self.assertEqual(target[flags["web.user-assets"] + "/RUNBOOK.md"], os.path.join(DEPLOY, "RUNBOOK.md"))
 
+    def test_native_histograms_are_asked_for_as_the_image_knows_it(self):
+        version = tuple(map(int, self.services["prometheus"]["image"].rpartition(":v")[2].split(".")))
+        with open(os.path.join(DEPLOY, "prometheus", "prometheus.yml"), encoding="utf-8") as file:
+            by_file = "scrape_native_histograms" in yaml.safe_load(file)["global"]
+        by_flag = any("native-histograms" in flag for flag in self.services["prometheus"]["command"])
+        # The flag is of 2.40 to 3.8, the file's setting of 3.8 and later.
+        self.assertTrue(by_flag if version < (3, 9) else by_file)
+
     def test_images_are_of_one_version(self):
         for name, service in self.services.items():
             self.assertRegex(service["image"], r"\A[\w./-]+:v?\d+\.\d+\.\d+\Z", name)
