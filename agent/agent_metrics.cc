@@ -84,6 +84,14 @@ void declare_directory(const DirectoryState& state, Declarations& declare) {
   declare.gauge("notch_agent_directory_watched",
                 "1 while the kernel tells of the directory's changes, 0 while sweeps list it.",
                 state.watched ? 1 : 0);
+  declare.gauge("notch_agent_directory_present",
+                "0 while the directory or its lock is removed or another's, and new programs are "
+                "not seen.",
+                state.present ? 1 : 0);
+  declare.counter(
+      "notch_agent_directory_replacements_total",
+      "Times the directory or its lock was removed or replaced, and made or taken anew.",
+      state.regained);
   if (const auto& space = state.space) {
     declare.gauge("notch_agent_directory_size_bytes",
                   "Size of the file system the segments are on.",
@@ -157,6 +165,9 @@ void declare_ends(const CollectStats& stats, Declarations& declare) {
   declare.counter("notch_agent_folds_total", "Dead segments folded into the ledger.", stats.folds);
   declare.counter("notch_agent_fold_failures_total", "Writes to the ledger that failed.",
                   stats.fold_failures);
+  declare.counter("notch_agent_ledger_replacements_total",
+                  "Times the ledger's file was removed or replaced, and written anew.",
+                  stats.ledger_replacements);
   declare.counter("notch_agent_ledger_broken_frames_total",
                   "Frames of the ledger left out, wholly or in part, when the agent started.",
                   stats.broken_frames);

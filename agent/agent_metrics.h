@@ -39,6 +39,8 @@ struct DirectoryState {
   std::optional<DirectorySpace> space;
   std::uint64_t ignored_names = 0;  // since the start
   bool watched = true;              // the kernel tells of changes
+  bool present = true;              // the path leads to it, and its lock is the agent's
+  std::uint64_t regained = 0;       // times it was there again after it was not
   DirectoryCensus census;           // of the last minute
 };
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "agent/directory_entry.h"
 #include "agent/process_end.h"
 
 namespace notch::agent {
@@ -37,8 +38,41 @@ LedgerResult Collect::open(int directory_fd, const Moment& now, Recovered& recov
   take_owner_changes();
   recovered.families = {};
   recovered.rows = {};
-  for (const SegmentIdentity& segment : recovered.folded) remove_folded(segment, -1);
+  for (const SegmentIdentity& segment : recovered.folded) {
+    const bool gone =
+        segment == SegmentIdentity{} || folded_files_.remove(directory_fd_, segment, -1);
+    if (gone) ledger_.removed(segment);
+  }
   return result;
+}
+
+void Collect::move_to(int directory_fd) {
+  if (directory_fd == directory_fd_) return;
+  for (auto& segment : segments_) {
+    segment->nameless = true;
+    // Of a directory that was removed nothing is left; one that was moved has the file still.
+    if (!has_a_name(segment->file.file())) segment->directory_fd = -1;
+  }
+  by_name_.clear();
+  rejected_.forget_all();
+  waiting_.forget_all();
+  directory_fd_ = directory_fd;
+  ledger_.move_to(directory_fd);
+  next_compaction_boot_s_ = 0;
+}
+
+void Collect::hold_ledger(bool held) {
+  if (held) {
+    ledger_.resume();
+  } else {
+    ledger_.suspend();
+  }
+}
+
+bool Collect::uses_directory(int directory_fd) const {
+  return directory_fd == directory_fd_ || folded_files_.any_in(directory_fd) ||
+         std::ranges::any_of(
+             segments_, [&](const auto& segment) { return segment->directory_fd == directory_fd; });
 }
 
 void Collect::add(std::span<const std::string> names, const Moment& now) {
@@ -60,6 +94,7 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
 
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
   auto segment = std::make_unique<LiveSegment>();
+  segment->directory_fd = directory_fd_;
   const Reject reject = segment->file.open(directory_fd_, name, options_.map_limits);
   if (reject == Reject::kAbsent || reject == Reject::kGone ||
       (reject == Reject::kNone && found_again(segment->file))) {
@@ -139,6 +174,7 @@ bool Collect::found_again(const MappedSegment& named) {
   LiveSegment& segment = *known->second;
   if (!segment.nameless) by_name_.erase(segment.file.identity().file_name);
   segment.file.take_name(identity.file_name);
+  segment.directory_fd = directory_fd_;
   segment.nameless = false;
   by_name_[identity.file_name] = &segment;
   return true;

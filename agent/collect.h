@@ -75,10 +75,21 @@ class Collect {
   Collect& operator=(const Collect&) = delete;
 
   // Recovers the ledger, and removes the files of segments it has folded. `directory_fd` must stay
-  // open. A failure names the rule; nothing else may be called then. `recovered` receives what the
+  // open, see uses_directory(). A failure names the rule; nothing else may be called then. `recovered` receives what the
   // ledger said of itself, without families and rows. What it holds was last seen now, where it does
   // not say when.
   LedgerResult open(int directory_fd, const Moment& now, Recovered& recovered);
+
+  // The directory is another one from now on: names are of that one, and so is the ledger, from the
+  // next sweep on. What has been taken is read and folded as before, and the files of the dead are
+  // removed where they are. Nothing if it is the same one.
+  void move_to(int directory_fd);
+
+  // Whether the directory's lock is this agent's. While it is not, the dead wait to be folded.
+  void hold_ledger(bool held);
+
+  // While this is true, a former directory must stay open.
+  bool uses_directory(int directory_fd) const;
 
   // New names. Those that are no segments are counted by reason, and remembered until they change.
   // Cost: about 20 system calls, one map and one pass over the catalogue per name.
@@ -154,13 +165,17 @@ class Collect {
   const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
   void end_lingering(const Moment& now);
   bool end_oldest_lingering(const Moment& now);
-  void remove_folded(const SegmentIdentity& segment, int file);
+  void remove_folded(const LiveSegment& segment);
   void count_end(const LiveSegment& segment, const LastPrograms& last_programs);
   void compact_ledger(const Moment& now);
+  void keep_ledger_in_place(const Moment& now);
+  bool write_ledger_anew(const Moment& now);
 
   // Set by open(), constant after.
   const CollectOptions options_;
   const std::uint64_t pid_namespace_;
+
+  // Set by open() and move_to().
   int directory_fd_ = -1;
 
   Tally tally_;

@@ -25,6 +25,7 @@ const SegmentIdentity kNoSegment;
 
 void Collect::sweep(const Moment& now) {
   boot_s_ = now.boot_s;
+  if (!options_.tally.per_process) keep_ledger_in_place(now);
   find_dead(now);
   if (options_.tally.per_process) {
     end_lingering(now);
@@ -41,7 +42,7 @@ void Collect::sweep(const Moment& now) {
   }
   if (now.boot_s >= next_look_boot_s_) {
     next_look_boot_s_ = now.boot_s + kLook_s;
-    for (const SegmentIdentity& gone : folded_files_.look_again(directory_fd_)) {
+    for (const SegmentIdentity& gone : folded_files_.look_again()) {
       ledger_.removed(gone);
     }
     add(rejected_.take_changed(directory_fd_), now);
@@ -143,7 +144,7 @@ void Collect::end_faulty(LiveSegment& segment, const char* reason, const Moment&
   ++stats_.folds;
   rejected_.count(reason);
   tell_rejected(segment.file.identity().file_name, reason, segment.reader);
-  remove_folded(segment.file.identity(), segment.file.file());
+  remove_folded(segment);
   let_go(segment);
 }
 
@@ -247,7 +248,7 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
     drafts[i].changes = std::move(folds[i].rows);
     tally_.apply_fold(drafts[i], *segments[i]->binding, now);
     NOTCH_INJECTION_POINT("collect.before_remove");
-    remove_folded(segments[i]->file.identity(), segments[i]->file.file());
+    remove_folded(*segments[i]);
     NOTCH_INJECTION_POINT("collect.after_remove");
     let_go(*segments[i]);
     ++stats_.folds;
@@ -255,16 +256,18 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
   return true;
 }
 
-void Collect::remove_folded(const SegmentIdentity& segment, int file) {
-  const bool gone = segment == kNoSegment || folded_files_.remove(directory_fd_, segment, file);
-  if (gone) ledger_.removed(segment);
+void Collect::remove_folded(const LiveSegment& segment) {
+  const SegmentIdentity& identity = segment.file.identity();
+  if (folded_files_.remove(segment.directory_fd, identity, segment.file.file())) {
+    ledger_.removed(identity);
+  }
 }
 
 void Collect::end_lingering(const Moment& now) {
   for (auto& segment : segments_) {
     if (!segment->dead || now.boot_s < segment->died_boot_s + options_.linger_s) continue;
     tally_.detach(*segment->binding, now);
-    remove_segment_file(directory_fd_, segment->file.identity());
+    remove_segment_file(segment->directory_fd, segment->file.identity());
     let_go(*segment);
   }
   drop_let_go();
@@ -279,7 +282,7 @@ bool Collect::end_oldest_lingering(const Moment& now) {
   }
   if (oldest == nullptr) return false;
   tally_.detach(*oldest->binding, now);
-  remove_segment_file(directory_fd_, oldest->file.identity());
+  remove_segment_file(oldest->directory_fd, oldest->file.identity());
   let_go(*oldest);
   return true;
 }
@@ -292,7 +295,16 @@ void Collect::fold_away_excess(const Moment& now) {
 
 void Collect::compact_ledger(const Moment& now) {
   if (!ledger_.wants_compacting() && !tally_.ledger_is_stale()) return;
-  if (now.boot_s < next_compaction_boot_s_) return;
+  if (now.boot_s >= next_compaction_boot_s_) write_ledger_anew(now);
+}
+
+// What is appended to a file without a name is gone with the agent.
+void Collect::keep_ledger_in_place(const Moment& now) {
+  if (ledger_.is_in_place() || now.boot_s < next_compaction_boot_s_) return;
+  if (write_ledger_anew(now)) ++stats_.ledger_replacements;
+}
+
+bool Collect::write_ledger_anew(const Moment& now) {
   const DeadRows kept = tally_.dead_rows(now);
   const LedgerResult result = ledger_.compact(kept.families, kept.rows, owners_.records());
   if (result.ok) {
@@ -302,6 +314,7 @@ void Collect::compact_ledger(const Moment& now) {
     stats_.ledger_message = result.message;
     next_compaction_boot_s_ = now.boot_s + kLook_s;
   }
+  return result.ok;
 }
 
 }  // namespace notch::agent

@@ -48,8 +48,9 @@ struct CollectStats {
   // Index: NameChange. Segments shown under another name; for kDisplaced, services.
   std::array<std::uint64_t, kNameChanges> renamed_services{};
   std::uint64_t folds = 0;
-  std::uint64_t fold_failures = 0;  // appends to the ledger that failed
-  std::uint64_t broken_frames = 0;  // of the ledger, when it was opened
+  std::uint64_t fold_failures = 0;        // appends to the ledger that failed
+  std::uint64_t ledger_replacements = 0;  // its file had lost its name and was written anew
+  std::uint64_t broken_frames = 0;        // of the ledger, when it was opened
   std::uint64_t overflowed_rows = 0;
   std::uint64_t retired_rows = 0;
   std::uint64_t not_finite = 0;  // readings left out

@@ -41,6 +41,7 @@ constexpr std::uint64_t kHalfBornCheck_s = 60;
 constexpr std::uint64_t kRejectedLine_s = 10;
 constexpr std::uint64_t kWatchRetry_s = 10;
 constexpr std::uint64_t kCensusLine_s = 3600;
+constexpr std::uint64_t kLossLine_s = 60;
 
 Moment moment_now() {
   timespec wall{};
@@ -130,7 +131,7 @@ class Daemon {
     sample_host();
     supervisor_.ready();
     loop_.run();
-    return exit_code_;
+    return ExitCode::kDone;
   }
 
  private:
@@ -149,12 +150,7 @@ class Daemon {
           "{} is this user's: programs of other users count there only if NOTCH_DIR names it",
           path);
     }
-    if (opened.not_tmpfs)
-      spdlog::warn("{} is not on tmpfs: programs can block while the disk is written", path);
-    if (opened.owned_by_other)
-      spdlog::warn("{} belongs to another user, who may remove segments", path);
-    if (opened.not_sticky)
-      spdlog::warn("{} is not sticky: anyone may remove anyone's segments", path);
+    warn_of(opened);
     Recovered recovered;
     const LedgerResult result = collect_.open(directory_.fd(), moment_now(), recovered);
     if (!result.ok) {
@@ -171,6 +167,16 @@ class Daemon {
     take_changes();
     if (!kernel_.start(options_.ebpf)) return ExitCode::kEbpf;
     return serve();
+  }
+
+  void warn_of(const DirectoryResult& opened) const {
+    const std::string& path = directory_.path();
+    if (opened.not_tmpfs)
+      spdlog::warn("{} is not on tmpfs: programs can block while the disk is written", path);
+    if (opened.owned_by_other)
+      spdlog::warn("{} belongs to another user, who may remove segments", path);
+    if (opened.not_sticky)
+      spdlog::warn("{} is not sticky: anyone may remove anyone's segments", path);
   }
 
   ExitCode serve() {
@@ -222,7 +228,12 @@ class Daemon {
   }
 
   DirectoryState directory_state() const {
-    return {directory_space(directory_.fd()), directory_.ignored_names(), is_watching(), census_};
+    return {directory_space(directory_.fd()),
+            directory_.ignored_names(),
+            is_watching(),
+            loss_ == Loss::kNone,
+            regained_,
+            census_};
   }
 
   HostDrops host_drops() const {
@@ -232,21 +243,45 @@ class Daemon {
   }
 
   void take_changes() {
+    collect_.move_to(directory_.fd());
     DirectoryChanges changes;
     int polls = 0;
     do {
       changes = directory_.poll();
       if (!changes.removed.empty()) collect_.removed(changes.removed);
       if (!changes.added.empty()) collect_.add(changes.added, moment_now());
-    } while (changes.more && !changes.gone && ++polls < kMostPolls);
+    } while (changes.more && ++polls < kMostPolls);
     take_renames();
-    if (changes.gone) {
-      spdlog::error("{}", changes.message);
-      exit_code_ = ExitCode::kDirectory;
-      stop();
-    } else if (!changes.message.empty()) {
+    if (loss_ != changes.loss) collect_.hold_ledger(changes.loss != Loss::kLock);
+    loss_ = changes.loss;
+    if (changes.message != last_changes_message_ && !changes.message.empty()) {
       spdlog::warn("{}", changes.message);
     }
+    last_changes_message_ = changes.message;
+  }
+
+  // What is mapped is counted on, whether the directory comes back or not.
+  void regain_directory(const Moment& now) {
+    if (loss_ == Loss::kNone) return;
+    if (!std::exchange(told_loss_, true)) {
+      spdlog::error("{}{}; what runs is counted on", directory_.path(),
+                    loss_ == Loss::kDirectory ? " was removed or replaced"
+                                              : ": agent.lock was removed or replaced");
+    }
+    const DirectoryResult regained = directory_.regain();
+    if (!regained.ok) {
+      if (now.boot_s < next_loss_boot_s_) return;
+      next_loss_boot_s_ = now.boot_s + kLossLine_s;
+      spdlog::error("new programs are not seen: {}", regained.message);
+      return;
+    }
+    ++regained_;
+    told_loss_ = false;
+    next_loss_boot_s_ = 0;
+    spdlog::warn("segments are in {} again", directory_.path());
+    warn_of(regained);
+    take_changes();
+    directory_.drop_former([this](int fd) { return collect_.uses_directory(fd); });
   }
 
   // An exception (no memory, no address space) ends this piece of work and not the agent, which
@@ -273,7 +308,7 @@ class Daemon {
 
   // Where the kernel tells of no changes, the sweeps look for them until it does.
   void watch_directory(const Moment& now) {
-    if (is_watching() || now.boot_s < next_watch_boot_s_) return;
+    if (is_watching() || loss_ != Loss::kNone || now.boot_s < next_watch_boot_s_) return;
     next_watch_boot_s_ = now.boot_s + kWatchRetry_s;
     std::string fault = directory_.watch();
     if (fault.empty() && !watch_.is_open()) fault = wait_for_directory();
@@ -315,8 +350,10 @@ class Daemon {
     sweep_timer_.async_wait([this](const boost::system::error_code& error) {
       if (error) return;
       guarded([this] {
-        watch_directory(moment_now());
+        const Moment now = moment_now();
         take_changes();
+        regain_directory(now);
+        watch_directory(now);
         sweep();
       });
       if (!stopping_) sweep_after(std::chrono::milliseconds(options_.sweep_ms));
@@ -332,11 +369,18 @@ class Daemon {
     const std::string message = collect_.stats().ledger_message;
     if (message != last_ledger_message_ && !message.empty()) spdlog::error("{}", message);
     last_ledger_message_ = message;
+    const std::uint64_t replacements = collect_.stats().ledger_replacements;
+    if (replacements != std::exchange(ledger_replacements_, replacements)) {
+      spdlog::warn(
+          "the ledger in {} was removed, replaced or open to another agent: it is written anew",
+          directory_.path());
+    }
     tell_rejected(now);
     tell_renamed(now);
     if (now.boot_s < next_half_born_boot_s_) return;
     next_half_born_boot_s_ = now.boot_s + kHalfBornCheck_s;
     directory_.remove_half_born(now.boot_s);
+    directory_.drop_former([this](int fd) { return collect_.uses_directory(fd); });
     census_ = take_census(directory_.fd());
     tell_census(now);
   }
@@ -430,13 +474,18 @@ class Daemon {
   std::uint64_t next_rejected_boot_s_ = 0;
   std::uint64_t next_failure_line_boot_s_ = 0;
   std::uint64_t loop_failures_ = 0;
+  std::string last_changes_message_;
+  Loss loss_ = Loss::kNone;
+  bool told_loss_ = false;
+  std::uint64_t next_loss_boot_s_ = 0;
+  std::uint64_t regained_ = 0;
+  std::uint64_t ledger_replacements_ = 0;
   std::uint64_t next_watch_boot_s_ = 0;
   bool told_unwatched_ = false;
   DirectoryCensus census_;
   std::uint64_t next_census_line_boot_s_ = 0;
   std::uint64_t next_half_born_boot_s_ = 0;
   bool stopping_ = false;
-  ExitCode exit_code_ = ExitCode::kDone;
 };
 
 }  // namespace

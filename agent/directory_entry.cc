@@ -30,4 +30,9 @@ bool look_at_entry(int directory_fd, const std::string& name, struct stat& statu
   return place.valid() && ::fstat(place.get(), &status) == 0;
 }
 
+bool has_a_name(int fd) noexcept {
+  struct stat status {};
+  return ::fstat(fd, &status) != 0 || status.st_nlink != 0;
+}
+
 }  // namespace notch::agent

@@ -1,6 +1,7 @@
 // An entry of the directory of segments, where every user makes some: opened and looked at without
 // following a link, and never within another mount (shm/within_mount.h says why).
-// Called by: segment_directory, mapped_segment, rejected_files, folded_files, owned_file, ledger.
+// Called by: segment_directory, mapped_segment, rejected_files, folded_files, owned_file, ledger,
+// collect.
 #pragma once
 
 #include <sys/stat.h>
@@ -18,5 +19,9 @@ FileDescriptor open_entry(int directory_fd, const std::string& name, int flags, 
 // As statx(2) and fstatat(2): false with the same errno. Cost: three system calls.
 bool look_at_entry(int directory_fd, const std::string& name, unsigned mask, struct statx& status);
 bool look_at_entry(int directory_fd, const std::string& name, struct stat& status);
+
+// False once an open file or directory was removed under its last name, wherever that was. Cost: one
+// call.
+bool has_a_name(int fd) noexcept;
 
 }  // namespace notch::agent

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <iterator>
 
@@ -28,11 +29,6 @@ Outcome remove_name(int directory_fd, const SegmentIdentity& segment) {
   return errno == ENOENT ? Outcome::kNotThere : Outcome::kStays;
 }
 
-bool has_a_name(int file) {
-  struct stat status {};
-  return ::fstat(file, &status) != 0 || status.st_nlink != 0;
-}
-
 }  // namespace
 
 bool remove_segment_file(int directory_fd, const SegmentIdentity& segment) {
@@ -42,7 +38,7 @@ bool remove_segment_file(int directory_fd, const SegmentIdentity& segment) {
 bool FoldedFiles::remove(int directory_fd, const SegmentIdentity& segment, int file) {
   const Outcome outcome = remove_name(directory_fd, segment);
   const bool gone = file >= 0 ? !has_a_name(file) : outcome == Outcome::kRemoved;
-  if (!gone) held_.emplace(segment, 0);
+  if (!gone) held_.emplace(segment, Held{directory_fd});
   return gone;
 }
 
@@ -51,11 +47,12 @@ bool FoldedFiles::remove_found(int directory_fd, const SegmentIdentity& segment,
   return remove(directory_fd, segment, file);
 }
 
-std::vector<SegmentIdentity> FoldedFiles::look_again(int directory_fd) {
+std::vector<SegmentIdentity> FoldedFiles::look_again() {
   std::vector<SegmentIdentity> gone;
   for (auto at = held_.begin(); at != held_.end();) {
-    const Outcome outcome = remove_name(directory_fd, at->first);
-    const bool given_up = outcome == Outcome::kNotThere && ++at->second >= kLooks;
+    Held& held = at->second;
+    const Outcome outcome = remove_name(held.directory_fd, at->first);
+    const bool given_up = outcome == Outcome::kNotThere && ++held.looks >= kLooks;
     if (outcome != Outcome::kRemoved && !given_up) {
       ++at;
       continue;
@@ -64,6 +61,11 @@ std::vector<SegmentIdentity> FoldedFiles::look_again(int directory_fd) {
     at = held_.erase(at);
   }
   return gone;
+}
+
+bool FoldedFiles::any_in(int directory_fd) const {
+  return std::ranges::any_of(
+      held_, [&](const auto& held) { return held.second.directory_fd == directory_fd; });
 }
 
 }  // namespace notch::agent

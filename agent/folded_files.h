@@ -33,16 +33,22 @@ class FoldedFiles {
   // it is not held any more then. REQUIRES: holds(segment).
   bool remove_found(int directory_fd, const SegmentIdentity& segment, int file);
 
-  // Tries all that are held once more. Returns those that are gone. To be called after the
-  // directory's changes have been taken.
-  std::vector<SegmentIdentity> look_again(int directory_fd);
+  // Tries all that are held once more, each in the directory it was held in. Returns those that are
+  // gone. To be called after the directory's changes have been taken.
+  std::vector<SegmentIdentity> look_again();
+
+  // Whether any is held in that directory. Cost: a look at each.
+  bool any_in(int directory_fd) const;
 
   bool holds(const SegmentIdentity& segment) const { return held_.contains(segment); }
   std::size_t count() const noexcept { return held_.size(); }
 
  private:
-  // Value: looks that found nothing of it under its name.
-  std::unordered_map<SegmentIdentity, int, SegmentIdentityHash> held_;
+  struct Held {
+    int directory_fd = -1;
+    int looks = 0;  // that found nothing of it under its name
+  };
+  std::unordered_map<SegmentIdentity, Held, SegmentIdentityHash> held_;
 };
 
 }  // namespace notch::agent

@@ -131,7 +131,8 @@ LedgerResult Ledger::recover(OwnedFile file, Recovered& recovered) {
   }
   if (replay.outcome == ReplayOutcome::kOtherBoot) {
     recovered.discarded_other_boot = true;
-    return set_aside();
+    const LedgerResult aside = keep_aside(".other-boot");
+    return aside.ok ? replace_file({}, {}, {}) : aside;
   }
   if (replay.recovered.broken_frames != 0) {
     recovered = std::move(replay.recovered);
@@ -198,15 +199,15 @@ std::string Ledger::keep_as_broken() const {
 }
 
 // By a second link, so that the name always has a whole ledger (J4).
-LedgerResult Ledger::set_aside() {
-  std::string aside = file_name_ + ".other-boot";
+LedgerResult Ledger::keep_aside(const char* suffix) const {
+  std::string aside = file_name_ + suffix;
   if (const int error = take_name(directory_fd_, aside)) {
     return failure(with_error("cannot free the name " + aside, error));
   }
   if (linkat(directory_fd_, file_name_.c_str(), directory_fd_, aside.c_str(), 0) != 0) {
-    return failure(with_error("of another boot, cannot be set aside", errno));
+    return failure(with_error("cannot be set aside as " + aside, errno));
   }
-  return replace_file({}, {}, {});
+  return {};
 }
 
 std::uint32_t Ledger::define_family(const Family& family) {
@@ -246,6 +247,7 @@ const char* Ledger::fold_fault(const Fold& fold) const noexcept {
 
 LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_boot_s) {
   if (!file_.is_open()) return failure("is not open");
+  if (suspended_) return failure("the directory's lock is not this agent's");
   if (!definition_fault_.empty()) return failure(definition_fault_);
   for (const Fold& fold : folds) {
     if (const char* fault = fold_fault(fold)) {
@@ -290,8 +292,16 @@ void Ledger::removed(const SegmentIdentity& segment) {
 LedgerResult Ledger::compact(std::span<const Family> families, std::span<const RecoveredRow> rows,
                              std::span<const ServiceRecord> services) {
   if (!file_.is_open()) return failure("is not open");
+  if (suspended_) return failure("the directory's lock is not this agent's");
   const std::string fault = snapshot_fault(families, rows);
   if (!fault.empty()) return failure("cannot be compacted: " + fault);
+  if (!is_in_place()) {
+    set_stranger_aside(directory_fd_, file_name_);
+    struct stat other {};
+    if (look_at_entry(directory_fd_, file_name_, other)) {
+      if (const LedgerResult aside = keep_aside(".replaced"); !aside.ok) return aside;
+    }
+  }
   const LedgerResult result = replace_file(families, rows, services);
   if (result.ok) remember_definitions(families, rows);
   return result;
@@ -342,6 +352,7 @@ LedgerResult Ledger::replace_file(std::span<const Family> families,
   NOTCH_INJECTION_POINT("ledger.compact_closed");
   file_bytes_ = writer.written();
   compacted_bytes_ = writer.written();
+  doubtful_ = false;
   return {};
 }
 
@@ -354,6 +365,11 @@ void Ledger::remember_definitions(std::span<const Family> families,
   for (const RecoveredRow& row : rows) row_families_.push_back(row.family);
   pending_.clear();
   definition_fault_.clear();
+}
+
+bool Ledger::is_in_place() const {
+  if (!has_a_name(directory_fd_)) return true;
+  return !doubtful_ && file_.has_name(directory_fd_, file_name_);
 }
 
 bool Ledger::wants_compacting() const noexcept {

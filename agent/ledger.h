@@ -9,7 +9,9 @@
 //       and its file is only removed.
 //   J3  append() returns before the segment's file is removed; a kill between the two is J2's case.
 //   J4  compact() replaces the file by rename: at every instant one whole ledger has the name.
-//   J5  Row and family ids are dense and stay the same until compact() or the next open().
+//   J5  A file that lost its name (removed, or its directory was) is written on; compact() gives the
+//       directory a whole ledger again, and keeps aside what has the name by then.
+//   J6  Row and family ids are dense and stay the same until compact() or the next open().
 #pragma once
 
 #include <cstdint>
@@ -74,6 +76,19 @@ class Ledger {
   LedgerResult compact(std::span<const Family> families, std::span<const RecoveredRow> rows,
                        std::span<const ServiceRecord> services = {});
 
+  // Compacting writes into this directory from now on, which must stay open. The file stays where it
+  // is until then.
+  void move_to(int directory_fd) noexcept { directory_fd_ = directory_fd; }
+
+  // While the directory's lock is not this agent's, another agent may write to the file: nothing is
+  // appended or compacted. Afterwards the file is what compact() makes of it.
+  void suspend() noexcept { suspended_ = doubtful_ = true; }
+  void resume() noexcept { suspended_ = false; }
+
+  // False if compact() is due, as the next agent would not find what is in this file: the name does
+  // not lead to it, though the directory is there; or after resume(). Cost: four system calls.
+  bool is_in_place() const;
+
   // True when the file has grown enough since the last compact() to be worth another.
   bool wants_compacting() const noexcept;
   std::uint64_t file_bytes() const noexcept { return file_bytes_; }
@@ -81,7 +96,7 @@ class Ledger {
  private:
   LedgerResult failure(std::string_view what) const;
   LedgerResult recover(OwnedFile file, Recovered& recovered);
-  LedgerResult set_aside();
+  LedgerResult keep_aside(const char* suffix) const;
   LedgerResult take_over(const Recovered& recovered);
   LedgerResult replace_broken(const Replay& replay, Recovered& recovered);
   std::string keep_as_broken() const;
@@ -94,6 +109,10 @@ class Ledger {
   int directory_fd_ = -1;
   std::string file_name_;
   BootId boot_{};
+
+  // Set by suspend() and resume().
+  bool suspended_ = false;
+  bool doubtful_ = false;  // and by compact()
 
   // What the file holds; changed once a write has succeeded.
   OwnedFile file_;

@@ -47,6 +47,7 @@ struct LiveSegment {
   OwnedService* service = nullptr;
   std::unique_ptr<Binding> binding;
 
+  int directory_fd = -1;  // that its file is in; -1: in none any more
   std::size_t place = 0;  // among collect's segments
 
   // Moved on by each gather.
@@ -56,7 +57,7 @@ struct LiveSegment {
 
   // Set once.
   bool gathered = false;  // a snapshot has its numbers
-  bool nameless = false;  // its owner removed the file
+  bool nameless = false;  // its file is not in the directory that is watched: its owner removed it
   bool dead = false;      // its lock is free, and ours until it is let go
   std::uint64_t died_boot_s = 0;
 

@@ -105,6 +105,13 @@ OwnedFile OwnedFile::create(int directory_fd, const std::string& name, std::stri
   return file;
 }
 
+bool OwnedFile::has_name(int directory_fd, const std::string& name) const noexcept {
+  struct stat own {};
+  struct stat named {};
+  return fstat(fd_, &own) == 0 && look_at_entry(directory_fd, name, named) &&
+         own.st_dev == named.st_dev && own.st_ino == named.st_ino;
+}
+
 std::uint64_t OwnedFile::size() const noexcept {
   struct stat status {};
   if (fstat(fd_, &status) != 0) return 0;

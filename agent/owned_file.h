@@ -32,6 +32,9 @@ class OwnedFile {
 
   bool is_open() const noexcept { return fd_ >= 0; }
 
+  // Whether the name leads to this very file. Cost: four system calls.
+  bool has_name(int directory_fd, const std::string& name) const noexcept;
+
   // The length as the kernel tells it; 0 if it cannot be told.
   std::uint64_t size() const noexcept;
 

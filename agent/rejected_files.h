@@ -29,6 +29,7 @@ class RejectedFiles {
   // For those that are not to be looked at again, or not by this.
   void count(const char* reason) { ++by_reason_[reason]; }
   void forget(const std::string& name) { files_.erase(name); }
+  void forget_all() { files_.clear(); }
 
   // Forgets files that are gone, and hands out, forgetting them, those worth another look. Cost: a
   // stat per remembered file.

@@ -33,7 +33,6 @@ constexpr mode_t kLockMode = 0640;
 constexpr std::uint32_t kWatched = IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
                                    IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 constexpr std::size_t kLongestEvent_bytes = sizeof(inotify_event) + NAME_MAX + 1;
-constexpr std::uint32_t kEnds = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED;
 
 enum class NameKind { kSegment, kHalfBorn, kOwn, kOther };
 
@@ -60,6 +59,12 @@ DirectoryResult failure(const std::string& what, const std::string& path, int er
 
 bool same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool same_file(int a, int b) {
+  struct stat of_a {};
+  struct stat of_b {};
+  return ::fstat(a, &of_a) == 0 && ::fstat(b, &of_b) == 0 && same_file(of_a, of_b);
 }
 
 struct Entry {
@@ -121,7 +126,11 @@ DirectoryResult SegmentDirectory::open(const std::string& path, bool create, Nam
   *this = SegmentDirectory();
   SegmentDirectory opened;
   opened.path_ = path;
-  DirectoryResult result = opened.open_directory(create, named);
+  opened.create_ = create;
+  opened.named_ = named;
+  const DirectoryResult directory = opened.open_directory();
+  if (!directory.ok) return directory;
+  DirectoryResult result = opened.examine();
   if (result.ok) {
     const DirectoryResult locks = opened.check_locks();
     if (!locks.ok) return locks;
@@ -133,10 +142,10 @@ DirectoryResult SegmentDirectory::open(const std::string& path, bool create, Nam
   return result;
 }
 
-DirectoryResult SegmentDirectory::open_directory(bool create, Named named) {
-  const bool made = create && ::mkdir(path_.c_str(), 0700) == 0;
-  if (create && !made && errno != EEXIST) return failure("cannot create", path_, errno);
-  if (named == Named::kByDefault) {
+DirectoryResult SegmentDirectory::open_directory() {
+  const bool made = create_ && ::mkdir(path_.c_str(), 0700) == 0;
+  if (create_ && !made && errno != EEXIST) return failure("cannot create", path_, errno);
+  if (named_ == Named::kByDefault) {
     const FileDescriptor place(shm::open_default_directory(path_.c_str()));
     if (!place.valid() && errno == EPERM) {
       return failure(std::string("not to be trusted, as ") + shm::kNotTrusted +
@@ -154,6 +163,10 @@ DirectoryResult SegmentDirectory::open_directory(bool create, Named named) {
   if (made && ::fchmod(directory_.get(), kDirectoryMode) != 0) {
     return failure("cannot set mode 3777 of", path_, errno);
   }
+  return {};
+}
+
+DirectoryResult SegmentDirectory::examine() const {
   struct stat status {};
   struct statfs file_system {};
   if (::fstat(directory_.get(), &status) != 0 || ::fstatfs(directory_.get(), &file_system) != 0) {
@@ -221,19 +234,101 @@ std::string SegmentDirectory::watch() {
   return "";
 }
 
+// Whether the lock that this agent has is the one of that name.
+bool SegmentDirectory::has_lock() const {
+  struct stat held {};
+  struct stat named {};
+  return lock_.valid() && ::fstat(lock_.get(), &held) == 0 &&
+         look_at_entry(directory_.get(), kLockName, named) && same_file(held, named);
+}
+
+Loss SegmentDirectory::loss() const {
+  struct stat here {};
+  struct stat named {};
+  if (::fstat(directory_.get(), &here) != 0 || ::stat(path_.c_str(), &named) != 0 ||
+      !same_file(here, named) || here.st_nlink == 0) {  // a mount may lead to a removed one
+    return Loss::kDirectory;
+  }
+  return has_lock() ? Loss::kNone : Loss::kLock;
+}
+
 DirectoryChanges SegmentDirectory::poll() {
   DirectoryChanges changes;
   if (!directory_.valid()) return changes;
+  changes.loss = loss();
   read_events(changes);
   if (listing_due_ || !watched()) list(changes);
-  struct stat here {};
-  struct stat named {};
-  if (!changes.gone && ::fstat(directory_.get(), &here) == 0 &&
-      (::stat(path_.c_str(), &named) != 0 || !same_file(here, named))) {
-    changes.gone = true;
+  if (changes.loss == Loss::kLock) {
+    for (const std::string& name : changes.added) known_.erase(name);
+    changes.added.clear();
   }
-  if (changes.gone) changes.message = "the directory " + path_ + " was removed or replaced";
   return changes;
+}
+
+// Of a directory other than the one that is open: one that was open before is locked already.
+DirectoryResult SegmentDirectory::take_new_lock(SegmentDirectory& found) const {
+  const DirectoryResult examined = found.examine();
+  if (!examined.ok) return examined;
+  struct stat before {};
+  struct stat now {};
+  if (::fstat(directory_.get(), &before) != 0 || ::fstat(found.directory_.get(), &now) != 0) {
+    return failure("cannot examine", path_, errno);
+  }
+  if (now.st_uid != 0 && now.st_uid != ::geteuid() && now.st_uid != before.st_uid) {
+    return failure("not to be trusted, as it belongs to uid " + std::to_string(now.st_uid) +
+                       " and did not before:",
+                   path_);
+  }
+  const DirectoryResult locks = found.check_locks();
+  if (!locks.ok) return locks;
+  const DirectoryResult lock = found.take_lock();
+  return lock.ok ? examined : lock;
+}
+
+DirectoryResult SegmentDirectory::regain() {
+  SegmentDirectory found;
+  found.path_ = path_;
+  found.create_ = create_;
+  found.named_ = named_;
+  DirectoryResult result = found.open_directory();
+  if (!result.ok) return result;
+  if (same_file(found.directory_.get(), directory_.get())) {
+    if (!has_lock()) {
+      result = found.take_lock();
+      if (result.ok) lock_ = std::move(found.lock_);
+    }
+    listing_due_ = true;
+    return result;
+  }
+  former_.reserve(former_.size() + 1);  // so that nothing below throws between two descriptors
+  const auto back = std::ranges::find_if(former_, [&](const Former& former) {
+    return same_file(former.directory.get(), found.directory_.get());
+  });
+  if (back != former_.end()) {
+    // With the descriptor that the caller knows it by.
+    std::swap(found.directory_, back->directory);
+    std::swap(found.lock_, back->lock);
+  }
+  if (!found.has_lock()) result = take_new_lock(found);
+  if (back != former_.end() && !result.ok) {
+    std::swap(found.directory_, back->directory);
+    std::swap(found.lock_, back->lock);
+  }
+  if (!result.ok) return result;
+  if (back != former_.end()) former_.erase(back);
+  former_.push_back({std::exchange(directory_, std::move(found.directory_)),
+                     std::exchange(lock_, std::move(found.lock_))});
+  if (watched()) ::inotify_rm_watch(watch_.get(), std::exchange(watched_, -1));
+  known_.clear();
+  half_born_.clear();
+  listing_due_ = true;
+  listed_before_ = false;
+  (void)watch();
+  return result;
+}
+
+void SegmentDirectory::drop_former(const std::function<bool(int directory_fd)>& in_use) {
+  std::erase_if(former_, [&](const Former& former) { return !in_use(former.directory.get()); });
 }
 
 void SegmentDirectory::read_events(DirectoryChanges& changes) {
@@ -250,11 +345,11 @@ void SegmentDirectory::read_events(DirectoryChanges& changes) {
       inotify_event event;
       std::memcpy(&event, at, sizeof(event));
       const std::string name(at + sizeof(event), strnlen(at + sizeof(event), event.len));
+      at += sizeof(event) + event.len;
       if ((event.mask & IN_Q_OVERFLOW) != 0) listing_due_ = true;
-      if ((event.mask & kEnds) != 0) changes.gone = true;
+      if (event.wd != watched_) continue;  // of a former directory
       if ((event.mask & IN_IGNORED) != 0) watched_ = -1;
       if (event.len > 0) on_event(event.mask, name, changes);
-      at += sizeof(event) + event.len;
     }
   }
   changes.more = true;

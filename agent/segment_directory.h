@@ -5,16 +5,20 @@
 // Invariants
 //   N1  A name is yielded as added once per file that bore it: known names are kept, so listing
 //       anew after lost events yields the differences only.
-//   N2  While an object is open no other agent can open the same directory.
+//   N2  While an object is open no other agent can open the same directory, unless somebody removes
+//       agent.lock there: then no new name is yielded until the lock is this agent's again.
 //   N3  Nothing is removed but half-born files whose writer is gone.
 //   N4  Nothing is written into a directory that holds other files, unless it has held segments or
 //       an agent before, or has the mode of one made for segments (3777).
 //   N5  A poll() takes at most kMostEvents of what the kernel queued, however fast others make and
 //       remove files: the loop comes back to its other work, and asks again.
-//   N6  Without an inotify instance or watch nothing is missed: each poll() lists the directory.
+//   N6  A directory that is moved or removed is followed all the same, until regain() has another
+//       under the path. It stays open and locked while the caller uses it.
+//   N7  Without an inotify instance or watch nothing is missed: each poll() lists the directory.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,6 +46,13 @@ struct DirectoryResult {
 
 enum class Named : std::uint8_t { kByUser, kByDefault };
 
+// Why what is open is not this agent's directory of segments any more.
+enum class Loss : std::uint8_t {
+  kNone,
+  kDirectory,  // the path does not lead to it: it was removed, moved or mounted over
+  kLock,       // the lock's name does not lead to the lock that this agent has
+};
+
 // What happened since the last poll(). To be taken in this order: removed, then added (a name in
 // both is a new file under an old name).
 struct DirectoryChanges {
@@ -49,8 +60,8 @@ struct DirectoryChanges {
   std::vector<std::string> added;
   bool listed_anew = false;  // events were lost, or it is the first time
   bool more = false;         // events may be left: to be asked for soon (N5)
-  bool gone = false;         // the path no longer leads to this directory; nothing more will come
-  std::string message;       // why, if gone or if listing failed
+  Loss loss = Loss::kNone;   // regain() is due
+  std::string message;       // why, if listing failed
 };
 
 class SegmentDirectory {
@@ -66,10 +77,19 @@ class SegmentDirectory {
   DirectoryResult open(const std::string& path, bool create, Named named = Named::kByUser);
 
   // Reads what the kernel queued; the first call lists the directory, and every call without a
-  // watch (N6). Never waits. Also to be called now and then without an event: while the agent has
+  // watch (N7). Never waits. Also to be called now and then without an event: while the agent has
   // the directory open, the kernel does not tell of its removal. Cost: three system calls if nothing
   // happened, and one per event.
   DirectoryChanges poll();
+
+  // After poll() told of a loss: makes or opens the directory at the path and takes its lock, as
+  // open() does, and what is there is listed by the next poll(). On failure all is as before; to be
+  // called again. Fails too for a directory of a user who is neither root, nor this one, nor the
+  // former directory's owner. Cost: about ten system calls.
+  DirectoryResult regain();
+
+  // Closes what was open before regain() and is not `in_use` any more, by the descriptor.
+  void drop_former(const std::function<bool(int directory_fd)>& in_use);
 
   // Watches the directory if it is not watched yet: empty, or why it cannot be. To be called again
   // now and then, as others may give instances or watches back.
@@ -89,9 +109,18 @@ class SegmentDirectory {
   std::uint64_t ignored_names() const noexcept { return ignored_names_; }
 
  private:
-  DirectoryResult open_directory(bool create, Named named);
+  struct Former {
+    FileDescriptor directory;
+    FileDescriptor lock;
+  };
+
+  DirectoryResult open_directory();
+  DirectoryResult examine() const;
   DirectoryResult check_locks() const;
   DirectoryResult take_lock();
+  DirectoryResult take_new_lock(SegmentDirectory& found) const;
+  bool has_lock() const;
+  Loss loss() const;
   void list(DirectoryChanges& changes);
   void read_events(DirectoryChanges& changes);
   void on_event(std::uint32_t mask, const std::string& name, DirectoryChanges& changes);
@@ -105,8 +134,13 @@ class SegmentDirectory {
 
   // Set by open(), constant after.
   std::string path_;
+  bool create_ = false;
+  Named named_ = Named::kByUser;
+
+  // Set by open() and regain().
   FileDescriptor directory_;
   FileDescriptor lock_;
+  std::vector<Former> former_;
 
   // Set by watch().
   FileDescriptor watch_;  // stays once it is there

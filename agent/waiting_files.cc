@@ -23,6 +23,11 @@ void WaitingFiles::forget(const std::string& name) {
   files_.erase(file);
 }
 
+void WaitingFiles::forget_all() {
+  files_.clear();
+  queues_.clear();
+}
+
 void WaitingFiles::leave_queue(const Waiting& waiting) {
   const auto queue = queues_.find(waiting.account);
   if (waiting.arrival == 0 || queue == queues_.end()) return;

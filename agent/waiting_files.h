@@ -31,6 +31,8 @@ class WaitingFiles {
   // The name is gone, or no longer waits. Cost: one hash.
   void forget(const std::string& name);
 
+  void forget_all();
+
   // Names to be tried, at most as many as there are places for; each is to be followed by add() or
   // forget().
   std::vector<std::string> next(const SegmentQuota& quota);

@@ -23,7 +23,7 @@ struct Told {
   CollectStats collect;
   HttpStats http;
   ExpositionStats exposition;
-  DirectoryState directory = {DirectorySpace{1000, 250}, 0, true, {41000, 40000, 1000}};
+  DirectoryState directory = {DirectorySpace{1000, 250}, 0, true, true, 0, {41000, 40000, 1000}};
   std::uint64_t loop_failures = 0;
   OutcomeCounts process_samples{};
   std::map<std::string, double> coverage;
@@ -113,6 +113,9 @@ const std::vector<Declared> kDeclared = {
     {"process_start_time_seconds", kGauge},
     {"process_virtual_memory_bytes", kGauge},
     {"notch_agent_directory_watched", kGauge},
+    {"notch_agent_directory_present", kGauge},
+    {"notch_agent_directory_replacements_total", kCounter},
+    {"notch_agent_ledger_replacements_total", kCounter},
     {"notch_agent_directory_size_bytes", kGauge},
     {"notch_agent_directory_available_bytes", kGauge},
     {"notch_agent_directory_entries", kGauge},
@@ -168,11 +171,17 @@ TEST(AgentMetrics, TheDirectorysRoomIsShownIfItIsKnown) {
   }
 }
 
-TEST(AgentMetrics, WhetherTheDirectoryIsWatchedIsShown) {
+TEST(AgentMetrics, WhetherTheDirectoryIsWatchedAndThereIsShown) {
   Told told;
-  EXPECT_EQ(told.values("notch_agent_directory_watched"), (std::map<std::string, double>{{"", 1}}));
+  const std::map<std::string, double> yes = {{"", 1}};
+  const std::map<std::string, double> no = {{"", 0}};
+  EXPECT_EQ(told.values("notch_agent_directory_watched"), yes);
+  EXPECT_EQ(told.values("notch_agent_directory_present"), yes);
   told.directory.watched = false;
-  EXPECT_EQ(told.values("notch_agent_directory_watched"), (std::map<std::string, double>{{"", 0}}));
+  EXPECT_EQ(told.values("notch_agent_directory_watched"), no);
+  EXPECT_EQ(told.values("notch_agent_directory_present"), yes);
+  told.directory.present = false;
+  EXPECT_EQ(told.values("notch_agent_directory_present"), no);
 }
 
 TEST(AgentMetrics, SegmentsAreShownByState) {
@@ -197,6 +206,8 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.loop_failures = 14;
   told.collect.folds = 12;
   told.collect.fold_failures = 13;
+  told.collect.ledger_replacements = 26;
+  told.directory.regained = 27;
   told.collect.overflowed_rows = 14;
   told.collect.broken_frames = 25;
   told.collect.retired_rows = 15;
@@ -215,6 +226,8 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
       {"notch_agent_folds_total", 12},
       {"notch_agent_fold_failures_total", 13},
       {"notch_agent_ledger_broken_frames_total", 25},
+      {"notch_agent_ledger_replacements_total", 26},
+      {"notch_agent_directory_replacements_total", 27},
       {"notch_agent_overflowed_rows_total", 14},
       {"notch_agent_retired_rows_total", 15},
       {"notch_agent_not_finite_total", 16},

@@ -1,5 +1,5 @@
 // A ledger in a directory of its own, and an agent in small that writes it.
-// Called by: tests/agent/ledger_test.cc, ledger_version_test.cc.
+// Called by: tests/agent/ledger_test.cc, ledger_removed_test.cc, ledger_version_test.cc.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -13,6 +13,7 @@
 
 #include <array>
 #include <ctime>
+#include <filesystem>
 #include <fstream>
 #include <string>
 
@@ -306,23 +307,133 @@ TEST_F(SegmentDirectoryTest, ListsAnewWhenEventsWereLost) {
   EXPECT_THAT(changes.removed, ElementsAre("old.notch"));
 }
 
-TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsRemoved) {
-  const std::string path = scratch_.path("doomed");
-  ASSERT_TRUE(directory_.open(path, true).ok);
-  EXPECT_FALSE(directory_.poll().gone);
-  std::filesystem::remove_all(path);
+// --- lost and regained ---
+
+class LostDirectoryTest : public SegmentDirectoryTest {
+ protected:
+  LostDirectoryTest() {
+    const DirectoryResult result = directory_.open(path_, true);
+    EXPECT_TRUE(result.ok) << result.message;
+    EXPECT_EQ(directory_.poll().loss, Loss::kNone);
+  }
+  void touch(const std::string& name) { scratch_.touch("doomed/" + name); }
+  void remove_all() { std::filesystem::remove_all(path_); }
+  void move_away() { ASSERT_EQ(::rename(path_.c_str(), away_.c_str()), 0); }
+  void regain() {
+    const DirectoryResult result = directory_.regain();
+    ASSERT_TRUE(result.ok) << result.message;
+    EXPECT_EQ(directory_.poll().loss, Loss::kNone);
+  }
+  bool is_locked(const std::string& path) const {
+    const int lock = ::open((path + "/agent.lock").c_str(), O_RDWR | O_CLOEXEC);
+    const bool locked = ::flock(lock, LOCK_EX | LOCK_NB) != 0;
+    ::close(lock);
+    return locked;
+  }
+
+  const std::string path_ = scratch_.path("doomed");
+  const std::string away_ = scratch_.path("away");
+};
+
+TEST_F(LostDirectoryTest, ARemovedOneIsMadeAnewAndFollowed) {
+  touch("a.notch");
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
+  remove_all();
+  EXPECT_TRUE(readable());
   const DirectoryChanges changes = directory_.poll();
-  EXPECT_TRUE(changes.gone);
-  EXPECT_THAT(changes.message, HasSubstr(path));
+  EXPECT_EQ(changes.loss, Loss::kDirectory);
+  EXPECT_THAT(changes.removed, ElementsAre("a.notch"));
+  regain();
+  struct stat status {};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 07777U, 03777U);
+  EXPECT_TRUE(is_locked(path_));
+  EXPECT_TRUE(directory_.watched());
+  touch("a.notch");
+  EXPECT_TRUE(readable());
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
 }
 
-TEST_F(SegmentDirectoryTest, NoticesThatItsDirectoryIsMovedAndReplaced) {
-  const std::string path = scratch_.path("doomed");
-  ASSERT_TRUE(directory_.open(path, true).ok);
-  ASSERT_EQ(::rename(path.c_str(), scratch_.path("away").c_str()), 0);
-  ASSERT_EQ(::mkdir(path.c_str(), 0755), 0);
+TEST_F(LostDirectoryTest, AMovedOneStaysLockedUntilItIsOfNoUse) {
+  const int before = directory_.fd();
+  move_away();
   EXPECT_TRUE(readable());
-  EXPECT_TRUE(directory_.poll().gone);
+  EXPECT_EQ(directory_.poll().loss, Loss::kDirectory);
+  regain();
+  directory_.drop_former([&](int fd) { return fd == before; });
+  EXPECT_TRUE(is_locked(away_));
+  scratch_.touch("away/old.notch");
+  EXPECT_THAT(directory_.poll().added, IsEmpty());
+  directory_.drop_former([](int) { return false; });
+  EXPECT_FALSE(is_locked(away_));
+  EXPECT_TRUE(is_locked(path_));
+}
+
+TEST_F(LostDirectoryTest, AMovedOneIsFollowedUntilAnotherIsThere) {
+  ASSERT_EQ(::chmod(scratch_.path().c_str(), 0700), 0);
+  move_away();
+  scratch_.touch("away/late.notch");
+  EXPECT_THAT(directory_.poll().added, ElementsAre("late.notch"));
+}
+
+TEST_F(LostDirectoryTest, OneThatComesBackHasItsDescriptor) {
+  const int before = directory_.fd();
+  move_away();
+  regain();
+  EXPECT_NE(directory_.fd(), before);
+  remove_all();
+  scratch_.touch("away/a.notch");
+  ASSERT_EQ(::rename(away_.c_str(), path_.c_str()), 0);
+  const DirectoryResult result = directory_.regain();
+  ASSERT_TRUE(result.ok) << result.message;
+  EXPECT_EQ(directory_.fd(), before);
+  EXPECT_THAT(directory_.poll().added, ElementsAre("a.notch"));
+  EXPECT_TRUE(is_locked(path_));
+}
+
+TEST_F(LostDirectoryTest, WithoutItsLockNothingNewIsYielded) {
+  std::filesystem::remove(path_ + "/agent.lock");
+  touch("a.notch");
+  DirectoryChanges changes = directory_.poll();
+  EXPECT_EQ(changes.loss, Loss::kLock);
+  EXPECT_THAT(changes.added, IsEmpty());
+  const DirectoryResult result = directory_.regain();
+  ASSERT_TRUE(result.ok) << result.message;
+  changes = directory_.poll();
+  EXPECT_EQ(changes.loss, Loss::kNone);
+  EXPECT_THAT(changes.added, ElementsAre("a.notch"));
+  EXPECT_TRUE(is_locked(path_));
+}
+
+TEST_F(LostDirectoryTest, AnotherAgentsLockIsNotTaken) {
+  std::filesystem::remove(path_ + "/agent.lock");
+  SegmentDirectory other;
+  ASSERT_TRUE(other.open(path_, false).ok);
+  EXPECT_EQ(directory_.poll().loss, Loss::kLock);
+  EXPECT_THAT(directory_.regain().message, HasSubstr("is the agent of"));
+  EXPECT_EQ(directory_.poll().loss, Loss::kLock);
+  other = SegmentDirectory();
+  regain();
+}
+
+TEST_F(LostDirectoryTest, ADirectoryOfAnotherUserIsRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a directory away";
+  move_away();
+  ASSERT_EQ(::mkdir(path_.c_str(), 0777), 0);
+  ASSERT_EQ(::chown(path_.c_str(), 65534, 65534), 0);
+  EXPECT_THAT(directory_.regain().message, HasSubstr("belongs to uid 65534"));
+  EXPECT_TRUE(std::filesystem::is_empty(path_));
+  ASSERT_EQ(::chown(path_.c_str(), 0, 0), 0);
+  regain();
+}
+
+TEST_F(LostDirectoryTest, ALinkIsRefused) {
+  move_away();
+  ASSERT_EQ(::mkdir(scratch_.path("elsewhere").c_str(), 0755), 0);
+  ASSERT_EQ(::symlink(scratch_.path("elsewhere").c_str(), path_.c_str()), 0);
+  EXPECT_EQ(directory_.poll().loss, Loss::kDirectory);
+  EXPECT_THAT(directory_.regain().message, HasSubstr(path_));
+  EXPECT_TRUE(std::filesystem::is_empty(scratch_.path("elsewhere")));
 }
 
 // --- without a watch ---

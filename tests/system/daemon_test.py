@@ -5,7 +5,6 @@ Called by: ctest, as daemon_test.py NOTCHD SPOKEN_WORKER.
 """
 import os
 import pwd
-import shutil
 import signal
 import socket
 import subprocess
@@ -170,12 +169,6 @@ class Ends(agent_test_case.AgentTestCase):
         self.assertIn(b"200 OK", head)
         self.assertEqual(len(body), length)
         self.assertEqual(self.agent.process.wait(30), 0)
-
-    def test_a_directory_removed_under_it_ends_it(self):
-        self.agent.start_and_wait()
-        shutil.rmtree(self.agent.directory)
-        self.assertEqual(self.agent.process.wait(30), 3)
-        self.assertIn(f"the directory {self.agent.directory} was removed or replaced", self.agent.log())
 
 
 class Rows(agent_test_case.AgentTestCase):

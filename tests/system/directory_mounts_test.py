@@ -70,6 +70,25 @@ class FileSystems(MountedTestCase):
         mounts.mount(self, self.place, "--bind", beside)
         self.assert_counts()
 
+    def test_one_mounted_over_a_live_agents_directory(self):
+        """What runs is counted on below it, and what comes is counted in it."""
+        self.agent.start_and_wait()
+        below = self.worker()
+        below.say("counter", "mounts_jobs_total", 1)
+        self.await_sample(1, "mounts_jobs_total", 'service="shop"')
+        mounts.tmpfs(self, self.agent.directory, "mode=3777")
+        self.await_sample(1, "notch_agent_directory_replacements_total")
+        within = self.worker()
+        within.say("counter", "mounts_jobs_total", 10)
+        below.say("counter", "mounts_jobs_total", 1)
+        self.await_sample(12, "mounts_jobs_total", 'service="shop"')
+        below.end()
+        within.end()
+        live_agent.until(30, "the folds", self.agent.all_folded)
+        self.assertEqual(self.agent.stop(), 0)
+        self.agent.start_and_wait()
+        self.await_sample(12, "mounts_jobs_total", 'service="shop"')
+
     def test_ext4(self):
         self.on_image("ext4")
 
