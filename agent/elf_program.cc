@@ -18,9 +18,11 @@ namespace {
 
 using Header = ElfW(Ehdr);
 using Segment = ElfW(Phdr);
+using Section = ElfW(Shdr);
 using Dynamic = ElfW(Dyn);
 
 constexpr std::size_t kMostSegmentBytes = 64 * 1024;  // the kernel's own limit
+constexpr std::size_t kMostSectionBytes = 64 * 1024;
 constexpr std::size_t kMostDynamicBytes = 64 * 1024;
 constexpr std::size_t kMostNoteBytes = 64 * 1024;  // of all notes together
 constexpr unsigned char kOwnClass = sizeof(void*) == 8 ? ELFCLASS64 : ELFCLASS32;
@@ -33,6 +35,8 @@ constexpr std::uint32_t kGoBuildIdNote = 4;
 constexpr std::array<std::string_view, 7> kSanitizerSymbols = {
     "__asan_init",   "__tsan_init",  "__msan_init",    "__lsan_init",
     "__hwasan_init", "__rtsan_init", "__ubsan_handle_"};
+constexpr std::array<std::string_view, 6> kChangesOfUser = {"setuid",    "seteuid",  "setreuid",
+                                                            "setresuid", "setfsuid", "initgroups"};
 constexpr std::array<std::string_view, 6> kSanitizerLibraries = {
     "libasan.so", "libtsan.so", "libubsan.so", "liblsan.so", "libhwasan.so", "libclang_rt."};
 
@@ -120,13 +124,18 @@ std::string sanitizer_library(std::string_view needed) {
   return known ? std::string(file) : "";
 }
 
+// Whether it is one of the strings, or the start of one.
+bool has_string(std::string_view strings, std::string_view text, bool is_whole = true) {
+  std::string name(1, '\0');
+  name.append(text);
+  if (is_whole) name.push_back('\0');
+  return strings.find(name) != std::string_view::npos;
+}
+
 std::string sanitizer_symbol(std::string_view strings) {
   for (const std::string_view symbol : kSanitizerSymbols) {
     const bool begins_many = symbol.back() == '_';
-    std::string name(1, '\0');
-    name.append(symbol);
-    if (!begins_many) name.push_back('\0');
-    if (strings.find(name) != std::string_view::npos) return std::string(symbol);
+    if (has_string(strings, symbol, !begins_many)) return std::string(symbol);
   }
   return "";
 }
@@ -152,10 +161,24 @@ bool read_dynamic(const ReadAt& read_at, std::span<const Segment> segments, cons
     if (offset >= strings->size()) return false;
     if (program.sanitizer.empty()) program.sanitizer = sanitizer_library(&(*strings)[offset]);
   }
-  if (program.sanitizer.empty()) {
-    program.sanitizer = sanitizer_symbol({strings->data(), strings->size()});
-  }
+  const std::string_view text(strings->data(), strings->size());
+  if (program.sanitizer.empty()) program.sanitizer = sanitizer_symbol(text);
+  program.changes_user = std::ranges::any_of(
+      kChangesOfUser, [&](std::string_view symbol) { return has_string(text, symbol); });
   return true;
+}
+
+// Go's linker leaves it where it was told to leave the note out. Nothing depends on sections being
+// sound: what breaks a rule has none.
+bool has_go_section(const ReadAt& read_at, const Header& header) {
+  if (header.e_shentsize != sizeof(Section) || header.e_shstrndx >= header.e_shnum) return false;
+  const auto sections = read_table<Section>(
+      read_at, header.e_shoff, std::uint64_t{header.e_shnum} * sizeof(Section), kMostSectionBytes);
+  if (!sections) return false;
+  const Section& names_section = (*sections)[header.e_shstrndx];
+  const auto names =
+      read_table<char>(read_at, names_section.sh_offset, names_section.sh_size, kMostSectionBytes);
+  return names && has_string({names->data(), names->size()}, ".go.buildinfo");
 }
 
 bool read_segments(const ReadAt& read_at, ElfProgram& program) {
@@ -183,6 +206,7 @@ bool read_segments(const ReadAt& read_at, ElfProgram& program) {
       program.is_go = program.is_go || has_go_note(*notes);
     }
   }
+  program.is_go = program.is_go || has_go_section(read_at, header);
   return whole;
 }
 

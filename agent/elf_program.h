@@ -29,9 +29,10 @@ struct ElfTarget {
 struct ElfProgram {
   ElfTarget target;
   // Only for programs of this machine's own word size and byte order.
-  std::string loader;     // PT_INTERP; empty: statically linked
-  std::string sanitizer;  // what shows that it was built with one: a library or a symbol
-  bool is_go = false;
+  std::string loader;         // PT_INTERP; empty: statically linked
+  std::string sanitizer;      // what shows that it was built with one: a library or a symbol
+  bool is_go = false;         // by its notes, or the name of a section
+  bool changes_user = false;  // names a function of libc's that does
 };
 
 enum class ElfRead : std::uint8_t {

@@ -80,6 +80,13 @@ std::string refusal_of(const ElfProgram& program, const ElfTarget& library, int 
   return "";
 }
 
+std::string remark_of(const ElfProgram& program) {
+  return program.is_go
+             ? "is a Go program, which makes its own system calls: only what its C code asks "
+               "of libc is measured"
+             : "";
+}
+
 // The first word of `text`, which loses it.
 std::string take_word(std::string_view& text) {
   const std::size_t start = text.find_first_not_of(kBlanks);
@@ -115,7 +122,8 @@ class Judge {
     ElfProgram program;
     switch (read_elf_program(reader_of(file.get()), program)) {
       case ElfRead::kElf:
-        return {refusal_of(program, library_, file.get(), status)};
+        return {refusal_of(program, library_, file.get(), status), remark_of(program),
+                program.changes_user};
       case ElfRead::kBroken:
         return {"is not a sound ELF file"};
       case ElfRead::kNotElf:
@@ -132,7 +140,9 @@ class Judge {
     line = line.substr(0, line.find('\n'));
     if (!line.starts_with("#!")) {
       if (line.find('\0') != std::string_view::npos) return {"is neither ELF nor a script"};
-      return {by_way_of("/bin/sh", scripts_above).refusal, true};
+      PreloadVerdict verdict = by_way_of("/bin/sh", scripts_above);
+      verdict.needs_shell = true;
+      return verdict;
     }
     line.remove_prefix(2);
     const std::string interpreter = take_word(line);
@@ -149,8 +159,9 @@ class Judge {
     PreloadVerdict verdict = program(interpreter, scripts_above + 1);
     // What runs a script is a program of its own: a text without #! is none.
     if (verdict.needs_shell) return {"is run by " + interpreter + ", which is no program"};
-    if (!verdict.refusal.empty() && verdict.refusal.find("is run by ") != 0) {
-      verdict.refusal = "is run by " + interpreter + ", which " + verdict.refusal;
+    for (std::string* const clause : {&verdict.refusal, &verdict.remark}) {
+      if (!clause->empty() && clause->find("is run by ") != 0)
+        *clause = "is run by " + interpreter + ", which " + *clause;
     }
     return verdict;
   }

@@ -3,7 +3,8 @@
 //
 // Invariants
 //   PV1  A program that preloading would break or that cannot be judged is refused, with a reason.
-//   PV2  Judging runs nothing and changes nothing.
+//   PV2  What is known not to be seen of one that is not refused is said in a remark.
+//   PV3  Judging runs nothing and changes nothing.
 //
 // It is about the file alone: what the program execs later (a shell's commands) is not judged.
 #pragma once
@@ -16,7 +17,9 @@ namespace notch::agent {
 
 struct PreloadVerdict {
   std::string refusal;  // empty: preloading works; else a clause, such as "is statically linked"
-  bool needs_shell = false;  // a text without #!, which a shell runs
+  std::string remark = {};    // of one that is not refused: a clause too, or empty
+  bool changes_user = false;  // by what its file names
+  bool needs_shell = false;   // a text without #!, which a shell runs
 };
 
 // `library`: what the library was built for. `search_path`: as find_program's.

@@ -15,6 +15,7 @@
 #include "agent/preload_library.h"
 #include "agent/preload_verdict.h"
 #include "agent/program_search.h"
+#include "agent/run_directory.h"
 #include "agent/tool.h"
 
 namespace notch::agent {
@@ -87,11 +88,32 @@ PreloadLibrary library_for(const RunOptions& options) {
   return library;
 }
 
-// Why nothing can be counted in the directory that was asked for; empty if nothing speaks against
-// it.
-std::string directory_problem(const std::string& directory) {
-  if (directory.empty() || ::access(directory.c_str(), W_OK | X_OK) == 0) return "";
-  return "--dir " + directory + ": " + std::strerror(errno);
+// What the environment switches off is not to be seen, and nothing need be said of it.
+bool is_switched_off(const RunOptions& options) {
+  const char* const disabled = std::getenv("NOTCH_DISABLED");
+  const char* const modules = std::getenv("NOTCH_PRELOAD");
+  if (options.modules == "none") return true;
+  if (options.modules.empty() && modules != nullptr && std::strcmp(modules, "none") == 0)
+    return true;
+  return (disabled != nullptr && disabled[0] != '\0' && std::strcmp(disabled, "0") != 0);
+}
+
+RunDirectory directory_for(const RunOptions& options) {
+  const char* const variable = std::getenv("NOTCH_DIR");
+  return judge_directory(options.directory, variable != nullptr ? variable : "");
+}
+
+// What will not be seen of a program that is started with the library.
+void tell_unseen(const std::string& program, const PreloadVerdict& verdict,
+                 const RunDirectory& directory) {
+  if (!verdict.remark.empty()) complain(program + " " + verdict.remark, 0);
+  if (!directory.problem.empty()) {
+    complain(directory.shown + ": " + directory.problem + ": nothing is measured", 0);
+  } else if (::geteuid() == 0 && verdict.changes_user && !directory.is_open_to_all) {
+    complain(directory.shown + " is not open to all users: what " + program +
+                 " starts as another user is not measured",
+             0);
+  }
 }
 
 std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
@@ -186,15 +208,18 @@ int run_command(std::span<const char* const> arguments) {
   const FoundProgram found = find_program(program, search_path);
   if (found.error != 0) return not_started(program, found.error);
   const PreloadVerdict verdict = judge_preload(found.path, library_file.target, search_path);
-  const std::string problem = directory_problem(options.directory);
+  const bool is_off = is_switched_off(options);
+  const RunDirectory directory = is_off ? RunDirectory{} : directory_for(options);
   if (library.path.empty()) {
     step_aside(library.problem);
-  } else if (!problem.empty()) {
-    step_aside(problem);
+  } else if (!options.directory.empty() && !directory.problem.empty()) {
+    step_aside(directory.shown + ": " + directory.problem);
     library.path.clear();
   } else if (!verdict.refusal.empty()) {
     step_aside(program + " " + verdict.refusal);
     library.path.clear();
+  } else if (!is_off) {
+    tell_unseen(program, verdict, directory);
   }
   return not_started(program, become(found.path, options.program,
                                      program_environment(current_environment(), options,

@@ -3,9 +3,11 @@
 //
 // Invariants
 //   RC1  On success no process of ours is left: the program has this process's number, descriptors
-//        and signal dispositions, and nothing was printed.
+//        and signal dispositions.
 //   RC2  Where preloading cannot work the program runs all the same, without the library, after one
-//        line on standard error.
+//        line on standard error. What is known beforehand not to be seen of one that runs with it
+//        (a Go program, a directory that cannot be written to) is said in a line too. Else nothing is
+//        printed.
 #pragma once
 
 #include <span>

@@ -79,7 +79,10 @@ void add_options(CLI::App& app, RunOptions& options) {
   app.footer(
       "The options end with --. Where preloading cannot work (a static program, one of another\n"
       "libc, one that gains privileges, one built with a sanitizer) a line on standard error\n"
-      "says why, and the program runs without. Its exit status is its own.\n"
+      "says why, and the program runs without. Its exit status is its own. A line also says what\n"
+      "is not seen of one that runs with it: Go's own system calls, all of it where the directory\n"
+      "is missing or read-only, what root's programs start as users that the directory is closed "
+      "to.\n"
       "What that program starts in turn is not judged. Built with gcc's AddressSanitizer, such a\n"
       "program ends with \"ASan runtime does not come first\": "
       "ASAN_OPTIONS=verify_asan_link_order=0\n"

@@ -62,20 +62,4 @@ bool take_left(shm::Segment& forebears) noexcept {
   return faccessat(AT_FDCWD, directory, W_OK | X_OK, AT_EACCESS) == 0;
 }
 
-[[gnu::cold]] bool is_open_to_all(const char* directory) noexcept {
-  constexpr unsigned kMake = S_IWOTH | S_IXOTH;
-  char path[sizeof shm::Segment::path];
-  const std::size_t length = strlen(directory);
-  struct stat status {};
-  if (length >= sizeof path || stat(directory, &status) != 0 || (status.st_mode & kMake) != kMake)
-    return false;
-  strcpy(path, directory);
-  for (std::size_t i = length; i-- > 1;) {
-    if (path[i] != '/') continue;
-    path[i] = '\0';
-    if (stat(path, &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
-  }
-  return true;
-}
-
 }  // namespace notch::client

@@ -36,7 +36,4 @@ bool take_left(shm::Segment& forebears) noexcept;
 // as a user who may not write there. Changes errno.
 bool is_directory_reachable(const shm::Segment& own, const char* directory) noexcept;
 
-// Whether every user may make files in the directory. Changes errno.
-bool is_open_to_all(const char* directory) noexcept;
-
 }  // namespace notch::client

@@ -21,6 +21,7 @@
 #include "client/wiped.h"
 #include "shm/injection_point.h"
 #include "shm/memory_order.h"
+#include "shm/open_to_all.h"
 
 namespace notch::client {
 namespace {
@@ -73,6 +74,9 @@ shm::Segment* attach_first() noexcept {
   if (state.settings.disabled) {
     segment = shm::Segment{};
     segment.system_errno = state.settings.system_errno;
+    debug_line("notch: what is counted is not seen: ", state.settings.system_errno == 0
+                                                           ? "NOTCH_DISABLED is set"
+                                                           : "NOTCH_DIR is too long");
   } else if (make_segment(plan(), segment)) {
     give_back_inherited();
   } else if (adopt_inherited()) {
@@ -198,7 +202,7 @@ void leave_segment_to_children(Reach reach) noexcept {
 bool is_directory_open_to_all() noexcept {
   OpenToAll known = shm::read_alone(state.open_to_all);
   if (known == OpenToAll::kUnknown) {
-    known = is_open_to_all(state.settings.directory) ? OpenToAll::kYes : OpenToAll::kNo;
+    known = shm::is_open_to_all(state.settings.directory) ? OpenToAll::kYes : OpenToAll::kNo;
     shm::write_alone(state.open_to_all, known);
   }
   return known == OpenToAll::kYes;

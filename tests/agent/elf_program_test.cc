@@ -63,6 +63,50 @@ TEST(ElfProgram, KnowsGoByItsBuildIdAfterOtherNotes) {
   EXPECT_FALSE(sound(ElfImage().has_note(4, "GNU\0"sv)).is_go);
 }
 
+// With a table of sections behind it: the first, which is none, and that of names.
+std::string with_section(ElfImage image, const std::string& name, std::uint64_t names_bytes = 0) {
+  const std::string names = std::string(1, '\0') + ".text" + '\0' + name + '\0';
+  image.place();
+  image.header.e_shoff = image.load.p_filesz;
+  image.header.e_shentsize = sizeof(ElfW(Shdr));
+  image.header.e_shnum = 2;
+  image.header.e_shstrndx = 1;
+  ElfW(Shdr) sections[2] = {};
+  sections[1].sh_offset = image.header.e_shoff + sizeof sections;
+  sections[1].sh_size = names_bytes != 0 ? names_bytes : names.size();
+  std::string table(sizeof sections, '\0');
+  std::memcpy(table.data(), sections, sizeof sections);
+  return image.bytes() + table + names;
+}
+
+TEST(ElfProgram, KnowsGoByASectionWhereItHasNoNote) {
+  ElfProgram program;
+  EXPECT_EQ(read(with_section(ElfImage(), ".go.buildinfo"), program), ElfRead::kElf);
+  EXPECT_TRUE(program.is_go);
+  EXPECT_EQ(read(with_section(ElfImage(), ".go.buildinfo2"), program), ElfRead::kElf);
+  EXPECT_FALSE(program.is_go);
+}
+
+TEST(ElfProgram, SectionsThatAreNotSoundAreNone) {
+  const std::string whole = with_section(ElfImage(), ".go.buildinfo");
+  for (const std::string& file :
+       {with_section(ElfImage(), ".go.buildinfo", 1U << 30),
+        with_section(ElfImage(), ".go.buildinfo", 4000), with_section(ElfImage(), ""),
+        whole.substr(0, whole.size() - 1), whole.substr(0, whole.size() - 100)}) {
+    ElfProgram program;
+    EXPECT_EQ(read(file, program), ElfRead::kElf);
+    EXPECT_FALSE(program.is_go);
+  }
+}
+
+TEST(ElfProgram, TellsWhetherItNamesAChangeOfUser) {
+  EXPECT_FALSE(sound(ElfImage().needs("libc.so.6").mentions("getuid")).changes_user);
+  EXPECT_FALSE(sound(ElfImage().needs("libc.so.6").mentions("my_setuid")).changes_user);
+  for (const char* function : {"setuid", "setresuid", "initgroups"}) {
+    EXPECT_TRUE(sound(ElfImage().needs("libc.so.6").mentions(function)).changes_user) << function;
+  }
+}
+
 TEST(ElfProgram, KnowsSanitizersByTheirLibraries) {
   for (const char* library : {"libasan.so.8", "libtsan.so.2", "libubsan.so.1", "liblsan.so.0",
                               "libhwasan.so.0", "/opt/llvm/lib/libclang_rt.asan-x86_64.so"}) {

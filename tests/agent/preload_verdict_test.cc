@@ -57,6 +57,23 @@ TEST_F(PreloadVerdictTest, AStaticProgramIsRefused) {
   EXPECT_EQ(refusal(program("go", image.has_note(4, "Go\0\0"sv))), "is a static Go program");
 }
 
+TEST_F(PreloadVerdictTest, ADynamicGoProgramRunsWithItAndARemark) {
+  using namespace std::string_view_literals;
+  const std::string go = program("go", ElfImage().needs("libc.so.6").has_note(4, "Go\0\0"sv));
+  EXPECT_EQ(refusal(go), "");
+  EXPECT_THAT(judge(go).remark, StartsWith("is a Go program, which makes its own system calls"));
+  EXPECT_THAT(judge(file("script", "#!" + go + "\n")).remark,
+              StartsWith("is run by " + go + ", which is a Go program"));
+  EXPECT_EQ(judge(program("c", ElfImage().needs("libc.so.6"))).remark, "");
+}
+
+TEST_F(PreloadVerdictTest, AScriptChangesItsUserIfItsInterpreterMay) {
+  const std::string shell = program("shell", ElfImage().needs("libc.so.6").mentions("setuid"));
+  EXPECT_TRUE(judge(shell).changes_user);
+  EXPECT_TRUE(judge(file("script", "#!" + shell + "\n")).changes_user);
+  EXPECT_FALSE(judge(program("fine", ElfImage().needs("libc.so.6"))).changes_user);
+}
+
 TEST_F(PreloadVerdictTest, AnotherLibcIsRefusedByItsLoader) {
   ElfImage image;
   image.loader = std::string("/lib/ld-musl-x86_64.so.1") + '\0';

@@ -187,6 +187,22 @@ TEST_F(Trouble, DisabledIsNoTrouble) {
   EXPECT_TRUE(segments().empty());
 }
 
+TEST_F(Trouble, WhatSwitchesItOffIsSaidIfItIsAskedFor) {
+  const auto words_of = [&](const char* name, const std::string& value) {
+    return run_child([&] {
+             setenv("NOTCH_DEBUG", "1", 1);
+             setenv(name, value.c_str(), 1);
+             counter({.name = "test_whole_total", .help = "W."}).add();
+             counter({.name = "test_other_total", .help = "O."}).add();
+           })
+        .output;
+  };
+  const std::string start = "notch: what is counted is not seen: ";
+  EXPECT_EQ(words_of("NOTCH_DISABLED", "1"), start + "NOTCH_DISABLED is set\n");
+  EXPECT_EQ(words_of("NOTCH_DIR", directory() + '/' + std::string(300, 'd')),
+            start + "NOTCH_DIR is too long\n");
+}
+
 // --- a full or read-only file system, mounted for the child alone ---
 
 class OnTmpfs : public Trouble {

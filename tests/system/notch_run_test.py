@@ -47,6 +47,12 @@ class NotchRun(unittest.TestCase):
         cls.addClassCleanup(folder.cleanup)
         cls.folder = pathlib.Path(folder.name)
         cls.folder.chmod(0o755)
+        directory = scratch.folder()  # of segments, so that nothing need be said of it
+        cls.addClassCleanup(directory.cleanup)
+        cls.directory = os.path.join(directory.name, "segments")
+        os.chmod(directory.name, 0o755)
+        os.mkdir(cls.directory)
+        os.chmod(cls.directory, 0o3777)
         cls.library = cls.compiled("library.so", LIBRARY, "-shared", "-fPIC")
         cls.program = cls.compiled("program", PROGRAM)
 
@@ -63,6 +69,8 @@ class NotchRun(unittest.TestCase):
     def run_program(self, *command, flags=(), notch=NOTCH, library=True, **changes):
         if library:
             flags = ("--library", self.library, *flags)
+        if "--dir" not in flags:
+            changes.setdefault("NOTCH_DIR", self.directory)
         return subprocess.run([notch, "run", *flags, "--", *command], capture_output=True, text=True, check=False,
                               timeout=60, env=live_agent.environment(LOADED_MARK=str(self.mark), **changes))
 
