@@ -29,7 +29,8 @@ std::uint64_t last_fork_ns = 0;
 // N6. REQUIRES: an exchange that is presumed to have ended without its answer, or within it.
 [[gnu::cold, gnu::noinline]] bool is_doubtful(const Connection& connection,
                                               const HttpExchange& exchange) noexcept {
-  if (connection.doubted != 0) return true;
+  // Relaxed: whoever began to write before the client could end is seen, by way of the client.
+  if (connection.doubted != 0 || shm::read_alone(connection.answering) == kBegun) return true;
   // Relaxed: a fork that another thread has begun at this very moment cannot have answered yet.
   const std::uint64_t forked_ns = shm::read_alone(last_fork_ns);
   return exchange.timed && forked_ns != 0 && now_ns() - exchange.duration <= forked_ns;

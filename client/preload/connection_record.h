@@ -16,7 +16,8 @@
 //   N4  A record has memory before anything leads to it, and for ever then.
 //   N5  A note that was left is acted on: it is in the byte that the holder gives back.
 //   N6  An exchange whose answer may have passed by a way that is not seen is no error: where only our
-//       own close says that there is none, and the connection was doubted, or the process has forked
+//       own close says that there is none, and the connection was doubted, or another thread has begun
+//       its first write and has not told of it, or the process has forked
 //       since the request began (the child may have answered), the end counts as not seen.
 #pragma once
 
@@ -43,6 +44,8 @@ enum RecordState : std::uint8_t {
   kEnds = 16,  // it is over
 };
 
+enum Answering : std::uint8_t { kNoneBegun = 0, kBegun = 1, kTold = 2 };
+
 struct Connection {
   HttpConnection http;
   std::uint64_t connecting_since_ns;  // 0: connect has answered, or it is not timed
@@ -51,11 +54,12 @@ struct Connection {
   std::uint8_t endpoint;              // of a client: EndpointId
   std::uint8_t generation;            // of the process it belongs to (N2)
   std::uint8_t state;                 // RecordState [tag: connection]
-  std::uint8_t owner;    // the generation that counts it as open, once its first number is closed
-  std::uint8_t doubted;  // a raw call was made on it, or several threads were in it (N6)
-  std::uint8_t looks;    // calls that may still show which side this is; 0: known, or given up
-  std::uint16_t thread;  // who was in it first, as far as threads are told apart; 0: nobody
-  std::uint32_t spare_too;
+  std::uint8_t owner;      // the generation that counts it as open, once its first number is closed
+  std::uint8_t doubted;    // a raw call was made on it, or several threads were in it (N6)
+  std::uint8_t looks;      // calls that may still show which side this is; 0: known, or given up
+  std::uint16_t thread;    // who was in it first, as far as threads are told apart; 0: nobody
+  std::uint8_t answering;  // Answering: a server's first write may be told of after the close (N6)
+  std::uint8_t spare[3];
 };
 static_assert(sizeof(Connection) == 240);
 inline constexpr std::uint16_t kInUse = 0x8000;

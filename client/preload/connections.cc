@@ -50,11 +50,22 @@ Connection* record_of(int fd) noexcept {
   return place < records.count ? &records.at(place) : nullptr;
 }
 
+// What is known of a number once it is closed.
+std::uint8_t of_closed(std::uint8_t watch) noexcept {
+  return (watch & kInherited) != 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(watch & kCount);
+}
+
+// The call was made on a connection that is over: another has its number now.
+bool is_another(std::uint64_t begun, std::uint8_t watch) noexcept {
+  const bool is_known = begun < kLeastTime && (begun & kHas) != 0;
+  return is_known && ((begun ^ watch) & kCount) != 0;
+}
+
 // The number leads to the record from here on. False: there is no room for that.
-bool lead_to(unsigned index, unsigned place, bool is_client) noexcept {
+bool lead_to(unsigned index, unsigned place) noexcept {
   if (index != place && !elsewhere.keep(index, place)) return false;
-  unsigned watch = kLook | kHas;
-  if (is_client) watch |= kClient;
+  const std::uint8_t before = shm::read_alone(watches[index]);  // relaxed: the caller's own
+  unsigned watch = kLook | kBegins | kHas | ((before + (kCount & -kCount)) & kCount);
   if (index != place) watch |= kElsewhere;
   shm::publish(watches[index], static_cast<std::uint8_t>(watch));  // [tag: number]
   return true;
@@ -79,8 +90,9 @@ void visit_connection(int fd, std::uint8_t note, Action action) noexcept {
   // Nothing more is looked at: the number's next calls need not come here. Relaxed: one that is
   // given out anew at this moment was closed while this call was under way.
   const std::uint8_t watch = watch_of(fd);
-  if (shm::read_alone(connection->state) == kQuiet && (watch & kHas) != 0) {
-    const auto quiet = static_cast<std::uint8_t>(watch & (kHas | kElsewhere));
+  const bool is_quiet = shm::read_alone(connection->state) == kQuiet && (watch & kHas) != 0;
+  if (is_quiet && record_of(fd) == connection) {
+    const auto quiet = static_cast<std::uint8_t>(watch & (kHas | kElsewhere | kCount));
     // [tag: number] only if it says what it said; nothing is read on the strength of this.
     shm::exchange_if(watches[static_cast<unsigned>(fd)], watch, quiet);
   }
@@ -93,6 +105,10 @@ void note_thread(Connection& connection) noexcept {
       static_cast<std::uint16_t>(reinterpret_cast<std::uintptr_t>(&last_endpoint) >> 8 | 1);
   if (connection.thread == 0) connection.thread = self;
   if (connection.thread != self) shm::write_alone(connection.doubted, std::uint8_t{1});
+}
+
+void note_told(Connection& connection, Way way) noexcept {
+  if (way == Way::kOut) shm::write_alone(connection.answering, std::uint8_t{kTold});
 }
 
 void end_connecting(Visit& visit, int error_number) noexcept {
@@ -164,7 +180,7 @@ Connection* leave(Connection& connection) noexcept {
 
 [[gnu::cold]] void expect_inherited() noexcept {
   for (std::size_t i = 3; i < kMostInherited; ++i)
-    watches[i] = kLook | kClient | kInherited | kMostLooksInherited << kLooksShift;
+    watches[i] = kLook | kBegins | kInherited | kMostLooksInherited << kLooksShift;
 }
 
 [[gnu::cold]] void begin_standard_connection(unsigned standard) noexcept {
@@ -206,10 +222,11 @@ void begin_connection(int fd, const ConnectionStart& start) noexcept {
   connection.generation = process_generation();
   connection.owner = 0;
   connection.doubted = 0;
+  connection.answering = kNoneBegun;
   connection.looks = start.has_arrived ? kMostLooks : std::uint8_t{0};
   connection.thread = 0;
   shm::publish(connection.state, std::uint8_t{kFree});  // [tag: connection]
-  if (lead_to(index, place, start.role == HttpRole::kClient || start.has_arrived)) return;
+  if (lead_to(index, place)) return;
   if (follows && is_sided) count_unobserved(start.role, Unobserved::kDescriptor);
   leave(connection);
 }
@@ -229,7 +246,7 @@ void share_connection(int fd, int copy) noexcept {
       !shm::exchange_alone(connection->numbers, numbers, static_cast<std::uint16_t>(numbers + 1)));
   const unsigned own = static_cast<unsigned>(fd);
   const unsigned place = (watch_of(fd) & kElsewhere) == 0 ? own : elsewhere.find(own);
-  if (lead_to(index, place, (watch_of(fd) & kClient) != 0)) return;
+  if (lead_to(index, place)) return;
   shm::write_alone(connection->doubted, std::uint8_t{1});
   leave(*connection);
 }
@@ -271,7 +288,7 @@ void end_connection(int fd) noexcept {
   Connection* other = nullptr;
   Connection* const connection = record_of(fd);
   const std::uint8_t watch = watch_of(fd);
-  if (watch != 0) shm::write_alone(watches[index], std::uint8_t{0});
+  if (watch != 0) shm::write_alone(watches[index], of_closed(watch));
   if (connection != nullptr) {
     if ((watch & kElsewhere) != 0) elsewhere.forget(index);
     other = leave(*connection);
@@ -283,8 +300,8 @@ void end_connections(unsigned first, unsigned last) noexcept {
   for (unsigned i = first; i <= last && i < kMostDescriptors; ++i) {
     const std::uint8_t watch = shm::read_alone(watches[i]);
     if ((watch & kInherited) != 0) {
-      shm::write_alone(watches[i], std::uint8_t{0});
-    } else if ((watch | shm::read_alone(owners[i])) != 0) {
+      shm::write_alone(watches[i], of_closed(watch));
+    } else if (((watch & ~kCount) | shm::read_alone(owners[i])) != 0) {
       end_connection(static_cast<int>(i));
     }
   }
@@ -335,14 +352,7 @@ void give_up_side(Connection& connection) noexcept {
   connection.http.role = first.role;
   connection.http.owed = first.is_answer ? 1 : 0;
   if (is_active(kNet)) count_open(static_cast<unsigned>(fd));
-  if (first.role == HttpRole::kClient) {
-    connection.endpoint = endpoint_of_peer(fd);
-    return;
-  }
-  const std::uint8_t watch = watch_of(fd);
-  // [tag: number] only if it says what it said; nothing is read on the strength of this.
-  shm::exchange_if(watches[static_cast<unsigned>(fd)], watch,
-                   static_cast<std::uint8_t>(watch & ~kClient));
+  if (first.role == HttpRole::kClient) connection.endpoint = endpoint_of_peer(fd);
 }
 
 // A number that is perhaps a connection has no record until a message begins.
@@ -364,14 +374,26 @@ void give_up_side(Connection& connection) noexcept {
 
 }  // namespace
 
-std::uint64_t start_of_write() noexcept {
-  return now_ns();
+// A server's first write is noted, and those to come need not come here.
+std::uint64_t start_of_write(int fd) noexcept {
+  Connection* const connection = record_of(fd);
+  const bool is_server = connection != nullptr && connection->http.role == HttpRole::kServer;
+  if (!is_server) return now_ns();
+  if (shm::read_alone(connection->answering) == kNoneBegun)
+    shm::write_alone(connection->answering, std::uint8_t{kBegun});
+  const std::uint8_t watch = watch_of(fd);
+  // [tag: number] only if it says what it said; nothing is read on the strength of this.
+  shm::exchange_if(watches[static_cast<unsigned>(fd)], watch,
+                   static_cast<std::uint8_t>(watch & ~kBegins));
+  return watch;
 }
 
 void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count,
           std::uint64_t begun) noexcept {
   if ((watch_of(fd) & kInherited) != 0)
     look_at_inherited(fd, way, first_bytes(parts, count, result));
+  if (is_another(begun, watch_of(fd))) return;
+  if (begun < kLeastTime) begun = 0;
   if (result < 0) return pass_failure(fd, way);
   last_descriptor = fd;
   visit_connection(fd, way == Way::kIn ? kMissedIn : kMissedOut, [&](Visit& visit) {
@@ -379,6 +401,7 @@ void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count
     auto left = static_cast<std::size_t>(result);
     if (left != 0) end_connecting_by_bytes(visit);
     note_thread(visit.connection);
+    note_told(visit.connection, way);
     if (visit.connection.looks != 0 && left != 0) [[unlikely]]
       find_side(visit, fd, way, first_bytes(parts, count, result));
     last_endpoint = visit.connection.endpoint;
@@ -397,11 +420,12 @@ void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count
   });
 }
 
-void pass_unseen(int fd, Way way, ssize_t result) noexcept {
-  if (result == 0) return;
+void pass_unseen(int fd, Way way, ssize_t result, std::uint64_t begun) noexcept {
+  if (result == 0 || is_another(begun, watch_of(fd))) return;
   if (result < 0) return pass_failure(fd, way);
   visit_connection(fd, way == Way::kIn ? kMissedIn : kMissedOut, [&](Visit& visit) {
     end_connecting_by_bytes(visit);
+    note_told(visit.connection, way);
     const auto bytes = static_cast<std::uint64_t>(result);
     if (way == Way::kIn) http_body_in(visit.connection.http, visit.watch, bytes, visit.now);
     if (way == Way::kOut) http_body_out(visit.connection.http, visit.watch, bytes, visit.now);

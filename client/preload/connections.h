@@ -37,10 +37,11 @@ namespace notch::preload {
 // What is known of a number. [tag: number]
 enum Watch : std::uint8_t {
   kLook = 1,    // behind a call that moved bytes there is something to do
-  kClient = 2,  // the time when a write begins is wanted
+  kBegins = 2,  // so there is before a call that writes: a client's each, a server's first
   kHas = 4,     // there is a record
   kElsewhere = 8,
-  kInherited = 16,  // the process may have it from its start; above this bit: the looks left
+  kInherited = 16,  // the process may have it from its start; then kCount is the looks left
+  kCount = 0xe0,    // else of the connections under this number: by it one is known from the next
 };
 extern std::uint8_t watches[kMostDescriptors];
 inline constexpr std::size_t kMostElsewhere = 512;
@@ -106,15 +107,18 @@ extern __thread std::int32_t last_descriptor __attribute__((tls_model("initial-e
 namespace connection_slow {
 void pass(int fd, Way way, ssize_t result, const iovec* parts, std::size_t count,
           std::uint64_t begun) noexcept;
-std::uint64_t start_of_write() noexcept;
-void pass_unseen(int fd, Way way, ssize_t result) noexcept;
+std::uint64_t start_of_write(int fd) noexcept;
+void pass_unseen(int fd, Way way, ssize_t result, std::uint64_t begun) noexcept;
 }  // namespace connection_slow
 
-// Before a call that writes: when it began, as far as that is wanted.
+// Before a call that writes: when it began, where that is wanted; else what is known of the number:
+// less than kLeastTime. It may be given out anew before the call is told of.
+inline constexpr std::uint64_t kLeastTime = 256;
 [[gnu::always_inline]] inline std::uint64_t begin_write(int fd) noexcept {
-  if ((watch_of(fd) & kClient) == 0) [[likely]]
-    return 0;
-  return connection_slow::start_of_write();
+  const std::uint8_t watch = watch_of(fd);
+  if ((watch & kBegins) == 0) [[likely]]
+    return watch;
+  return connection_slow::start_of_write(fd);
 }
 
 // Behind a call that moved `result` bytes of a buffer, or of several. What the call takes besides
@@ -137,10 +141,11 @@ template <class Count, class... Rest>
 }
 
 // Bytes that were never in the program's memory.
-[[gnu::always_inline]] inline void pass_unseen(int fd, Way way, ssize_t result) noexcept {
+[[gnu::always_inline]] inline void pass_unseen(int fd, Way way, std::uint64_t begun,
+                                               ssize_t result) noexcept {
   if (!is_watched(fd)) [[likely]]
     return;
-  connection_slow::pass_unseen(fd, way, result);
+  connection_slow::pass_unseen(fd, way, result, begun);
 }
 
 }  // namespace notch::preload

@@ -59,19 +59,21 @@ int sync_file(Real real, int fd) {
 template <class Real, class... Rest>
 ssize_t send_file(Real real, int to, int from, Rest... rest) {
   IoFigures& reads = reads_of(kind_of(from));
+  const std::uint64_t begun = begin_write(to);
   const ssize_t result = counted(writes_of(kind_of(to)), real, to, from, rest...);
   count(reads, result);
-  pass_unseen(to, Way::kOut, result);
+  pass_unseen(to, Way::kOut, begun, result);
   return result;
 }
 
 template <class Real, class Offset, class... Rest>
 ssize_t move_bytes(Real real, int from, Offset from_at, int to, Rest... rest) {
   IoFigures& reads = reads_of(kind_of(from));
+  const std::uint64_t begun = begin_write(to);
   const ssize_t result = counted(writes_of(kind_of(to)), real, from, from_at, to, rest...);
   count(reads, result);
-  pass_unseen(from, Way::kIn, result);
-  pass_unseen(to, Way::kOut, result);
+  pass_unseen(from, Way::kIn, 0, result);
+  pass_unseen(to, Way::kOut, begun, result);
   return result;
 }
 

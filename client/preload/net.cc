@@ -138,7 +138,7 @@ size_t room_of(const msghdr& message) noexcept {
   const ssize_t moved = std::min(result, static_cast<ssize_t>(room));
   count(figures_of(NetOperation::kReceive),
         (flags & kAside) != 0 ? std::min<ssize_t>(result, 0) : moved);
-  if ((flags & kAside) == 0) pass_unseen(fd, Way::kIn, moved);
+  if ((flags & kAside) == 0) pass_unseen(fd, Way::kIn, 0, moved);
 }
 
 template <class Real, class... Arguments>

@@ -271,7 +271,9 @@ class EveryWay(HttpTestCase):
 
     def test_what_is_missed_while_another_thread_is_in_the_connection_is_lost_by_itself(self):
         expected = self.serve("read", "write", self.crumbs_and_another, {"LD_PRELOAD": ""}, rest=("100000000", "crumbs"))
-        # Whether the two meet is the scheduler's to say: each try is a service of its own.
+        # Whether the two meet is the scheduler's to say, and whether an answer is told of when its connection's number is
+        # another's already: each try is a service of its own.
+        met = 0
         for attempt in range(8):
             service = f"crumbs {attempt}"
             said = self.serve("read", "write", self.crumbs_and_another, {"NOTCH_SERVICE": service},
@@ -288,9 +290,9 @@ class EveryWay(HttpTestCase):
             self.assertEqual(self.count(samples, "http_server_active_requests"), 0)
             # A request that was missed as a whole, or in part, and is answered, is one of an unknown method.
             missed = lost + sum(value for key, value in self.requests(samples).items() if key[0] == "_OTHER")
-            if missed:
-                break
-        self.assertIn(missed, (1, 2))
+            self.assertIn(missed, (0, 1, 2))
+            met += missed != 0
+        self.assertGreater(met, 0)
 
     def test_a_server_that_gives_no_answer_and_one_that_stops_within(self):
         port = live_agent.free_port()
