@@ -115,6 +115,13 @@ void declare_reasons(const CollectStats& stats, Declarations& declare) {
   for (const auto& [reason, count] : stats.rejected) {
     Declarations::point(rejected, {{"reason", std::string(reason)}}, static_cast<double>(count));
   }
+  MetricFamily& removed = declare.family(
+      "notch_agent_removed_segments_total",
+      "Of those files the ones that were removed as no process uses them, by reason.",
+      MetricType::Counter);
+  for (const auto& [reason, count] : stats.removed) {
+    Declarations::point(removed, {{"reason", std::string(reason)}}, static_cast<double>(count));
+  }
   MetricFamily& conflicts = declare.family(
       "notch_agent_conflicts_total",
       "Families and series left out, or merged under other words (help, unit), by reason.",

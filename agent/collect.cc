@@ -120,7 +120,7 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   }
   waiting_.forget(name);
   if (reason != nullptr) {
-    rejected_.add(directory_fd_, name, reason);
+    rejected_.add(directory_fd_, name, reason, now.boot_s);
     tell_rejected(name, reason, segment->reader);
     return nullptr;
   }
@@ -130,14 +130,34 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
   return segment;
 }
 
+namespace {
+
 // Names are their owners' choice: nothing of them may end a line of a log.
+std::string printable(const std::string& name) {
+  std::string text;
+  for (const char c : name) text += c > ' ' && c < '\x7f' ? c : '?';
+  return text;
+}
+
+}  // namespace
+
 void Collect::tell_rejected(const std::string& name, const char* reason,
                             const shm::SegmentReader& reader) {
   std::string& message = stats_.rejected_message;
-  message.clear();
-  for (const char c : name) message += c > ' ' && c < '\x7f' ? c : '?';
-  message += std::string(" is left out: ") + reason;
+  message = printable(name) + " is left out: " + reason;
   if (!reader.fault_detail().empty()) message += " (" + reader.fault_detail() + ")";
+}
+
+void Collect::look_at_rejected(const Moment& now) {
+  const RejectedFiles::Looked looked = rejected_.look_again(directory_fd_, now.boot_s);
+  for (const auto& [name, reason] : looked.removed) ++stats_.removed[reason];
+  if (!looked.removed.empty()) {
+    const auto& [name, reason] = looked.removed.back();
+    stats_.rejected_message = std::to_string(looked.removed.size()) +
+                              " files that no process uses were removed, the last of them " +
+                              printable(name) + ": " + reason;
+  }
+  add(looked.changed, now);
 }
 
 const char* Collect::room_refusal(const LiveSegment& segment, const Moment& now) {
@@ -243,7 +263,7 @@ void Collect::update_usage(LiveSegment& segment) {
 void Collect::eject(LiveSegment& segment, const char* reason, const Moment& now) {
   tally_.detach(*segment.binding, now);
   const std::string& name = segment.file.identity().file_name;
-  if (!segment.nameless) rejected_.add(directory_fd_, name, reason);
+  if (!segment.nameless) rejected_.add(directory_fd_, name, reason, now.boot_s);
   tell_rejected(name, reason, segment.reader);
   let_go(segment);
 }

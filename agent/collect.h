@@ -129,6 +129,7 @@ class Collect {
   void keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
                     bool not_opened);
   void tell_rejected(const std::string& name, const char* reason, const shm::SegmentReader& reader);
+  void look_at_rejected(const Moment& now);
   bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);

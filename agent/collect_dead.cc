@@ -45,7 +45,7 @@ void Collect::sweep(const Moment& now) {
     for (const SegmentIdentity& gone : folded_files_.look_again()) {
       ledger_.removed(gone);
     }
-    add(rejected_.take_changed(directory_fd_), now);
+    look_at_rejected(now);
     add(waiting_.next_unopened(kMostUnopened), now);
   }
   retire_owners(now);

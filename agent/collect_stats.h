@@ -41,6 +41,7 @@ struct CollectStats {
 
   // Totals.
   std::map<std::string_view, std::uint64_t> rejected;  // by reason
+  std::map<std::string_view, std::uint64_t> removed;   // of these files, by the same reason
   std::array<std::uint64_t, kConflicts> conflicts{};   // index: Conflict
   // Index: shm::DropReason. kNullHandle: the sum of the integers added through null handles.
   std::array<std::uint64_t, shm::kDropReasons> drops{};

@@ -82,6 +82,7 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_host_collector_errors_total", kCounter},
     {"notch_agent_host_dropped_total", kCounter},
     {"notch_agent_rejected_segments_total", kCounter},
+    {"notch_agent_removed_segments_total", kCounter},
     {"notch_agent_renamed_services_total", kCounter},
     {"notch_agent_conflicts_total", kCounter},
     {"notch_agent_client_dropped_total", kCounter},

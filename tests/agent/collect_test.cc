@@ -178,6 +178,32 @@ TEST_F(CollectTest, ASegmentOfAnotherOwnerIsRejected) {
   EXPECT_EQ(stats().rejected.at("wrong_owner"), 1U);
 }
 
+// Ten programs in user namespaces would leave their files for good.
+TEST_F(CollectTest, ARejectedFileIsRemovedWhenItsProcessIsGoneAndAMinuteHasPassed) {
+  start_agent();
+  SegmentShape shape = shop_shape();
+  shape.uid += 1;
+  SegmentFile& dies = start_process(SegmentBuilder(shape));
+  SegmentFile& lives = start_process(SegmentBuilder(shape));
+  start_process(3);
+  dies.die();
+  pass(60);
+  sweep();
+  EXPECT_TRUE(directory_.has(dies.name())) << "it is not old enough";
+  pass(10);
+  sweep();
+  EXPECT_FALSE(directory_.has(dies.name()));
+  EXPECT_TRUE(directory_.has(lives.name()));
+  EXPECT_EQ(stats().removed.at("wrong_owner"), 1U);
+  EXPECT_EQ(stats().rejected_segments, 1U);
+  lives.die();
+  pass(10);
+  sweep();
+  EXPECT_FALSE(directory_.has(lives.name()));
+  EXPECT_EQ(stats().removed.at("wrong_owner"), 2U);
+  EXPECT_EQ(sum(), 3U);
+}
+
 TEST_F(CollectTest, ASegmentCutOffIsLetGoAndTheSumDoesNotFall) {
   start_agent();
   start_process(3);

@@ -1,5 +1,7 @@
-// A host whose wall clock somebody sets: under LD_PRELOAD, CLOCK_REALTIME is off by as many seconds
-// as the file $SET_CLOCK_FILE says now. No other clock is touched. Called by: clock_set_test.py.
+// A host whose wall clock somebody sets, or where time passes that a test will not wait for: under
+// LD_PRELOAD, CLOCK_REALTIME is off by as many seconds as the file $SET_CLOCK_FILE says now, and
+// CLOCK_BOOTTIME by what $PASS_TIME_FILE says. No other clock is touched.
+// Called by: clock_set_test.py, rejected_removal_test.py.
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -10,8 +12,8 @@
 
 namespace {
 
-long offset_s() {
-  const char* path = std::getenv("SET_CLOCK_FILE");
+long offset_s(const char* variable) {
+  const char* path = std::getenv(variable);
   const int file = path == nullptr ? -1 : ::open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0) return 0;
   std::array<char, 32> text{};
@@ -25,7 +27,8 @@ long offset_s() {
 extern "C" __attribute__((visibility("default"))) int clock_gettime(clockid_t clock,
                                                                     timespec* now) noexcept {
   const long result = ::syscall(SYS_clock_gettime, clock, now);
-  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += offset_s();
+  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += offset_s("SET_CLOCK_FILE");
+  if (result == 0 && clock == CLOCK_BOOTTIME) now->tv_sec += offset_s("PASS_TIME_FILE");
   return static_cast<int>(result);
 }
 
