@@ -60,6 +60,7 @@ enum HttpSign : std::uint8_t {
   kUnowned = 1,    // the answer being read belongs to no request that is pending
   kPeerEnded = 2,  // the peer writes no more, or the connection is broken
   kGuessed = 4,    // once what was told depended on where a call's bytes began
+  kOwnEnded = 8,   // a server writes no more: what it still reads is no request
 };
 
 struct HttpConnection {

@@ -139,7 +139,7 @@ void end_request_line(Feed& feed) {
   const std::uint16_t node = end_target(*feed.watch.routes, connection.cursor);
   connection.verdict = HttpVerdict::kHttp;
   connection.request.stage = HttpStage::kLineStart;
-  if (connection.reading == 0) return;
+  if (connection.reading == 0 || (connection.signs & kOwnEnded) != 0) return;
   HttpPending& pending = newest(connection);
   pending.route = route_of(*feed.watch.routes, node);
   pending.version_1_0 = (connection.request.flags & kVersion10) != 0;
@@ -477,11 +477,11 @@ void end_of_own(HttpConnection& connection, const HttpWatch& watch, bool broken,
   Feed feed{connection, watch, now, now};
   if (connection.role == HttpRole::kClient) {
     if (broken) cut_request(connection);
-  } else if (broken) {
-    break_answers(feed);
-  } else {
-    end_open_answer(feed);
+    return;
   }
+  if (!broken) end_open_answer(feed);
+  if (broken) break_answers(feed);
+  connection.signs |= kOwnEnded;
 }
 
 void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) noexcept {

@@ -21,7 +21,8 @@
 //   writes and another reads. It waits for the request that is passed next, if that one's call
 //   began before the answer ended; else nobody asked for it. The exchange is over with the request.
 //   A request behind a server's answer that says that it is the last (Connection: close, HTTP/1.0) is
-//   none, if the connection ends and it has no answer: the server read it, and looked at nothing.
+//   none, if the connection ends and it has no answer: the server read it, and looked at nothing. So
+//   is one of which the line was not whole when the server ended its side, or found it broken.
 //   A request that asked for 100-continue, got a final answer instead, and had sent nothing of its
 //   body, sends none.
 //

@@ -119,6 +119,7 @@ bool push_request(Feed& feed) noexcept {
   if (connection.reading != 0) newest(connection).body_bytes = saturated(connection.request.number);
   connection.reading = 0;
   if (connection.role == HttpRole::kClient) drop_early(feed, false);
+  if ((connection.signs & kOwnEnded) != 0) return false;
   if (connection.early_count == 0 && connection.early_beyond != 0) {
     --connection.early_beyond;
     tell_lost(feed, HttpLoss::kPipelined);

@@ -38,7 +38,8 @@ void tell_lost(Feed& feed, HttpLoss loss) noexcept;
 // complains of silence (400, 408).
 void tell_unasked(Feed& feed, std::uint16_t status) noexcept;
 
-// A request has begun: a place among the pending ones. False: it is dropped, and counted.
+// A request has begun: a place among the pending ones. False: it is dropped, and counted; or it is none
+// (kOwnEnded).
 bool push_request(Feed& feed) noexcept;
 
 void announce(Feed& feed, HttpPending& pending) noexcept;

@@ -273,6 +273,35 @@ TEST(HttpMachine, WhatIsBehindAnAnswerThatBreaksOff) {
       {"start GET", "start GET", "GET - 1.1 200 0:9 100", "GET - 1.1 0 0:0 200 no-answer"});
 }
 
+// Servers read on behind their shutdown, so that the client gets the answer, and look at nothing.
+TEST(HttpMachine, ARequestBehindTheOwnEndIsNone) {
+  for (const char end : {'|', '?'}) {
+    expect_steps(HttpRole::kServer,
+                 {{'>', kGet},
+                  {'<', kOk},
+                  {end, ""},
+                  {'>', kGet + "GET /b HT"},
+                  {'>', "TP/1.1\r\n\r\n"},
+                  {'.', ""}},
+                 {"start GET", "GET /users/* 1.1 200 0:5 100"});
+    // Nor is one that was begun before.
+    expect_steps(HttpRole::kServer,
+                 {{'>', kGet},
+                  {'<', kOk},
+                  {'>', "GET /b "},
+                  {end, ""},
+                  {'>', "HTTP/1.1\r\n\r\n"},
+                  {'.', ""}},
+                 {"start GET", "GET /users/* 1.1 200 0:5 100"});
+  }
+  // One that was there before was not answered.
+  expect_steps(HttpRole::kServer, {{'>', kGet}, {'|', ""}, {'>', kGet}, {'.', ""}},
+               {"start GET", "GET /users/* 1.1 0 0:0 300 no-answer?"});
+  // A client may end its side and read its answers.
+  expect_steps(HttpRole::kClient, {{'>', kGet}, {'|', ""}, {'<', kOk}, {'.', ""}},
+               {"start GET", "GET - 1.1 200 0:5 200"});
+}
+
 // What an answer said goes with it.
 TEST(HttpMachine, TheLastAnswerIsForgottenWithTheNext) {
   expect_lines_of(HttpRole::kServer,

@@ -1,14 +1,18 @@
 """A test of a real server as its users start it, by `notch run`: what its own log has is what the page has.
-Called by: web_servers_test.py, as TEST.py NOTCHD LIBRARY NOTCH.
+Called by: web_servers_test.py, app_servers_test.py, ftp_server_test.py, as TEST.py NOTCHD LIBRARY NOTCH.
 
-The rule of all of them: the exchanges on the page, and those it says it did not follow, are the lines of the log.
+The rule of all of them: the exchanges on the page, and those it says it did not follow, are the lines of the log; and
+nobody could tell by the server's answers, words or exit status that the library is there.
 """
+import collections
 import http.client
 import os
+import re
 import signal
 import subprocess
 import sys
 
+import client_load
 import http_case
 import live_agent
 import scratch
@@ -17,6 +21,9 @@ NOTCH = sys.argv.pop(1)
 DURATION = http_case.DURATION
 UNOBSERVED = "libc_http_unobserved_total"
 SIZES = "http_server_response_body_size_bytes"
+BROKEN = ("no_answer", "cut_short")
+
+Played = collections.namedtuple("Played", "answers words status")
 
 LOAD = """
 local answered = 0
@@ -46,11 +53,11 @@ class ServerCase(http_case.HttpTestCase):
         return [NOTCH, "run", "--library", http_case.preload_test_case.LIBRARY, "--dir", self.agent.directory,
                 "--service", "tried", "--", *command]
 
-    def start(self, command, port, **options):
+    def start(self, command, port, bare=False, **options):
         """In the background until the test ends, in a session of its own; waits until it listens."""
         log = open(self.path("server.out"), "ab")  # pylint: disable=consider-using-with
         self.addCleanup(log.close)
-        server = subprocess.Popen(self.notch_run(*command), env=live_agent.environment(), cwd=self.folder,
+        server = subprocess.Popen(command if bare else self.notch_run(*command), env=live_agent.environment(), cwd=self.folder,
                                   stdout=log, stderr=log, start_new_session=True, **options)
         self.addCleanup(self.end_session, server)
         live_agent.until(30, "the server listens", lambda: self.listens(port) or self.assert_runs(server))
@@ -75,6 +82,25 @@ class ServerCase(http_case.HttpTestCase):
                          lambda: not sum(self.agent.samples("http_server_active_requests").values()))
         server.send_signal(signal_number)
         server.wait(30)
+
+    def play(self, command, port, site, left_out=(), stop=signal.SIGTERM, bare=False, more=None):
+        """Starts it, has every conversation with it, breaks some off, does what else there is to do, and stops it."""
+        server = self.start(command, port, bare)
+        answers = client_load.converse(port, site, left_out)
+        words = {re.sub(r"\d+", "N", line) for line in self.lines("server.out")}
+        client_load.break_off(port, site)
+        if more is not None:
+            more(server)
+        self.stop(server, stop)
+        return Played(answers, words, server.returncode)
+
+    def play_alike(self, command, port, site, logs=("access.log",), **how):
+        """Bare, and then under the library with `more`: the same answers, words and status."""
+        bare = self.play(command, port, site, **{**how, "bare": True, "more": None})
+        for name in ("server.out", *logs):
+            if os.path.exists(self.path(name)):
+                os.truncate(self.path(name), 0)
+        self.assertEqual(self.play(command, port, site, **how), bare)
 
     def ask(self, port, count, path="/", keep_alive=True, body=None, method="GET"):
         """`count` requests one after another; gives their statuses."""
@@ -139,12 +165,29 @@ class ServerCase(http_case.HttpTestCase):
                 found[reason] = found.get(reason, 0) + value
         return found
 
+    def assert_held(self, logged, broken, logs_broken=False, left=0):
+        """`logged`: the status of each line of the server's log for an exchange that was whole, or that had an answer at
+        all; `broken`: how many were not whole; `left`: how many more may have been left without an answer, as their clients
+        know. Gives what was not observed, by reason."""
+        samples = self.page()
+        requests = self.requests(samples)
+        whole = {key: value for key, value in requests.items() if key[3] not in BROKEN}
+        self.assertGreater(len(logged), 10, "there was a load")
+        self.assertIn(sum(requests.values()) - sum(whole.values()), range(broken, broken + left + 1))
+        for _, _, status, error in whole:
+            self.assertEqual(error, status if status >= "500" else "", "a healthy exchange is no error")
+        unobserved = self.unobserved(samples)
+        answered = {key: value for key, value in requests.items() if key[3] != "no_answer"}
+        counted = answered if logs_broken else whole
+        if not unobserved:
+            self.assertEqual(self.by_status(counted.items()), dict(collections.Counter(logged)))
+        self.assertEqual(sum(counted.values()) + sum(unobserved.values()), len(logged))
+        return unobserved
+
     def assert_all_seen(self, logged):
         """`logged`: a status for each line of the server's log, as text."""
         samples = self.page()
-        expected = {}
-        for status in logged:
-            expected[status] = expected.get(status, 0) + 1
+        expected = dict(collections.Counter(logged))
         self.assertGreater(len(logged), 50, "there was a load")
         self.assertEqual((self.seen(samples), self.unobserved(samples)), (expected, {}))
         self.assertEqual(self.count(samples, SIZES + "_count"), len(logged))
