@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <initializer_list>
 #include <utility>
 
 #include "agent/own_process.h"
@@ -225,6 +226,37 @@ void declare_processes(const OutcomeCounts& counts, const std::map<std::string, 
   }
 }
 
+// Points by reason; what never happened has none.
+void declare_by_reason(const char* name, const char* help,
+                       std::initializer_list<std::pair<const char*, std::uint64_t>> counts,
+                       Declarations& declare) {
+  MetricFamily& family = declare.family(name, help, MetricType::Counter);
+  for (const auto& [reason, count] : counts) {
+    if (count == 0) continue;
+    Declarations::point(family, {{"reason", reason}}, static_cast<double>(count));
+  }
+}
+
+void declare_http_limits(const HttpStats& stats, Declarations& declare) {
+  declare_by_reason("notch_agent_http_rejected_requests_total",
+                    "Requests answered 503, by what there was no room in.",
+                    {{"requests", stats.rejected_by_requests},
+                     {"passwords", stats.rejected_by_passwords},
+                     {"page_memory", stats.rejected_by_memory}},
+                    declare);
+  declare_by_reason("notch_agent_http_cut_connections_total",
+                    "Connections cut for being read too slowly, or to make room for another's "
+                    "connection, request or page.",
+                    {{"slow_reader", stats.cut_slow_readers},
+                     {"connections", stats.cut_for_connections},
+                     {"requests", stats.cut_for_requests},
+                     {"page_memory", stats.cut_for_memory}},
+                    declare);
+  declare.counter("notch_agent_http_refused_connections_total",
+                  "Connections closed at once, as all others were being answered.",
+                  stats.connections_refused);
+}
+
 void declare_http(const HttpStats& stats, Declarations& declare) {
   MetricFamily& requests = declare.family("notch_agent_http_requests_total",
                                           "Requests answered, by code.", MetricType::Counter);
@@ -237,9 +269,7 @@ void declare_http(const HttpStats& stats, Declarations& declare) {
                 static_cast<double>(stats.connections_open));
   declare.counter("notch_agent_http_sent_bytes_total", "Bytes sent in responses.",
                   stats.bytes_sent);
-  declare.counter("notch_agent_http_rejected_requests_total",
-                  "Requests answered 503 at the limit of requests in flight.",
-                  stats.requests_rejected);
+  declare_http_limits(stats, declare);
   MetricFamily& timeouts =
       declare.family("notch_agent_http_timeouts_total", "Connections cut at a deadline, by step.",
                      MetricType::Counter);
@@ -269,6 +299,8 @@ void declare_exposition(const ExpositionStats& stats, Declarations& declare) {
                   stats.dropped_rows);
   declare.counter("notch_agent_dropped_exemplars_total",
                   "Exemplars outside their bucket, over all scrapes.", stats.dropped_exemplars);
+  declare.gauge("notch_agent_http_held_page_bytes", "Memory of the pages that are being sent.",
+                static_cast<double>(stats.held_page_bytes));
   declare.counter("notch_agent_shared_scrapes_total",
                   "Scrapes answered with the page of one they overlapped.", stats.shared_scrapes);
 }

@@ -31,7 +31,8 @@ struct ExpositionStats {
   std::map<std::string, std::uint64_t> dropped_families;  // by reason
   std::uint64_t dropped_rows = 0;
   std::uint64_t dropped_exemplars = 0;
-  std::uint64_t shared_scrapes = 0;  // answered with a page another scrape had gathered
+  std::uint64_t shared_scrapes = 0;   // answered with a page another scrape had gathered
+  std::uint64_t held_page_bytes = 0;  // now
 };
 
 // The directory of segments, now.

@@ -101,18 +101,20 @@ class Daemon {
                   [this] { return loop_failures_; }, [this] { return processes_.outcomes(); },
                   [this] { return processes_.coverage(); }, [this] { return host_.errors(); },
                   [this] { return host_drops(); }}),
-        scrape_({{"segments", [this] { return gather_segments(); }},
-                 {"processes", [this] { return own(process_snapshot()); }},
-                 {"ebpf", [this] { return own(kernel_.snapshot()); }},
-                 {"agent", [this] { return own(agent_snapshot()); }},
-                 {"cgroups",
-                  [this] {
-                    return own(
-                        cgroup_figures(collect_.attached(), options_.host.paths, host_drops_));
-                  }},
-                 {"host", {}, host_.names(), [this](const std::vector<bool>& wanted) {
-                    return own(host_.gather(wanted));
-                  }}}) {
+        scrape_(
+            {{"segments", [this] { return gather_segments(); }},
+             {"processes", [this] { return own(process_snapshot()); }},
+             {"ebpf", [this] { return own(kernel_.snapshot()); }},
+             {"agent", [this] { return own(agent_snapshot()); }},
+             {"cgroups",
+              [this] {
+                return own(cgroup_figures(collect_.attached(), options_.host.paths, host_drops_));
+              }},
+             {"host",
+              {},
+              host_.names(),
+              [this](const std::vector<bool>& wanted) { return own(host_.gather(wanted)); }}},
+            options.scrape) {
     host_.on_error = [](std::string_view collector, const std::string& message) {
       spdlog::warn("collector {}: {}", collector, message);
     };
@@ -188,8 +190,9 @@ class Daemon {
       return ExitCode::kListen;
     }
     for (const std::string& address : server_->addresses()) {
-      spdlog::info("serving {}://{}{}, segments in {}", server_->uses_tls() ? "https" : "http",
-                   address, options_.metrics_path, directory_.path());
+      spdlog::info("serving {}://{}{}{}, segments in {}", server_->uses_tls() ? "https" : "http",
+                   address, address.starts_with("unix:") ? ":" : "", options_.metrics_path,
+                   directory_.path());
     }
     return ExitCode::kDone;
   }

@@ -1,15 +1,21 @@
 #include "agent/http_connection.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <algorithm>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/detect_ssl.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <cctype>
+#include <chrono>
 #include <cstdint>
 #include <ctime>
 #include <limits>
@@ -22,7 +28,7 @@
 
 #include "agent/http_head.h"
 #include "agent/http_request_reading.h"
-#include "agent/listen_socket.h"
+#include "agent/peer_name.h"
 
 namespace notch::agent {
 namespace {
@@ -31,11 +37,14 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 using beast::error_code;
-using tcp = asio::ip::tcp;
-using TlsStream = asio::ssl::stream<beast::tcp_stream>;
+using Clock = std::chrono::steady_clock;
+using PlainStream = beast::basic_stream<asio::generic::stream_protocol>;
+using TlsStream = asio::ssl::stream<PlainStream>;
 
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kLingerBytes = 256 * 1024;
+// What the kernel holds for a client besides what is on its way. More would hide a slow reader.
+constexpr int kUnsentBytes = 256 * 1024;
 
 // A view of the connection's own list of buffers, so that operations copy two pointers, not a list.
 class BufferView {
@@ -59,8 +68,6 @@ std::size_t everything(const error_code& failure, std::size_t) {
   return failure ? 0 : std::numeric_limits<std::size_t>::max();
 }
 
-enum class Step { kHandshake, kIdle, kReading, kAnswering, kClosing };
-
 template <class Stream>
 class Connection final : public HttpPeer, public std::enable_shared_from_this<Connection<Stream>> {
  public:
@@ -68,7 +75,7 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
 
   template <class... Arguments>
   Connection(std::shared_ptr<HttpService> service, std::shared_ptr<const WebSecurity> security,
-             std::string peer, Arguments&&... arguments)
+             PeerName peer, Arguments&&... arguments)
       : service_(std::move(service)),
         security_(std::move(security)),
         peer_(std::move(peer)),
@@ -87,7 +94,7 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   Connection& operator=(const Connection&) = delete;
 
   void start() {
-    expect_client(kTls ? Step::kHandshake : Step::kReading, service_->options().header_deadline);
+    expect_client(service_->options().header_deadline);
     if constexpr (kTls) {
       beast::async_detect_ssl(stream_.next_layer(), buffer_, on(&Connection::on_detected));
     } else {
@@ -95,19 +102,17 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
     }
   }
 
-  bool waits_for_client() const noexcept override {
-    return step_ == Step::kHandshake || step_ == Step::kIdle || step_ == Step::kReading;
+  ConnectionState state() const noexcept override {
+    return {peer_.party, stage_, stage_since_, taken_bytes_, in_flight_};
   }
-
-  Clock::time_point waits_since() const noexcept override { return waits_since_; }
 
   void finish() override {
     keep_alive_ = false;
-    if (waits_for_client()) abort();
+    if (stage_ == Stage::kWaiting) abort();
   }
 
   void abort() override {
-    step_ = Step::kClosing;
+    enter(Stage::kCut);
     keep_alive_ = false;
     transport().close();
   }
@@ -122,16 +127,20 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
     };
   }
 
-  beast::tcp_stream& transport() noexcept { return beast::get_lowest_layer(stream_); }
+  PlainStream& transport() noexcept { return beast::get_lowest_layer(stream_); }
 
-  void expect_client(Step step, std::chrono::milliseconds deadline) {
-    step_ = step;
-    waits_since_ = Clock::now();
+  void enter(Stage stage) {
+    stage_ = stage;
+    stage_since_ = Clock::now();
+  }
+
+  void expect_client(std::chrono::milliseconds deadline) {
+    enter(Stage::kWaiting);
     transport().expires_after(deadline);
   }
 
   // After abort() an operation may still report success: nothing may follow it.
-  bool aborted() const noexcept { return step_ == Step::kClosing; }
+  bool aborted() const noexcept { return stage_ == Stage::kCut; }
 
   void on_detected(error_code failure, bool is_tls) {
     if (failure || aborted()) return on_handshake_failed(failure);
@@ -159,13 +168,13 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   void answer_in_plain_text() {
     Response response = text_response(400, "Client sent an HTTP request to an HTTPS server.\n");
     fill_buffers(std::move(response));
-    transport().expires_after(service_->options().write_deadline);
-    step_ = Step::kAnswering;
+    transport().expires_after(service_->options().slice_deadline);
+    enter(Stage::kAnswering);
     asio::async_write(transport(), BufferView(buffers_), everything,
                       [self = this->shared_from_this()](error_code failure, std::size_t bytes) {
                         self->service_->stats().bytes_sent += bytes;
                         if (failure || self->aborted()) return;
-                        self->step_ = Step::kClosing;
+                        self->enter(Stage::kLingering);
                         self->transport().expires_after(self->service_->options().linger_deadline);
                         self->linger();
                       });
@@ -180,17 +189,17 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   void await_request() {
     if (service_->stopping() || aborted()) return;
     if (buffer_.size() != 0) {
-      expect_client(Step::kReading, service_->options().header_deadline);
+      expect_client(service_->options().header_deadline);
       return read_head();
     }
-    expect_client(Step::kIdle, service_->options().idle_deadline);
+    expect_client(service_->options().idle_deadline);
     stream_.async_read_some(buffer_.prepare(kReadBytes), on(&Connection::on_first_bytes));
   }
 
   void on_first_bytes(error_code failure, std::size_t bytes) {
-    if (failure || aborted()) return close();
+    if (failure || aborted()) return;
     buffer_.commit(bytes);
-    expect_client(Step::kReading, service_->options().header_deadline);
+    expect_client(service_->options().header_deadline);
     read_head();
   }
 
@@ -211,7 +220,8 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
     keep_alive_ = false;
     if (failure) {
       const std::optional<Response> refusal = refusal_of(failure);
-      return refusal ? send(*refusal) : close();
+      if (refusal) send(*refusal);
+      return;
     }
     is_head_ = parser_->get().method() == http::verb::head;
     Request request;
@@ -220,8 +230,9 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
       return send(*refusal);
     }
     keep_alive_ = parser_->keep_alive() && parser_->is_done();
-    request.peer = peer_;
-    step_ = Step::kAnswering;
+    request.peer = peer_.text;
+    request.party = peer_.party;
+    enter(Stage::kDeciding);
     transport().expires_never();
     service_->answer(std::move(request),
                      [self = this->shared_from_this()](HttpService::Answer answer) {
@@ -245,25 +256,50 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
 
   void send(Response response) {
     if (aborted()) return;
-    step_ = Step::kAnswering;
+    enter(Stage::kAnswering);
+    taken_bytes_ = 0;
+    next_ = 0;
     fill_buffers(std::move(response));
-    transport().expires_after(service_->options().write_deadline);
-    asio::async_write(stream_, BufferView(buffers_), everything, on(&Connection::on_sent));
+    write_slice();
   }
 
-  void on_sent(error_code failure, std::size_t bytes) {
+  void write_slice() {
+    const HttpOptions& options = service_->options();
+    take_slice(options.slice_bytes);
+    transport().expires_at(
+        std::min(stage_since_ + options.write_deadline, Clock::now() + options.slice_deadline));
+    asio::async_write(stream_, BufferView(slice_), everything, on(&Connection::on_slice));
+  }
+
+  // Moves the next `bytes` of the response, or what is left of it, from buffers_ to slice_.
+  void take_slice(std::size_t bytes) {
+    slice_.clear();
+    while (bytes != 0 && next_ < buffers_.size()) {
+      slice_.push_back(asio::buffer(buffers_[next_], bytes));
+      bytes -= slice_.back().size();
+      buffers_[next_] += slice_.back().size();
+      if (buffers_[next_].size() == 0) ++next_;
+    }
+  }
+
+  void on_slice(error_code failure, std::size_t bytes) {
     service_->stats().bytes_sent += bytes;
+    taken_bytes_ += bytes;
+    if (!failure && !aborted() && next_ < buffers_.size()) return write_slice();
     if (std::exchange(in_flight_, false)) service_->end_request();
     response_ = Response();
     is_head_ = false;
-    if (failure == beast::error::timeout) ++service_->stats().write_timeouts;
+    if (failure == beast::error::timeout) {
+      const bool whole = Clock::now() >= stage_since_ + service_->options().write_deadline;
+      ++(whole ? service_->stats().write_timeouts : service_->stats().cut_slow_readers);
+    }
     if (failure || aborted()) return;
     return keep_alive_ ? await_request() : finish_stream();
   }
 
   // The end of a connection whose last response is written: TLS says goodbye first.
   void finish_stream() {
-    step_ = Step::kClosing;
+    enter(Stage::kLingering);
     transport().expires_after(service_->options().linger_deadline);
     if constexpr (kTls) {
       stream_.async_shutdown([self = this->shared_from_this()](error_code) { self->linger(); });
@@ -276,7 +312,7 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   // client's own end is waited for, until the deadline already set.
   void linger() {
     error_code ignored;
-    transport().socket().shutdown(tcp::socket::shutdown_send, ignored);
+    transport().socket().shutdown(asio::socket_base::shutdown_send, ignored);
     buffer_.clear();
     discard_input();
   }
@@ -290,17 +326,15 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
         });
   }
 
-  void close() { step_ = Step::kClosing; }
-
   // Set by the constructor, constant after.
   const std::shared_ptr<HttpService> service_;
   const std::shared_ptr<const WebSecurity> security_;  // keeps the TLS context's callbacks alive
-  const std::string peer_;
+  const PeerName peer_;
 
   Stream stream_;
   beast::flat_buffer buffer_;
-  Step step_ = Step::kReading;
-  Clock::time_point waits_since_ = Clock::now();
+  Stage stage_ = Stage::kWaiting;
+  Clock::time_point stage_since_ = Clock::now();
 
   // Of the request being read or answered.
   std::optional<http::request_parser<http::empty_body>> parser_;
@@ -309,29 +343,36 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   bool in_flight_ = false;
   Response response_;
   std::string head_;
-  std::vector<asio::const_buffer> buffers_;
+  std::vector<asio::const_buffer> buffers_;  // all of it, of which those before next_ are written
+  std::size_t next_ = 0;
+  std::vector<asio::const_buffer> slice_;  // being written
+  std::uint64_t taken_bytes_ = 0;
 
   std::size_t lingered_bytes_ = 0;
 };
 
 }  // namespace
 
-void serve_connection(std::shared_ptr<HttpService> service, tcp::socket socket) {
-  error_code failure;
-  const tcp::endpoint remote = socket.remote_endpoint(failure);
-  if (failure) return;
-  socket.set_option(tcp::no_delay(true), failure);
+void serve_connection(std::shared_ptr<HttpService> service,
+                      asio::generic::stream_protocol::socket socket) {
+  PeerName peer = peer_name(socket.native_handle());
+  if (peer.text.empty() || !service->make_room(peer.party)) return;
+  // A Unix socket knows neither, and needs neither.
+  const int on = 1;
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes,
+               sizeof kUnsentBytes);
   std::shared_ptr<const WebSecurity> security = service->security();
-  beast::tcp_stream stream(std::move(socket));
+  PlainStream stream(std::move(socket));
   if (security->tls == nullptr) {
-    std::make_shared<Connection<beast::tcp_stream>>(std::move(service), std::move(security),
-                                                    endpoint_text(remote), std::move(stream))
+    std::make_shared<Connection<PlainStream>>(std::move(service), std::move(security),
+                                              std::move(peer), std::move(stream))
         ->start();
     return;
   }
   boost::asio::ssl::context& context = *security->tls;
-  std::make_shared<Connection<TlsStream>>(std::move(service), std::move(security),
-                                          endpoint_text(remote), std::move(stream), context)
+  std::make_shared<Connection<TlsStream>>(std::move(service), std::move(security), std::move(peer),
+                                          std::move(stream), context)
       ->start();
 }
 

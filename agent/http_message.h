@@ -32,7 +32,8 @@ struct Request {
   std::string accept_encoding;  // likewise
   std::string authorization;
   std::optional<double> scrape_timeout_s;  // X-Prometheus-Scrape-Timeout-Seconds, if it is > 0
-  std::string peer;                        // ADDRESS:PORT
+  std::string peer;                        // PeerName::text
+  std::string party;                       // PeerName::party
 
   // The values of every parameter of that name, in order.
   std::vector<std::string> query_values(std::string_view name) const {
@@ -58,6 +59,7 @@ struct Response {
   std::string content_encoding;  // empty: none
   std::vector<HeaderLine> headers;
   std::vector<BodyBlock> body;
+  bool no_memory = false;  // a refusal that would be none if others' bodies were gone
 
   std::size_t body_bytes() const {
     std::size_t bytes = 0;
@@ -71,6 +73,12 @@ inline Response text_response(unsigned status, std::string text) {
   response.status = status;
   const auto owned = std::make_shared<const std::string>(std::move(text));
   response.body.push_back({owned, *owned});
+  return response;
+}
+
+inline Response busy_response(std::string text) {
+  Response response = text_response(503, std::move(text));
+  response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 

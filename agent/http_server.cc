@@ -2,9 +2,10 @@
 
 #include <fcntl.h>
 
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "agent/http_connection.h"
@@ -15,18 +16,20 @@ namespace notch::agent {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using tcp = asio::ip::tcp;
+using ClientSocket = asio::generic::stream_protocol::socket;
 
 // One listening socket and its loop of accepts; its handlers keep it alive.
 class HttpListener : public std::enable_shared_from_this<HttpListener> {
  public:
-  HttpListener(std::shared_ptr<HttpService> service, tcp::acceptor acceptor)
+  HttpListener(std::shared_ptr<HttpService> service, ListenSocket socket)
       : service_(std::move(service)),
-        acceptor_(std::move(acceptor)),
+        acceptor_(std::move(socket.acceptor)),
+        address_(std::move(socket.address)),
+        file_(std::move(socket.file)),
         retry_(acceptor_.get_executor()) {}
 
   void accept() {
-    acceptor_.async_accept([self = shared_from_this()](error_code failure, tcp::socket socket) {
+    acceptor_.async_accept([self = shared_from_this()](error_code failure, ClientSocket socket) {
       self->on_accepted(failure, std::move(socket));
     });
   }
@@ -34,25 +37,23 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   void close() {
     error_code ignored;
     acceptor_.close(ignored);
+    file_.reset();
     retry_.cancel();
   }
 
-  std::string address() const {
-    error_code ignored;
-    return endpoint_text(acceptor_.local_endpoint(ignored));
-  }
+  const std::string& address() const noexcept { return address_; }
 
  private:
   // Without a pause, running out of descriptors would spin: the client stays in the queue, and the
   // next accept fails at once too.
   static constexpr std::chrono::milliseconds kRetryDelay{100};
 
-  void on_accepted(error_code failure, tcp::socket socket) {
+  void on_accepted(error_code failure, ClientSocket socket) {
     if (!acceptor_.is_open()) return;
     if (!failure) {
       ++service_->stats().connections_accepted;
       ::fcntl(socket.native_handle(), F_SETFD, FD_CLOEXEC);
-      if (service_->make_room()) serve_connection(service_, std::move(socket));
+      serve_connection(service_, std::move(socket));
       return accept();
     }
     if (failure == asio::error::connection_aborted) return accept();
@@ -66,7 +67,9 @@ class HttpListener : public std::enable_shared_from_this<HttpListener> {
   }
 
   const std::shared_ptr<HttpService> service_;
-  tcp::acceptor acceptor_;
+  Acceptor acceptor_;
+  const std::string address_;
+  std::optional<SocketFile> file_;
   asio::steady_timer retry_;
 };
 
@@ -83,17 +86,18 @@ HttpServer::~HttpServer() {
 std::string HttpServer::start() {
   std::string message = service_->open();
   if (!message.empty()) return message;
-  std::vector<tcp::acceptor> sockets;
+  std::vector<ListenSocket> sockets;
   if (service_->options().systemd_sockets) {
     message = adopt_systemd_sockets(loop_, sockets);
     if (!message.empty()) return message;
   } else {
     for (const std::string& address : service_->options().listen) {
-      message = open_listen_socket(loop_, address, sockets);
+      message = open_listen_socket(loop_, address, service_->options().socket_access, sockets);
       if (!message.empty()) return message;
     }
   }
-  for (tcp::acceptor& socket : sockets) {
+  for (ListenSocket& socket : sockets) {
+    if (!socket.warning.empty()) service_->warn(socket.warning);
     listeners_.push_back(std::make_shared<HttpListener>(service_, std::move(socket)));
     listeners_.back()->accept();
   }

@@ -35,7 +35,7 @@ class HttpServer {
   // with which address or file, and then nothing listens. To be called once.
   std::string start();
 
-  // ADDRESS:PORT of every listening socket, with the ports the kernel chose.
+  // Every listening socket as --listen would name it, with the ports the kernel chose.
   std::vector<std::string> addresses() const;
 
   // Whether new connections speak TLS at this moment.

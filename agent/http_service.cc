@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <utility>
@@ -19,11 +20,8 @@ bool readable_method(const std::string& method) {
   return method == "GET" || method == "HEAD";
 }
 
-Response busy(const std::string& text) {
-  Response response = text_response(503, text);
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
-}
+// So that nobody is cut without end for one request.
+constexpr int kMostCuts = 64;
 
 }  // namespace
 
@@ -40,19 +38,26 @@ void HttpService::warn(const std::string& text) const {
   if (options_.on_warning) options_.on_warning(text);
 }
 
-bool HttpService::make_room() {
+bool HttpService::make_room(std::string_view party) {
   if (peers_.size() < options_.max_connections) return true;
-  HttpPeer* longest = nullptr;
-  for (HttpPeer* peer : peers_) {
-    if (!peer->waits_for_client()) continue;
-    if (longest == nullptr || peer->waits_since() < longest->waits_since()) longest = peer;
+  if (cut_another(party, Scarce::kConnections)) {
+    ++stats_.cut_for_connections;
+    return true;
   }
-  if (longest == nullptr) {
-    ++stats_.connections_refused;
-    return false;
-  }
-  ++stats_.connections_evicted;
-  longest->abort();
+  ++stats_.connections_refused;
+  return false;
+}
+
+bool HttpService::cut_another(std::string_view newcomer, Scarce scarce) {
+  const std::vector<HttpPeer*> peers(peers_.begin(), peers_.end());
+  std::vector<ConnectionState> states;
+  states.reserve(peers.size());
+  for (const HttpPeer* peer : peers) states.push_back(peer->state());
+  const std::optional<std::size_t> chosen =
+      displaced_connection(states, {newcomer, scarce, std::chrono::steady_clock::now(),
+                                    options_.reading_grace, options_.least_rate()});
+  if (!chosen) return false;
+  peers[*chosen]->abort();
   return true;
 }
 
@@ -61,22 +66,56 @@ void HttpService::leave(HttpPeer* peer) {
   report_if_empty();
 }
 
-HttpService::Answer HttpService::admitted(const Request& request) {
+bool HttpService::is_full(const Request& request) const {
   const auto route = routes_.find(request.path);
   const bool limited = route == routes_.end() || route->second.limited;
-  if (limited && options_.max_requests != 0 && stats_.requests_in_flight >= options_.max_requests) {
-    ++stats_.requests_rejected;
-    return {busy("Limit of concurrent requests reached (" + std::to_string(options_.max_requests) +
-                 "), try again later.\n")};
+  return limited && options_.max_requests != 0 &&
+         stats_.requests_in_flight >= options_.max_requests;
+}
+
+void HttpService::admit(Admission admission) {
+  if (is_full(admission.request)) {
+    if (cut_for(admission, stats_.cut_for_requests)) return;
+    ++stats_.rejected_by_requests;
+    const std::string limit = std::to_string(options_.max_requests);
+    return admission.done({busy_response("Limit of concurrent requests reached (" + limit +
+                                         "), try again later.\n")});
+  }
+  Response response = call_route(admission.request);
+  if (response.no_memory) {
+    if (cut_for(admission, stats_.cut_for_memory)) return;
+    ++stats_.rejected_by_memory;
   }
   ++stats_.requests_in_flight;
-  return {call_route(request), true};
+  admission.done({std::move(response), true});
+}
+
+// True: another's response was cut, and the request waits for its end.
+bool HttpService::cut_for(Admission& admission, std::uint64_t& counter) {
+  if (admission.cuts == kMostCuts) return false;
+  if (!cut_another(admission.request.party, Scarce::kResponses)) return false;
+  ++counter;
+  ++admission.cuts;
+  waiting_.push_back(std::move(admission));
+  return true;
+}
+
+void HttpService::end_request() {
+  --stats_.requests_in_flight;
+  if (waiting_.empty()) return;
+  // Later, when what the response held is gone too.
+  boost::asio::post(loop_, [self = shared_from_this()] {
+    if (self->waiting_.empty()) return;
+    Admission next = std::move(self->waiting_.front());
+    self->waiting_.pop_front();
+    self->admit(std::move(next));
+  });
 }
 
 void HttpService::answer(Request request, std::function<void(Answer)> done) {
   const std::shared_ptr<const WebSecurity> now = security();
   const auto& users = now->config.basic_auth_users;
-  if (users.empty()) return done(admitted(request));
+  if (users.empty()) return admit({std::move(request), std::move(done)});
   const std::optional<Credentials> credentials = basic_credentials(request.authorization);
   if (!credentials) {
     ++stats_.unauthorized;
@@ -89,13 +128,14 @@ void HttpService::answer(Request request, std::function<void(Answer)> done) {
   ++stats_.passwords_waiting;
   const auto checked = [this, request = std::move(request), done](bool right) {
     --stats_.passwords_waiting;
-    if (!right) ++stats_.unauthorized;
-    done(right ? admitted(request) : Answer{unauthorized()});
+    if (right) return admit({request, done});
+    ++stats_.unauthorized;
+    done({unauthorized()});
   };
   if (password_check_.check(*credentials, hash, known, checked)) return;
   --stats_.passwords_waiting;
-  ++stats_.requests_rejected;
-  done({busy("Too many passwords are being checked, try again later.\n")});
+  ++stats_.rejected_by_passwords;
+  done({busy_response("Too many passwords are being checked, try again later.\n")});
 }
 
 Response HttpService::call_route(const Request& request) {
@@ -138,6 +178,7 @@ void HttpService::shut() {
   stopping_ = true;
   on_empty_ = nullptr;
   routes_.clear();
+  waiting_.clear();
   abort_all();
   password_check_.close();
 }

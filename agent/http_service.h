@@ -3,20 +3,25 @@
 //
 // Invariants
 //   V1  Every connection is in the list from its construction to its destruction.
-//   V2  requests_in_flight counts a request from begin_request() to end_request(), which comes
-//       after its response's last byte was taken or the connection was lost.
+//   V2  requests_in_flight counts a request from its admission to end_request(), which comes after
+//       its response's last byte was taken or the connection was lost.
 //   V3  After shut() no route is called any more.
+//   V4  A request waits for room only while a connection that was cut for it has not ended.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <chrono>
+#include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
+#include "agent/displacement.h"
 #include "agent/http_message.h"
 #include "agent/http_options.h"
 #include "agent/http_stats.h"
@@ -28,13 +33,9 @@ namespace notch::agent {
 // A connection as the service sees it. None of the calls destroys it before they return.
 class HttpPeer {
  public:
-  using Clock = std::chrono::steady_clock;
-
   virtual ~HttpPeer() = default;
 
-  // True while the client has to send something: a handshake, a request.
-  virtual bool waits_for_client() const noexcept = 0;
-  virtual Clock::time_point waits_since() const noexcept = 0;
+  virtual ConnectionState state() const noexcept = 0;
 
   // Ends after the response under way, or at once if there is none.
   virtual void finish() = 0;
@@ -54,9 +55,8 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   bool reload() { return security_file_.reload(); }
   void warn(const std::string& text) const;
 
-  // False: there is no room for another connection. Makes room, if it can, by cutting the one that
-  // waits longest for its client.
-  bool make_room();
+  // False: there is no room for another connection. Makes room, if it can, by cutting another.
+  bool make_room(std::string_view party);
   void join(HttpPeer* peer) { peers_.insert(peer); }
   void leave(HttpPeer* peer);
 
@@ -66,11 +66,11 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
     bool in_flight = false;
   };
 
-  // A request with its whole head read. Checks who asks, then whether there is room, then calls the
-  // route: who does not know the password takes nobody's place. `done` is called once, at once or
-  // later, unless the service is shut before.
+  // A request with its whole head read. Checks who asks, then whether there is room, or makes it by
+  // cutting another's response, then calls the route: who does not know the password takes nobody's
+  // place. `done` is called once, at once or later, unless the service is shut before.
   void answer(Request request, std::function<void(Answer)> done);
-  void end_request() noexcept { --stats_.requests_in_flight; }
+  void end_request();
 
   // From now on every response is its connection's last, and connections without one end.
   // `on_empty` is called, on the loop, when none is left.
@@ -80,7 +80,17 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   void shut();
 
  private:
-  Answer admitted(const Request& request);
+  // A request that has been let in, and how often others were cut for it.
+  struct Admission {
+    Request request;
+    std::function<void(Answer)> done;
+    int cuts = 0;
+  };
+
+  void admit(Admission admission);
+  bool cut_for(Admission& admission, std::uint64_t& counter);
+  bool cut_another(std::string_view newcomer, Scarce scarce);
+  bool is_full(const Request& request) const;
   Response call_route(const Request& request);
   void report_if_empty();
 
@@ -93,6 +103,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   WebSecurityFile security_file_;
   PasswordCheck password_check_;
   std::unordered_set<HttpPeer*> peers_;
+  std::deque<Admission> waiting_;  // the longest first
   bool stopping_ = false;
   std::function<void()> on_empty_;
 };

@@ -1,14 +1,21 @@
 #include "agent/listen_socket.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
+#include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
+
+#include "agent/unix_address.h"
 
 namespace notch::agent {
 namespace {
@@ -16,6 +23,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
+using asio::generic::stream_protocol;
 
 struct HostAndPort {
   std::string host;
@@ -75,28 +83,37 @@ error_code listen_on(tcp::acceptor& acceptor, const tcp::endpoint& endpoint) {
   return failure;
 }
 
-}  // namespace
-
-std::string endpoint_text(const tcp::endpoint& endpoint) {
-  const std::string address = endpoint.address().to_string();
-  const std::string port = ":" + std::to_string(endpoint.port());
-  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + port;
-}
-
-std::string listen_address_fault(const std::string& address) {
-  HostAndPort where;
-  if (split_address(address, where)) return "";
-  return "\"" + address +
-         "\" is no address to listen on: want ADDRESS:PORT, [IPV6]:PORT or :PORT, "
-         "PORT at most 65535";
-}
-
-std::string open_listen_socket(asio::io_context& loop, const std::string& address,
-                               std::vector<tcp::acceptor>& sockets) {
-  HostAndPort where;
-  if (!split_address(address, where)) {
-    return listen_address_fault(address);
+// The address a socket is bound to, in the words of --listen.
+std::string address_text(int socket) {
+  union {
+    sockaddr any;
+    sockaddr_un local;
+    sockaddr_in6 internet;
+  } bound{};
+  socklen_t bytes = sizeof bound;
+  if (::getsockname(socket, &bound.any, &bytes) != 0) return "";
+  if (bound.any.sa_family != AF_UNIX) {
+    tcp::endpoint endpoint;
+    std::memcpy(endpoint.data(), &bound.internet,
+                std::min<std::size_t>(bytes, sizeof bound.internet));
+    endpoint.resize(bytes);
+    return endpoint_text(endpoint);
   }
+  std::string name(bound.local.sun_path, bytes - offsetof(sockaddr_un, sun_path));
+  if (!name.empty() && name.front() == '\0') {
+    name.front() = '@';
+  } else {
+    name.resize(std::min(name.find('\0'), name.size()));
+  }
+  return std::string(kUnixScheme) + name;
+}
+
+// Each returns an empty string, or what went wrong without naming the address.
+
+std::string open_tcp(asio::io_context& loop, const std::string& address,
+                     std::vector<ListenSocket>& sockets) {
+  HostAndPort where;
+  split_address(address, where);
   tcp::acceptor acceptor(loop);
   error_code failure;
   if (where.host.empty()) {
@@ -110,29 +127,99 @@ std::string open_listen_socket(asio::io_context& loop, const std::string& addres
     failure = resolve(loop, where, endpoint);
     if (!failure) failure = listen_on(acceptor, endpoint);
   }
-  if (failure) return "cannot listen on " + address + ": " + failure.message();
-  sockets.push_back(std::move(acceptor));
+  if (failure) return failure.message();
+  std::string text = address_text(acceptor.native_handle());
+  sockets.push_back({Acceptor(std::move(acceptor)), std::move(text), std::nullopt, ""});
   return "";
 }
 
-std::string adopt_systemd_sockets(asio::io_context& loop, std::vector<tcp::acceptor>& sockets) {
+std::string open_unix(Acceptor& acceptor) {
+  error_code failure;
+  acceptor.open(stream_protocol(AF_UNIX, 0), failure);
+  if (failure) return failure.message();
+  ::fcntl(acceptor.native_handle(), F_SETFD, FD_CLOEXEC);
+  return "";
+}
+
+std::string open_path(Acceptor acceptor, std::string_view path, const SocketAccess& access,
+                      std::vector<ListenSocket>& sockets) {
+  std::string fault = open_unix(acceptor);
+  SocketFile file;
+  if (fault.empty()) fault = file.open(acceptor.native_handle(), std::string(path), access);
+  if (!fault.empty()) return fault;
+  std::string warning = file.warning();
+  sockets.push_back({std::move(acceptor), std::string(kUnixScheme).append(path), std::move(file),
+                     std::move(warning)});
+  return "";
+}
+
+std::string open_abstract(Acceptor acceptor, std::string_view name,
+                          std::vector<ListenSocket>& sockets) {
+  if (std::string fault = open_unix(acceptor); !fault.empty()) return fault;
+  const UnixAddress address = unix_address(name);
+  const int socket = acceptor.native_handle();
+  if (::bind(socket, address.data(), address.bytes) != 0 || ::listen(socket, SOMAXCONN) != 0) {
+    return std::strerror(errno);
+  }
+  sockets.push_back({std::move(acceptor), std::string(kUnixScheme).append(name), std::nullopt, ""});
+  return "";
+}
+
+// AF_UNSPEC if it is no listening stream socket.
+int family_of(int socket) {
+  for (const int family : {AF_INET, AF_INET6, AF_UNIX}) {
+    if (::sd_is_socket(socket, family, SOCK_STREAM, 1) > 0) return family;
+  }
+  return AF_UNSPEC;
+}
+
+}  // namespace
+
+std::string endpoint_text(const tcp::endpoint& endpoint) {
+  const std::string address = endpoint.address().to_string();
+  const std::string port = ":" + std::to_string(endpoint.port());
+  return (endpoint.address().is_v6() ? "[" + address + "]" : address) + port;
+}
+
+std::string listen_address_fault(const std::string& address) {
+  std::string fault = "want ADDRESS:PORT, [IPV6]:PORT, :PORT or unix:PATH, PORT at most 65535";
+  if (const auto name = unix_name(address)) {
+    fault = unix_name_fault(*name);
+    if (fault.empty()) return "";
+  }
+  HostAndPort where;
+  if (!unix_name(address) && split_address(address, where)) return "";
+  return "\"" + address + "\" is no address to listen on: " + fault;
+}
+
+std::string open_listen_socket(asio::io_context& loop, const std::string& address,
+                               const SocketAccess& access, std::vector<ListenSocket>& sockets) {
+  if (std::string fault = listen_address_fault(address); !fault.empty()) return fault;
+  const std::optional<std::string_view> name = unix_name(address);
+  const std::string fault = !name ? open_tcp(loop, address, sockets)
+                            : name->front() == '@'
+                                ? open_abstract(Acceptor(loop), *name, sockets)
+                                : open_path(Acceptor(loop), *name, access, sockets);
+  return fault.empty() ? "" : "cannot listen on " + address + ": " + fault;
+}
+
+std::string adopt_systemd_sockets(asio::io_context& loop, std::vector<ListenSocket>& sockets) {
   const int count = ::sd_listen_fds(1);
   if (count < 0) return std::string("cannot take systemd's sockets: ") + std::strerror(-count);
   if (count == 0) return "cannot take systemd's sockets: none were passed (LISTEN_FDS)";
-  std::vector<tcp::acceptor> adopted;
+  std::vector<ListenSocket> adopted;
   for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + count; ++fd) {
     const std::string name = "cannot take systemd's descriptor " + std::to_string(fd);
-    const bool v4 = ::sd_is_socket(fd, AF_INET, SOCK_STREAM, 1) > 0;
-    if (!v4 && ::sd_is_socket(fd, AF_INET6, SOCK_STREAM, 1) <= 0) {
-      return name + ": not a listening TCP socket";
-    }
-    tcp::acceptor acceptor(loop);
+    const int family = family_of(fd);
+    if (family == AF_UNSPEC) return name + ": not a listening stream socket";
+    Acceptor acceptor(loop);
     error_code failure;
-    acceptor.assign(v4 ? tcp::v4() : tcp::v6(), fd, failure);
+    acceptor.assign(stream_protocol(family, 0), fd, failure);
     if (failure) return name + ": " + failure.message();
-    adopted.push_back(std::move(acceptor));
+    std::string address = address_text(acceptor.native_handle());
+    adopted.push_back({std::move(acceptor), std::move(address), std::nullopt, ""});
   }
-  for (tcp::acceptor& acceptor : adopted) sockets.push_back(std::move(acceptor));
+  for (ListenSocket& socket : adopted) sockets.push_back(std::move(socket));
   return "";
 }
 

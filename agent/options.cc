@@ -1,10 +1,12 @@
 #include "agent/options.h"
 
+#include <grp.h>
 #include <pwd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -119,11 +121,60 @@ void add_collect(CLI::App& app, Options& options) {
   add_service_owners(app, options);
 }
 
+// Three or four octal digits, of which none but the last three count. Empty if fine.
+std::string parse_mode(const std::string& text, mode_t& mode) {
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, mode, 8);
+  if (error == std::errc() && stop == end && text.size() >= 3 && mode <= 0777) return "";
+  return "\"" + text + "\" is no mode of a file: want octal digits, such as 0660";
+}
+
+// A group's name or number. Empty if fine.
+std::string parse_group(const std::string& text, std::optional<gid_t>& group) {
+  gid_t number = 0;
+  const char* const end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error == std::errc() && stop == end && number != UINT32_MAX) {
+    group = number;
+    return "";
+  }
+  const ::group* const entry = getgrnam(text.c_str());
+  if (entry == nullptr) return "\"" + text + "\" is no group of this host, nor a gid";
+  group = entry->gr_gid;
+  return "";
+}
+
+void add_socket_access(CLI::App& app, Options& options) {
+  SocketAccess& access = options.http.socket_access;
+  const auto take = [&app](const char* flag, const std::string& fault) {
+    if (!fault.empty()) throw CLI::ValidationError(flag, fault);
+    const auto addresses = app.get_option("--listen")->as<std::vector<std::string>>();
+    const auto has_path = [](const std::string& address) { return address.starts_with("unix:/"); };
+    if (std::ranges::any_of(addresses, has_path)) return;
+    throw CLI::ValidationError(flag, "is for --listen unix:PATH, and there is none");
+  };
+  app.add_option_function<std::string>(
+         "--listen.mode",
+         [&access, take](const std::string& text) {
+           take("--listen.mode", parse_mode(text, access.mode));
+         },
+         "Mode of the files of Unix sockets; who may write one may connect. Default: 0660")
+      ->type_name("MODE");
+  app.add_option_function<std::string>(
+         "--listen.group",
+         [&access, take](const std::string& text) {
+           take("--listen.group", parse_group(text, access.group));
+         },
+         "Group of the files of Unix sockets; root, or the group's own users, may name it")
+      ->type_name("GROUP");
+}
+
 void add_web(CLI::App& app, Options& options) {
   app.add_option("--listen,--web.listen-address", options.http.listen,
-                 "ADDRESS:PORT to serve on; may be given several times")
+                 "ADDRESS:PORT, unix:PATH or unix:@NAME to serve on; may be given several times")
       ->check(CLI::Validator(listen_address_fault, "ADDRESS"))
       ->capture_default_str();
+  add_socket_access(app, options);
   app.add_option("--web.telemetry-path", options.metrics_path, "Path of the exposition")
       ->capture_default_str();
   app.add_option(
@@ -132,7 +183,10 @@ void add_web(CLI::App& app, Options& options) {
   app.add_flag("--web.systemd-socket", options.http.systemd_sockets,
                "Serve on the sockets systemd passes, instead of --listen");
   add_count(app, "--web.max-requests", options.http.max_requests,
-            "Scrapes served at one time; more get 503. 0: no limit");
+            "Scrapes served at one time; more cut slow readers, or get 503. 0: no limit");
+  add_count(
+      app, "--web.max-held-bytes", options.scrape.max_held_bytes,
+      "Memory of pages being sent; beyond it a page cuts slow readers, or is 503. 0: no limit");
 }
 
 // Names of the host's collectors by commas, `all` or `none`. Empty if fine.

@@ -9,6 +9,7 @@
 #include "agent/collect.h"
 #include "agent/host/host_options.h"
 #include "agent/http_options.h"
+#include "agent/scrape.h"
 
 namespace notch::agent {
 
@@ -36,6 +37,7 @@ struct Options {
   std::uint32_t sweep_ms = 1000;  // between two looks for dead processes
   EbpfMode ebpf = EbpfMode::kAuto;
   HttpOptions http;
+  ScrapeOptions scrape;
   CollectOptions collect;
   HostOptions host;
 };

@@ -10,34 +10,63 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "agent/file_descriptor.h"
 #include "agent/tool.h"
+#include "agent/unix_address.h"
 
 namespace notch::agent {
 namespace {
 
 std::string where(const ReadyOptions& options) {
+  if (!options.socket.empty()) return std::string(kUnixScheme) + options.socket;
   const bool v6 = options.host.find(':') != std::string::npos;
   return (v6 ? "[" + options.host + "]" : options.host) + ":" + options.port;
 }
 
 // Connected, with the timeout on whatever it waits for; else no descriptor, and errno says why.
-FileDescriptor connect_to(const addrinfo& address, unsigned timeout_s) {
-  FileDescriptor connection(
-      ::socket(address.ai_family, address.ai_socktype | SOCK_CLOEXEC, address.ai_protocol));
+FileDescriptor connect_to(int family, const sockaddr* address, socklen_t bytes,
+                          unsigned timeout_s) {
+  FileDescriptor connection(::socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (connection.get() < 0) return connection;
   const timeval timeout{static_cast<time_t>(timeout_s), 0};
   ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
   ::setsockopt(connection.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-  if (::connect(connection.get(), address.ai_addr, address.ai_addrlen) != 0) {
-    return FileDescriptor();
-  }
+  if (::connect(connection.get(), address, bytes) != 0) return FileDescriptor();
   return connection;
 }
 
+struct Connected {
+  FileDescriptor connection;
+  std::string fault;  // why there is none
+};
+
 std::string reason(int error) {
   return error == EAGAIN || error == EINPROGRESS ? "no answer in time" : std::strerror(error);
+}
+
+Connected connect_as_told(const ReadyOptions& options) {
+  if (!options.socket.empty()) {
+    const UnixAddress address = unix_address(options.socket);
+    FileDescriptor connection =
+        connect_to(AF_UNIX, address.data(), address.bytes, options.timeout_s);
+    if (!connection.valid()) return {FileDescriptor(), reason(errno)};
+    return {std::move(connection), ""};
+  }
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failure = ::getaddrinfo(options.host.c_str(), options.port.c_str(), &hints, &found);
+  if (failure != 0) return {FileDescriptor(), ::gai_strerror(failure)};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
+  FileDescriptor connection;
+  for (const addrinfo* each = found; each != nullptr && connection.get() < 0;
+       each = each->ai_next) {
+    connection = connect_to(each->ai_family, each->ai_addr, each->ai_addrlen, options.timeout_s);
+  }
+  if (connection.get() < 0) return {FileDescriptor(), reason(errno)};
+  return {std::move(connection), ""};
 }
 
 }  // namespace
@@ -50,19 +79,10 @@ std::string judge_ready_answer(std::string_view answer) {
 }
 
 std::string ask_ready(const ReadyOptions& options) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int failure = ::getaddrinfo(options.host.c_str(), options.port.c_str(), &hints, &found);
-  if (failure != 0) return ::gai_strerror(failure);
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-  FileDescriptor connection;
-  for (const addrinfo* each = found; each != nullptr && connection.get() < 0;
-       each = each->ai_next) {
-    connection = connect_to(*each, options.timeout_s);
-  }
-  if (connection.get() < 0) return reason(errno);
-  const std::string request = "GET /-/ready HTTP/1.1\r\nHost: " + where(options) +
+  const auto [connection, fault] = connect_as_told(options);
+  if (!fault.empty()) return fault;
+  const std::string host = options.socket.empty() ? where(options) : "localhost";
+  const std::string request = "GET /-/ready HTTP/1.1\r\nHost: " + host +
                               "\r\nUser-Agent: notch\r\nConnection: close\r\n\r\n";
   if (::send(connection.get(), request.data(), request.size(), MSG_NOSIGNAL) < 0) {
     return reason(errno);

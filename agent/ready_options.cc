@@ -5,6 +5,7 @@
 
 #include "agent/command_line.h"
 #include "agent/tool.h"
+#include "agent/unix_address.h"
 
 namespace notch::agent {
 namespace {
@@ -23,6 +24,15 @@ bool split_address(const std::string& address, ReadyOptions& options) {
          options.port.find_first_not_of("0123456789") == std::string::npos;
 }
 
+// Fills `options`, or gives the rule that `address` breaks.
+std::string take_address(const std::string& address, ReadyOptions& options) {
+  if (const auto name = unix_name(address)) {
+    options.socket = *name;
+    return unix_name_fault(*name);
+  }
+  return split_address(address, options) ? "" : "want ADDRESS:PORT, [IPV6]:PORT or unix:PATH";
+}
+
 ParsedReadyOptions usage_error(const std::string& what) {
   ParsedReadyOptions parsed;
   parsed.exit_code = kToolUsage;
@@ -36,7 +46,7 @@ ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
   ParsedReadyOptions parsed;
   std::string address = "127.0.0.1:9464";
   CLI::App app("Asks an agent whether it is ready, over HTTP without TLS.", "notch ready");
-  app.add_option("--address", address, "ADDRESS:PORT or [IPV6]:PORT the agent serves on")
+  app.add_option("--address", address, "ADDRESS:PORT, [IPV6]:PORT or unix:PATH the agent serves on")
       ->capture_default_str();
   app.add_option("--timeout-s", parsed.options.timeout_s, "Seconds to wait for its answer")
       ->check(CLI::Range(1U, 60U))
@@ -50,8 +60,8 @@ ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
-  if (!split_address(address, parsed.options)) {
-    return usage_error("--address: \"" + address + "\" is not ADDRESS:PORT or [IPV6]:PORT");
+  if (const std::string fault = take_address(address, parsed.options); !fault.empty()) {
+    return usage_error("--address: \"" + address + "\": " + fault);
   }
   parsed.run = true;
   return parsed;

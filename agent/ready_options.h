@@ -10,6 +10,7 @@ namespace notch::agent {
 struct ReadyOptions {
   std::string host = "127.0.0.1";  // as getaddrinfo takes it
   std::string port = "9464";
+  std::string socket;      // a Unix socket's name (unix_address.h), instead of host and port
   unsigned timeout_s = 3;  // for connecting, sending and each piece of the answer
 };
 

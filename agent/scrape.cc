@@ -21,8 +21,14 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Scrape::Scrape(std::vector<Collector> collectors, GzipOptions gzip)
-    : collectors_(std::move(collectors)), gzip_(gzip) {}
+Scrape::Scrape(std::vector<Collector> collectors, ScrapeOptions options)
+    : collectors_(std::move(collectors)), options_(options) {}
+
+ExpositionStats Scrape::stats() const {
+  ExpositionStats stats = stats_;
+  stats.held_page_bytes = *held_bytes_;
+  return stats;
+}
 
 // False if nothing has this name.
 bool Scrape::mark(const std::string& name, bool wanted, Selection& selection) const {
@@ -107,21 +113,30 @@ std::shared_ptr<const Scrape::SentPage> Scrape::page_for(const Selection& select
       return page;
     }
   }
-  auto sent = std::make_shared<SentPage>();
+  if (options_.max_held_bytes != 0 && *held_bytes_ >= options_.max_held_bytes) return nullptr;
+  auto page = make_page(selection, wanted);
+  shared_[key] = {page, now};
+  if (on_page) {
+    on_page(std::chrono::duration<double>(std::chrono::steady_clock::now() - now).count());
+  }
+  return page;
+}
+
+std::shared_ptr<const Scrape::SentPage> Scrape::make_page(const Selection& selection,
+                                                          const Negotiated& wanted) {
+  auto sent = std::make_shared<SentPage>(held_bytes_);
   Page page = write_page(gather(selection), wanted.format, spare_);
   stats_.dropped_rows += page.counts.dropped_rows;
   stats_.dropped_exemplars += page.counts.dropped_exemplars;
   sent->body = std::move(page.body);
   if (wanted.gzip) {
-    if (std::optional<Body> small = gzip_body(sent->body, gzip_)) {
+    if (std::optional<Body> small = gzip_body(sent->body, options_.gzip)) {
       sent->body = std::move(*small);
       sent->content_encoding = "gzip";
     }
   }
-  shared_[key] = {sent, now};
-  if (on_page) {
-    on_page(std::chrono::duration<double>(std::chrono::steady_clock::now() - now).count());
-  }
+  sent->counted_bytes = sent->body.size();
+  *held_bytes_ += sent->counted_bytes;
   return sent;
 }
 
@@ -130,6 +145,13 @@ Response Scrape::respond(const Request& request) {
   if (!selection.error.empty()) return text_response(400, selection.error);
   const Negotiated wanted = negotiate(request.accept, request.accept_encoding);
   const std::shared_ptr<const SentPage> page = page_for(selection, wanted);
+  if (page == nullptr) {
+    Response refusal =
+        busy_response("No memory for another page while others are being read (" +
+                      std::to_string(options_.max_held_bytes) + " bytes), try again later.\n");
+    refusal.no_memory = true;
+    return refusal;
+  }
   Response response;
   response.content_type = content_type(wanted.format, wanted.escaping);
   response.content_encoding = page->content_encoding;

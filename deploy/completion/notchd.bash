@@ -9,12 +9,15 @@ _notchd() {
     --web.config.file) _filedir '@(yml|yaml)' && return ;;
     --ebpf) mapfile -t COMPREPLY < <(compgen -W 'auto off require' -- "$cur") && return ;;
     --log.level) mapfile -t COMPREPLY < <(compgen -W 'debug info warn error' -- "$cur") && return ;;
-    --listen | --web.listen-address | --web.telemetry-path | --web.max-requests | --retention | --linger | \
+    --listen.group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") && return ;;
+    --listen | --listen.mode | --web.listen-address | --web.telemetry-path | --web.max-requests | \
+      --web.max-held-bytes | --retention | --linger | \
       --limit.* | --host.* | --collector.* | --sweep-ms) return ;;
   esac
   mapfile -t COMPREPLY < <(compgen -W '
-    --help --version --dir --listen --web.listen-address --web.telemetry-path --web.config.file
-    --web.systemd-socket --web.max-requests --per-process --retention --linger
+    --help --version --dir --listen --web.listen-address --listen.mode --listen.group
+    --web.telemetry-path --web.config.file --web.systemd-socket --web.max-requests
+    --web.max-held-bytes --per-process --retention --linger
     --service-owner --limit.segments --limit.bytes --limit.series
     --limit.segments-per-uid --limit.bytes-per-uid --limit.series-per-uid --limit.dead-rows
     --limit.families --limit.families-per-uid --limit.dead-rows-per-uid

@@ -5,11 +5,14 @@ _arguments \
   '(- *)'{-h,--help}'[print the options and exit]' \
   '(- *)--version[print the version and exit]' \
   '--dir[directory of the segments]:directory:_files -/' \
-  '*'{--listen,--web.listen-address}'[address to serve on]:ADDRESS\:PORT:' \
+  '*'{--listen,--web.listen-address}'[address to serve on]:ADDRESS\:PORT or unix\:PATH:' \
+  "--listen.mode[mode of the files of Unix sockets]:mode:" \
+  "--listen.group[group of the files of Unix sockets]:group:_groups" \
   '--web.telemetry-path[path of the exposition]:path:' \
   '--web.config.file[TLS and basic authentication]:file:_files -g "*.y(a|)ml"' \
   '--web.systemd-socket[serve on the sockets systemd passes]' \
   '--web.max-requests[scrapes served at one time]:count:' \
+  '--web.max-held-bytes[memory of pages being sent]:bytes:' \
   '--per-process[one row per process]' \
   '--retention[how long a series stays that no living process has]:duration:' \
   '--linger[how long the rows of a dead process stay]:duration:' \

@@ -99,6 +99,9 @@ const std::vector<Declared> kDeclared = {
     {"notch_agent_http_connections", kGauge},
     {"notch_agent_http_sent_bytes_total", kCounter},
     {"notch_agent_http_rejected_requests_total", kCounter},
+    {"notch_agent_http_cut_connections_total", kCounter},
+    {"notch_agent_http_refused_connections_total", kCounter},
+    {"notch_agent_http_held_page_bytes", kGauge},
     {"notch_agent_http_timeouts_total", kCounter},
     {"notch_agent_http_tls_failures_total", kCounter},
     {"notch_agent_http_unauthorized_total", kCounter},
@@ -215,7 +218,7 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.collect.not_finite = 16;
   told.collect.held_back = 17;
   told.http.bytes_sent = 18;
-  told.http.requests_rejected = 19;
+  told.http.connections_refused = 19;
   told.http.tls_failures = 20;
   told.http.unauthorized = 21;
   told.exposition.dropped_rows = 22;
@@ -234,7 +237,7 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
       {"notch_agent_not_finite_total", 16},
       {"notch_agent_held_back_total", 17},
       {"notch_agent_http_sent_bytes_total", 18},
-      {"notch_agent_http_rejected_requests_total", 19},
+      {"notch_agent_http_refused_connections_total", 19},
       {"notch_agent_http_tls_failures_total", 20},
       {"notch_agent_http_unauthorized_total", 21},
       {"notch_agent_dropped_rows_total", 22},
@@ -253,6 +256,13 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   told.collect.drops[static_cast<std::size_t>(shm::DropReason::kNegative)] = 4;
   told.http.responses[503] = 5;
   told.http.header_timeouts = 6;
+  told.http.rejected_by_requests = 12;
+  told.http.rejected_by_passwords = 13;
+  told.http.rejected_by_memory = 14;
+  told.http.cut_slow_readers = 15;
+  told.http.cut_for_connections = 16;
+  told.http.cut_for_requests = 17;
+  told.http.cut_for_memory = 18;
   told.http.write_timeouts = 7;
   told.http.config_reloads = 10;
   told.http.config_reload_failures = 11;
@@ -264,6 +274,11 @@ TEST(AgentMetrics, WhatHasReasonsIsShownByThem) {
   EXPECT_EQ(told.values("notch_agent_client_dropped_total"), (Values{{"negative", 4}}));
   EXPECT_EQ(told.values("notch_agent_http_requests_total"), (Values{{"503", 5}}));
   EXPECT_EQ(told.values("notch_agent_http_timeouts_total"), (Values{{"header", 6}, {"write", 7}}));
+  EXPECT_EQ(told.values("notch_agent_http_rejected_requests_total"),
+            (Values{{"requests", 12}, {"passwords", 13}, {"page_memory", 14}}));
+  EXPECT_EQ(
+      told.values("notch_agent_http_cut_connections_total"),
+      (Values{{"slow_reader", 15}, {"connections", 16}, {"requests", 17}, {"page_memory", 18}}));
   EXPECT_EQ(told.values("notch_agent_web_config_reloads_total"),
             (Values{{"refused", 11}, {"taken", 10}}));
   EXPECT_EQ(told.values("notch_agent_dropped_families_total"), (Values{{"clash", 8}}));

@@ -47,9 +47,16 @@ class HttpServerTest : public ::testing::Test {
                 return response;
               }};
     Route broken{"/broken", [](const Request&) -> Response { throw std::runtime_error("oops"); }};
+    // There is memory for its response once nobody holds the large one's.
+    Route scarce{"/scarce", [this](const Request&) {
+                   if (block_.use_count() == 1) return text_response(200, "there is room\n");
+                   Response refusal = busy_response("no memory\n");
+                   refusal.no_memory = true;
+                   return refusal;
+                 }};
     Route health{"/health", [](const Request&) { return text_response(200, "fine\n"); }, false};
     server_ = std::make_unique<LiveServer>(
-        std::move(options), std::vector<Route>{{"/echo", echo}, big, broken, health});
+        std::move(options), std::vector<Route>{{"/echo", echo}, big, broken, scarce, health});
     EXPECT_EQ(server_->message(), "");
     return *server_;
   }
@@ -259,6 +266,7 @@ TEST_F(HttpServerTest, AnswersAThrowingRouteWith500) {
 TEST_F(HttpServerTest, RefusesRequestsBeyondTheLimitUntilOneIsWritten) {
   HttpOptions options = loopback();
   options.max_requests = 2;
+  options.reading_grace = 1h;
   serve(options);
   const auto first = stuck_client();
   const auto second = stuck_client();
@@ -267,7 +275,7 @@ TEST_F(HttpServerTest, RefusesRequestsBeyondTheLimitUntilOneIsWritten) {
   EXPECT_EQ(refusal.status, 503);
   EXPECT_EQ(refusal.body, "Limit of concurrent requests reached (2), try again later.\n");
   EXPECT_EQ(refusal.headers.at("retry-after"), "1");
-  EXPECT_EQ(server_->stats().requests_rejected, 1u);
+  EXPECT_EQ(server_->stats().rejected_by_requests, 1u);
   EXPECT_EQ(third.ask(get("/health")).status, 200) << "an unlimited route is answered";
 
   EXPECT_EQ(first->read_response().status, 200);
@@ -326,6 +334,66 @@ TEST_F(HttpServerTest, CutsASlowReader) {
   EXPECT_EQ(block_.use_count(), 1);
 }
 
+TEST_F(HttpServerTest, CutsAReaderBelowTheLeastRateThoughItNeverStops) {
+  HttpOptions options = loopback();
+  options.slice_bytes = 4 << 20;
+  options.slice_deadline = 200ms;
+  serve(options);
+  const auto client = stuck_client();
+  std::size_t reads = 0;
+  while (server_->stats().cut_slow_readers == 0 && ++reads < 2'000) {
+    client->read_some();
+    std::this_thread::sleep_for(5ms);  // the slowness that is tested: 13 MB a second at most
+  }
+  EXPECT_EQ(server_->stats().cut_slow_readers, 1u);
+  EXPECT_EQ(server_->stats().write_timeouts, 0u);
+  EXPECT_TRUE(server_->reaches([](const HttpStats& s) { return s.requests_in_flight == 0; }));
+  EXPECT_LT(client->read_to_close().size(), kBlocks * kBlockBytes);
+}
+
+TEST_F(HttpServerTest, ARequestThatFindsNoPlaceTakesThatOfTheSlowestReader) {
+  HttpOptions options = loopback();
+  options.max_requests = 2;
+  options.reading_grace = 0ms;
+  serve(options);
+  const auto slowest = stuck_client();
+  const auto slow = stuck_client();
+  while (slow->received().size() < 4 * kBlockBytes) slow->read_some();
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/echo")).status, 200);
+  EXPECT_LT(slowest->read_to_close().size(), kBlocks * kBlockBytes);
+  EXPECT_EQ(slow->read_response().status, 200);
+  const HttpStats stats = server_->stats();
+  EXPECT_EQ(stats.cut_for_requests, 1u);
+  EXPECT_EQ(stats.rejected_by_requests, 0u);
+}
+
+TEST_F(HttpServerTest, APageThatFindsNoMemoryCutsReadersUntilItDoes) {
+  HttpOptions options = loopback();
+  options.reading_grace = 0ms;
+  serve(options);
+  const auto first = stuck_client();
+  const auto second = stuck_client();
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/scarce")).status, 200);
+  EXPECT_LT(first->read_to_close().size(), kBlocks * kBlockBytes);
+  EXPECT_LT(second->read_to_close().size(), kBlocks * kBlockBytes);
+  EXPECT_EQ(server_->stats().cut_for_memory, 2u);
+}
+
+TEST_F(HttpServerTest, APageThatFindsNoMemoryIsRefusedWhenNoReaderIsSlow) {
+  HttpOptions options = loopback();
+  options.reading_grace = 1h;
+  serve(options);
+  const auto busy = stuck_client();
+  HttpClient client(server_->address());
+  const ClientResponse refusal = client.ask(get("/scarce"));
+  EXPECT_EQ(refusal.status, 503);
+  EXPECT_EQ(refusal.headers.at("retry-after"), "1");
+  EXPECT_EQ(server_->stats().rejected_by_memory, 1u);
+  EXPECT_EQ(busy->read_response().status, 200);
+  EXPECT_TRUE(server_->reaches([](const HttpStats& s) { return s.requests_in_flight == 0; }));
+  EXPECT_EQ(client.ask(get("/scarce")).status, 200);
+}
+
 TEST_F(HttpServerTest, MakesRoomByCuttingWhoeverKeepsItWaitingLongest) {
   HttpOptions options = loopback();
   options.max_connections = 2;
@@ -337,12 +405,34 @@ TEST_F(HttpServerTest, MakesRoomByCuttingWhoeverKeepsItWaitingLongest) {
   EXPECT_EQ(third.ask(get("/echo")).status, 200);
   EXPECT_EQ(first.read_to_close(), "");
   EXPECT_EQ(second.ask(get("/echo")).status, 200);
-  EXPECT_EQ(server_->stats().connections_evicted, 1u);
+  EXPECT_EQ(server_->stats().cut_for_connections, 1u);
+}
+
+TEST_F(HttpServerTest, MakesRoomByCuttingWhoeverReadsNothing) {
+  HttpOptions options = loopback();
+  options.max_connections = 2;
+  options.reading_grace = 0ms;
+  serve(options);
+  const auto first = stuck_client();
+  const auto second = stuck_client();
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/echo")).status, 200);
+  EXPECT_EQ(server_->stats().cut_for_connections, 1u);
+}
+
+TEST_F(HttpServerTest, MakesRoomByCuttingWhoeverIsAnsweredAndDoesNotClose) {
+  HttpOptions options = loopback();
+  options.max_connections = 1;
+  options.linger_deadline = 1h;
+  HttpClient lingering(serve(options).address());
+  lingering.send(get("/echo", "Connection: close\r\n"));
+  EXPECT_EQ(lingering.read_response().status, 200);
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/echo")).status, 200);
 }
 
 TEST_F(HttpServerTest, RefusesANewcomerWhenAllOthersAreBeingAnswered) {
   HttpOptions options = loopback();
   options.max_connections = 1;
+  options.reading_grace = 1h;
   serve(options);
   const auto busy = stuck_client();
   HttpClient client(server_->address());

@@ -474,7 +474,7 @@ TEST_F(BasicAuthTest, NoMoreChecksWaitThanTheLimit) {
   for (int i = 0; i < 8 && refused == 0; ++i) {
     strangers.push_back(std::make_unique<HttpClient>(server_->address()));
     strangers.back()->send(get("/hello", basic("alice:wrong")));
-    if (server_->reaches([](const HttpStats& s) { return s.requests_rejected > 0; })) ++refused;
+    if (server_->reaches([](const HttpStats& s) { return s.rejected_by_passwords > 0; })) ++refused;
   }
   EXPECT_GT(refused, 0);
   server_.reset();

@@ -65,11 +65,11 @@ TEST(ListenSocket, NamesAnAddressInUse) {
 
 TEST(ListenSocket, RefusesWhatIsNoAddress) {
   boost::asio::io_context loop;
-  std::vector<boost::asio::ip::tcp::acceptor> sockets;
+  std::vector<ListenSocket> sockets;
   for (const std::string address :
        {"", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536", "::1:80",
         "127.0.0.1:-1", "[::1]", "a]b:1"}) {
-    EXPECT_THAT(open_listen_socket(loop, address, sockets),
+    EXPECT_THAT(open_listen_socket(loop, address, {}, sockets),
                 HasSubstr("\"" + address + "\" is no address to listen on: want ADDRESS:PORT"));
   }
   EXPECT_TRUE(sockets.empty());
@@ -77,8 +77,9 @@ TEST(ListenSocket, RefusesWhatIsNoAddress) {
 
 TEST(ListenSocket, NamesAnAddressOfAnotherHost) {
   boost::asio::io_context loop;
-  std::vector<boost::asio::ip::tcp::acceptor> sockets;
-  EXPECT_THAT(open_listen_socket(loop, "192.0.2.1:0", sockets), StartsWith("cannot listen on 192"));
+  std::vector<ListenSocket> sockets;
+  EXPECT_THAT(open_listen_socket(loop, "192.0.2.1:0", {}, sockets),
+              StartsWith("cannot listen on 192"));
 }
 
 // Puts a descriptor of ours where systemd puts its first, and what was there back afterwards.
@@ -125,7 +126,7 @@ TEST_F(ActivationTest, ServesASocketItWasPassed) {
 
 TEST_F(ActivationTest, RefusesADescriptorThatDoesNotListen) {
   pass(::socket(AF_INET, SOCK_STREAM, 0));
-  EXPECT_THAT(serve()->message(), EndsWith("descriptor 3: not a listening TCP socket"));
+  EXPECT_THAT(serve()->message(), EndsWith("descriptor 3: not a listening stream socket"));
 }
 
 TEST_F(ActivationTest, RefusesToStartWithNone) {

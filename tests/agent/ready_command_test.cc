@@ -34,9 +34,16 @@ TEST(ReadyOptions, AnAddressIsSplitAtItsPort) {
   EXPECT_EQ(parsed.options.timeout_s, 7U);
 }
 
+TEST(ReadyOptions, AUnixSocketIsNamedAsListenNamesIt) {
+  EXPECT_EQ(parse({"--address", "unix:/run/notchd/agent.sock"}).options.socket,
+            "/run/notchd/agent.sock");
+  EXPECT_EQ(parse({"--address", "unix:@notchd"}).options.socket, "@notchd");
+  EXPECT_EQ(parse({}).options.socket, "");
+}
+
 TEST(ReadyOptions, AWrongAddressIsNamed) {
-  for (const char* const address :
-       {"", "9464", ":9464", "localhost:", "::1:80", "host:http", "[]:80"}) {
+  for (const char* const address : {"", "9464", ":9464", "localhost:", "::1:80", "host:http",
+                                    "[]:80", "unix:", "unix:agent.sock"}) {
     const ParsedReadyOptions parsed = parse({"--address", address});
     EXPECT_FALSE(parsed.run) << address;
     EXPECT_EQ(parsed.exit_code, kToolUsage) << address;
@@ -59,6 +66,12 @@ TEST(ReadyAnswer, OnlyTwoHundredIsReady) {
 TEST(ReadyAnswer, WhatIsNoHttpIsNoAgent) {
   EXPECT_EQ(judge_ready_answer(""), "its answer is not HTTP");
   EXPECT_EQ(judge_ready_answer("\x15\x03\x01"), "its answer is not HTTP");
+}
+
+TEST(Ready, ASocketThatIsNotThereIsNamedByItsReason) {
+  ReadyOptions options;
+  options.socket = "/nonexistent/agent.sock";
+  EXPECT_EQ(ask_ready(options), "No such file or directory");
 }
 
 TEST(Ready, NobodyThereIsARefusal) {

@@ -141,6 +141,38 @@ TEST_F(ScrapeTest, APageIsSharedWhileAResponseWithItIsAlive) {
   EXPECT_EQ(first.body.at(0).bytes.data(), second.body.at(0).bytes.data());
 }
 
+TEST_F(ScrapeTest, NoFurtherPageIsMadeWhileThoseBeingSentHoldTheLimit) {
+  SnapshotBuilder builder;
+  builder.family(MetricType::kCounter, "job_runs_total");
+  builder.row("", {1});
+  int gathered = 0;
+  const auto gather = [&] {
+    ++gathered;
+    return builder.snapshot();
+  };
+  Scrape scrape({{"jobs", gather}}, {.max_held_bytes = 1});
+  std::optional<Response> first = scrape.respond(asking());
+  EXPECT_EQ(scrape.stats().held_page_bytes, first->body_bytes());
+  EXPECT_EQ(scrape.respond(asking()).status, 200U) << "the same page takes no more memory";
+  const Response refusal = scrape.respond(asking({{"name[]", "job_runs_total"}}));
+  EXPECT_EQ(refusal.status, 503U);
+  EXPECT_TRUE(refusal.no_memory);
+  EXPECT_THAT(refusal.headers, ::testing::Contains(HeaderLine("Retry-After", "1")));
+  EXPECT_EQ(gathered, 1);
+  first.reset();
+  EXPECT_EQ(scrape.stats().held_page_bytes, 0U);
+  EXPECT_EQ(scrape.respond(asking({{"name[]", "job_runs_total"}})).status, 200U);
+}
+
+TEST_F(ScrapeTest, APageThatOutlivesItsSuccessorStillCounts) {
+  Response old = ask();
+  const std::uint64_t bytes = old.body_bytes();
+  Response others = ask({{"name[]", "job_runs_total"}});
+  EXPECT_EQ(scrape_->stats().held_page_bytes, bytes + others.body_bytes());
+  scrape_.reset();
+  old = Response();
+}
+
 TEST_F(ScrapeTest, APageIsNotSharedOnceNoResponseIsAlive) {
   ask();
   ask();
