@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""Clients that take the agent's page slowly or not at all, more of them than it answers at one time: its memory stays
-bounded, and a scraper that reads gets its page meanwhile.
+"""Clients that read the agent's page slowly or not at all, or keep connections for nothing, more of them than it serves
+at one time: its memory stays bounded, and a scraper that reads gets its page meanwhile.
 Called by: ctest, as slow_readers_test.py NOTCHD SPOKEN_WORKER.
 """
+import http.client
 import re
+import resource
 import secrets
 import socket
 import threading
@@ -16,7 +18,8 @@ import live_agent
 PAGE_ROWS, LABELS, LABEL_BYTES = 110, 15, 1000  # six lines a row
 READERS = 40       # as many as the agent answers at one time
 HELD_MB = 64
-REQUEST = "GET {} HTTP/1.1\r\nHost: agent\r\n\r\n"
+HOARDED = 600      # more than the connections it keeps
+REQUEST = "GET {} HTTP/1.1\r\nHost: agent\r\n{}\r\n"
 
 
 class SlowReaders(agent_test_case.AgentTestCase):
@@ -43,14 +46,14 @@ class SlowReaders(agent_test_case.AgentTestCase):
         with open(f"/proc/{self.agent.process.pid}/status", encoding="ascii") as status:
             return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) >> 10
 
-    def slow_reader(self, path):
+    def slow_reader(self, path, lines=""):
         """Connected, with its request sent; its socket holds next to nothing that was not read."""
         reader = socket.socket()
         self.addCleanup(reader.close)
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.settimeout(20)
         reader.connect(("127.0.0.1", self.agent.port))
-        reader.sendall(REQUEST.format(path).encode())
+        reader.sendall(REQUEST.format(path, lines).encode())
         return reader
 
     def occupy(self, count=READERS):
@@ -58,10 +61,10 @@ class SlowReaders(agent_test_case.AgentTestCase):
         readers = []
         for i in range(count):
             readers.append(self.slow_reader(f"/metrics?name[]=big_size_bytes&name[]=other_{i}"))
-            live_agent.until(20, "the beginning of an answer", lambda: readers[-1].recv(1))
+            self.assertEqual(readers[-1].recv(1), b"H")
         return readers
 
-    def assert_scrapes_are_answered(self, times=5):
+    def assert_scrapes_are_answered(self, times=4):
         for _ in range(times):
             begun = time.monotonic()
             answer = self.agent.get()
@@ -70,11 +73,119 @@ class SlowReaders(agent_test_case.AgentTestCase):
             self.assertLess(time.monotonic() - begun, 10)
             time.sleep(0.3)
 
+    def assert_little_is_held(self):
+        """The pages being sent, one more, and what of two is kept for the next."""
+        self.assertLess(self.peak_mb(), HELD_MB + 6 * (self.page_bytes >> 20))
+
+    def cut(self, reason):
+        return self.agent.samples("notch_agent_http_cut_connections_total").get(
+            ("notch_agent_http_cut_connections_total", f'reason="{reason}"'), 0)
+
     def test_readers_that_never_read_shut_nobody_out_and_hold_little_memory(self):
         self.occupy()
         time.sleep(1.5)
-        print("peak", self.peak_mb(), "page", self.page_bytes >> 20)
         self.assert_scrapes_are_answered()
+        self.assert_little_is_held()
+        self.assertGreater(self.cut("page_memory"), 0)
+
+    def test_readers_that_ask_for_gzip_or_close_their_half_are_no_other(self):
+        for i in range(READERS):
+            reader = self.slow_reader(f"/metrics?name[]=big_size_bytes&name[]=zipped_{i}", "Accept-Encoding: gzip\r\n")
+            self.assertEqual(reader.recv(1), b"H")
+            reader.shutdown(socket.SHUT_WR)
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+        self.assert_little_is_held()
+
+    def test_readers_of_one_page_share_it_and_give_their_places_up(self):
+        for reader in [self.slow_reader("/metrics?name[]=big_size_bytes") for _ in range(READERS)]:
+            self.assertEqual(reader.recv(1), b"H")
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+        self.assert_little_is_held()
+        self.assertGreater(self.cut("requests"), 0)
+
+    def test_readers_that_go_on_slowly_give_their_places_up_too(self):
+        readers = self.occupy()
+        reading = threading.Thread(target=self.read_slowly, args=(readers,))
+        reading.start()
+        self.addCleanup(reading.join)
+        self.addCleanup(self.stop_reading.set)
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+        self.assert_little_is_held()
+
+    def read_slowly(self, readers):
+        """A few hundred kilobytes a second each."""
+        for reader in readers:
+            reader.setblocking(False)
+        while not self.stop_reading.wait(0.1):
+            for reader in readers:
+                try:
+                    reader.recv(32 << 10)
+                except OSError:
+                    pass
+
+    def test_responses_that_nobody_waits_for_give_their_places_up(self):
+        for _ in range(READERS + 5):
+            reader = self.slow_reader("/")
+            reader.setblocking(False)
+            try:
+                while True:
+                    reader.send(REQUEST.format("/", "").encode() * 100)
+            except BlockingIOError:
+                pass
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+
+
+class Hoarders(agent_test_case.AgentTestCase):
+    """More connections than the agent keeps, none of which is being answered."""
+
+    def setUp(self):
+        super().setUp()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        self.agent.start_and_wait()
+        self.scraper = http.client.HTTPConnection("127.0.0.1", self.agent.port, timeout=20,
+                                                  source_address=("127.0.0.2", 0))
+        self.addCleanup(self.scraper.close)
+        self.assert_the_scraper_is_answered()
+        self.kept_port = self.scraper.sock.getsockname()[1]
+
+    def assert_the_scraper_is_answered(self):
+        self.scraper.request("GET", "/metrics")
+        answer = self.scraper.getresponse()
+        self.assertEqual((answer.status, answer.read()[:1]), (200, b"#"))
+
+    def hoard(self, what):
+        for _ in range(HOARDED):
+            hoarder = socket.create_connection(("127.0.0.1", self.agent.port), timeout=20)
+            self.addCleanup(hoarder.close)
+            if what:
+                hoarder.sendall(what.encode())
+
+    def assert_all_are_served(self):
+        self.assert_the_scraper_is_answered()
+        self.assertEqual(self.scraper.sock.getsockname()[1], self.kept_port, "it was not cut meanwhile")
+        self.assertIn("notch_agent_build_info", self.agent.scrape())
+        cut = self.agent.samples("notch_agent_http_cut_connections_total")
+        self.assertGreater(cut["notch_agent_http_cut_connections_total", 'reason="connections"'], 50)
+
+    def test_connections_that_say_nothing_cost_no_other_address_one(self):
+        self.hoard("")
+        self.assert_all_are_served()
+
+    def test_requests_that_never_end_cost_no_other_address_one(self):
+        self.hoard("GET /metrics HTTP/1.1\r\nHost: agent\r\nX-Slow: a")
+        self.assert_all_are_served()
+
+    def test_idle_connections_cost_no_other_address_one(self):
+        self.hoard(REQUEST.format("/-/healthy", ""))
+        self.assert_all_are_served()
+
+    def test_connections_that_are_never_closed_cost_no_other_address_one(self):
+        self.hoard(REQUEST.format("/-/healthy", "Connection: close\r\n"))
+        self.assert_all_are_served()
 
 
 if __name__ == "__main__":
