@@ -63,8 +63,13 @@ shm::SegmentPlan plan_whole_segment(const Settings& settings, std::uint32_t leas
   plan.committed_columns = plan.columns;
   plan.committed_cells = std::max(catalogue().next_cell(), catalogue().reserved_cells());
   plan.committed_catalogue_bytes = std::max(catalogue().used(), catalogue().reserved_bytes());
-  plan.cells = plan.committed_cells;
-  plan.catalogue_bytes = plan.committed_catalogue_bytes;
+  plan.opens_nothing = true;
+  plan.cells = std::max(plan.committed_cells, catalogue().most_cells());
+  plan.catalogue_bytes = std::max(plan.committed_catalogue_bytes, catalogue().most_bytes());
+  if (plan.cells == plan.committed_cells) return plan;
+  const std::uint64_t spare = spare_address_space();
+  if (plan.cells * shm::kCellBytes * plan.columns > spare) plan.cells = plan.committed_cells;
+  if (plan.catalogue_bytes > spare) plan.catalogue_bytes = plan.committed_catalogue_bytes;
   return plan;
 }
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "client/inherited_segment.h"
 #include "client/private_memory.h"
 #include "client/process.h"
 #include "client/seal.h"
@@ -65,7 +66,7 @@ std::uint32_t* Catalogue::free_slot(StringTable& table, std::uint64_t hash) cons
 
 // Four times as large; if there is no memory the old one does.
 void Catalogue::grow_string_table() noexcept {
-  if (sealed() || strings_->slot_count >= kStringSlots) return;
+  if (!may_grow_by_pages() || strings_->slot_count >= kStringSlots) return;
   StringTable* const grown = make_string_table(strings_->slot_count * 4);
   if (grown == nullptr) return;
   for (std::uint64_t i = 0; i < strings_->slot_count; ++i) {
@@ -96,17 +97,21 @@ bool Catalogue::begin(std::uint64_t bytes) noexcept {
   const std::uint64_t end = pending_used_ + bytes;
   if (end > log_.bytes()) return false;
   if (end > log_committed_) {
-    const std::uint64_t steps = (end - log_committed_ + kStep - 1) / kStep * kStep;
+    const std::uint64_t step = sealed() ? shm::kPageBytes : kStep;
+    const std::uint64_t steps = (end - log_committed_ + step - 1) / step * step;
     const std::uint64_t left = log_.bytes() - log_committed_;
     const std::uint64_t more = steps < left ? steps : left;
-    if (sealed() || !log_.commit(log_committed_, more)) return false;
+    if (!may_grow_by_pages() || !log_.commit(log_committed_, more)) return false;
     log_committed_ += more;
   }
   shm::Segment* const segment = attached_segment();
   if (segment == nullptr) return is_birth_postponed();
   if (end <= segment->catalogue_committed) return true;
-  if (sealed()) return false;
-  return shm::commit_catalogue(*segment, end * 2) || shm::commit_catalogue(*segment, end);
+  if (!may_grow_by_pages()) return false;
+  if (!sealed() && shm::commit_catalogue(*segment, end * 2)) return true;
+  if (!shm::commit_catalogue(*segment, end)) return false;
+  note_growth(*segment);
+  return true;
 }
 
 std::byte* Catalogue::append(std::uint64_t bytes, shm::RecordKind kind) noexcept {
@@ -214,8 +219,13 @@ bool Catalogue::reserve(std::uint64_t cells, std::uint64_t bytes) noexcept {
   return true;
 }
 
+void Catalogue::leave_room(std::uint64_t cells, std::uint64_t bytes) noexcept {
+  most_cells_ = (reserved_cells_ > next_cell() ? reserved_cells_ : next_cell()) + cells;
+  most_bytes_ = (reserved_bytes_ > used() ? reserved_bytes_ : used()) + bytes;
+}
+
 void Catalogue::close() noexcept {
-  log_.keep(shm::round_to_page(log_committed_));
+  log_.keep(shm::round_to_page(log_committed_ > most_bytes_ ? log_committed_ : most_bytes_));
 }
 
 void Catalogue::copy_to(shm::Segment& segment) noexcept {

@@ -61,8 +61,12 @@ class Catalogue {
   // of a forked child starts with as much.
   bool reserve(std::uint64_t cells, std::uint64_t bytes) noexcept;
 
-  // Gives back the address space of the log behind what has memory. Nothing that needs more is added
-  // from here on.
+  // Address space for this much more than what is reserved, in the log and in a segment whose plan is
+  // whole. Its memory comes by pages, when it is used.
+  void leave_room(std::uint64_t cells, std::uint64_t bytes) noexcept;
+
+  // Gives back the address space of the log behind what has memory and the room. Nothing that needs
+  // more is added from here on.
   void close() noexcept;
 
   // Writes the whole log into a new segment. REQUIRES: the segment has committed used() bytes for
@@ -77,6 +81,9 @@ class Catalogue {
   // How far memory was asked for by reserve(), from the first cell and the first byte.
   std::uint64_t reserved_cells() const noexcept { return reserved_cells_; }
   std::uint64_t reserved_bytes() const noexcept { return reserved_bytes_; }
+  // How far it can come, by leave_room(); 0: that was not called.
+  std::uint64_t most_cells() const noexcept { return most_cells_; }
+  std::uint64_t most_bytes() const noexcept { return most_bytes_; }
 
   // The record or string at an offset that add_*() gave.
   std::string_view string(std::uint32_t offset) const noexcept;
@@ -105,6 +112,8 @@ class Catalogue {
   std::uint64_t log_committed_ = 0;
   std::uint64_t reserved_cells_ = 0;
   std::uint64_t reserved_bytes_ = 0;
+  std::uint64_t most_cells_ = 0;
+  std::uint64_t most_bytes_ = 0;
   std::uint64_t pending_used_ = 0;
   std::uint32_t pending_families_ = 0;
   std::uint32_t pending_series_ = 0;

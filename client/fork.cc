@@ -78,10 +78,16 @@ void end_wait_of_births() noexcept {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-// Calls `visit` with each run of the segment that has memory, until it says false. Parts that touch
-// are one run: all of the preloaded library's segment, whose children then make one system call.
+// Calls `visit` with each run of the segment where an operation may be under way that a fork does
+// not end, until it says false. What has memory and touches is one run. Of the preloaded library's
+// segment the columns by id are none: they are added to in restartable sections alone, which begin
+// anew in the child (cell.h); so its children make one system call.
 template <class Visit>
 bool visit_runs(const shm::Segment& segment, Visit visit) noexcept {
+  if (sealed()) {
+    return visit(segment.memory.base(),
+                 segment.values_offset + segment.cells_committed * shm::kCellBytes);
+  }
   std::uint64_t start = 0;
   std::uint64_t end = segment.catalogue_offset + segment.catalogue_committed;
   for (std::uint32_t column = 0; column < segment.column_capacity; ++column) {

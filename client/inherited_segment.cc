@@ -30,6 +30,12 @@ bool is_left_to_children(const shm::Segment& segment) noexcept {
   return left.memory.base() != nullptr && left.memory.base() == segment.memory.base();
 }
 
+void note_growth(const shm::Segment& own) noexcept {
+  if (!is_left_to_children(own)) return;
+  left.cells_committed = own.cells_committed;
+  left.catalogue_committed = own.catalogue_committed;
+}
+
 bool adopt_inherited() noexcept {
   if (left.memory.base() == nullptr || wiped() == nullptr) return false;
   Wiped& own = *wiped();

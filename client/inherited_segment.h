@@ -25,6 +25,9 @@ bool leave_to_children(const shm::Segment& own) noexcept;
 // Whether this mapping is what leave_to_children() was called for, here or in a forebear.
 bool is_left_to_children(const shm::Segment& segment) noexcept;
 
+// The segment has more memory than before: what is left has, too. REQUIRES: the registry's lock.
+void note_growth(const shm::Segment& own) noexcept;
+
 // This process counts in what a forebear left, if there is such. REQUIRES: prepare(), not attached.
 bool adopt_inherited() noexcept;
 bool counts_in_inherited() noexcept;

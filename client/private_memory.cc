@@ -1,12 +1,13 @@
 #include "client/private_memory.h"
 
 #include "client/seal.h"
+#include "shm/layout.h"
 #include "shm/reservation.h"
 
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kStep = 256 * 1024;
+constexpr std::uint64_t kStep = 256 * 1024;  // a block becomes usable by this, or by pages
 constexpr std::uint64_t kSmallestBlock = 1U << 20;
 constexpr std::uint64_t kLargestBlock = 16U << 20;
 constexpr std::uint64_t kMostBytes = 64U << 20;
@@ -16,6 +17,10 @@ constexpr std::uint64_t round_to(std::uint64_t step, std::uint64_t bytes) noexce
 }
 
 constinit PrivateMemory the_private_memory;
+
+std::uint64_t step() noexcept {
+  return sealed() ? shm::kPageBytes : kStep;
+}
 
 }  // namespace
 
@@ -33,10 +38,11 @@ void PrivateMemory::start(std::byte* base, std::uint64_t bytes) noexcept {
 bool PrivateMemory::commit(Block& block, std::uint64_t end) noexcept {
   if (end <= block.committed) return true;
   const std::uint64_t wanted =
-      round_to(kStep, end) < block.bytes ? round_to(kStep, end) : block.bytes;
+      round_to(step(), end) < block.bytes ? round_to(step(), end) : block.bytes;
   shm::Reservation memory;
   memory.adopt(reinterpret_cast<std::byte*>(&block), block.bytes, false);
-  if (sealed() || !memory.commit(block.committed, wanted - block.committed)) return false;
+  if (!may_grow_by_pages() || !memory.commit(block.committed, wanted - block.committed))
+    return false;
   block.committed = wanted;
   return true;
 }
@@ -44,18 +50,19 @@ bool PrivateMemory::commit(Block& block, std::uint64_t end) noexcept {
 // At least as large as all before it together, so that there are few.
 PrivateMemory::Block* PrivateMemory::make_block(std::uint64_t bytes) noexcept {
   const std::uint64_t needed = round_to(kStep, sizeof(Block) + bytes);
-  if (sealed() || needed > kMostBytes - total_bytes_) return nullptr;
+  if (!may_grow_by_pages() || needed > kMostBytes - total_bytes_) return nullptr;
   std::uint64_t size = total_bytes_ < kSmallestBlock ? kSmallestBlock : total_bytes_;
   size = size < kLargestBlock ? size : kLargestBlock;
   size = size < kMostBytes - total_bytes_ ? size : kMostBytes - total_bytes_;
   shm::Reservation memory;
   if (!(needed < size && memory.reserve(size)) && !memory.reserve(needed)) return nullptr;
-  if (!memory.commit(0, kStep)) {
+  const std::uint64_t usable = step();
+  if (!memory.commit(0, usable)) {
     memory.release();
     return nullptr;
   }
   auto* const block = reinterpret_cast<Block*>(memory.base());
-  *block = {memory.bytes(), sizeof(Block), kStep};
+  *block = {memory.bytes(), sizeof(Block), usable};
   total_bytes_ += memory.bytes();
   return block;
 }

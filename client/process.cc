@@ -223,12 +223,16 @@ bool commit_cells_locked(std::uint64_t cells) noexcept {
   shm::Segment* const segment = attached_segment();
   if (segment == nullptr) return state.birth_postponed && cells <= kCells;
   if (cells <= segment->cells_committed) return true;
-  if (sealed() || cells > segment->cell_capacity) return false;
-  const std::uint64_t doubled = segment->cells_committed * 2;
-  const std::uint64_t wanted = cells > doubled ? cells : doubled;
-  return shm::commit_cells(*segment,
-                           wanted < segment->cell_capacity ? wanted : segment->cell_capacity) ||
-         shm::commit_cells(*segment, cells);
+  if (!may_grow_by_pages() || cells > segment->cell_capacity) return false;
+  if (!sealed()) {
+    const std::uint64_t doubled = segment->cells_committed * 2;
+    const std::uint64_t wanted = cells > doubled ? cells : doubled;
+    const std::uint64_t most = segment->cell_capacity;
+    if (shm::commit_cells(*segment, wanted < most ? wanted : most)) return true;
+  }
+  if (!shm::commit_cells(*segment, cells)) return false;
+  note_growth(*segment);
+  return true;
 }
 
 void begin(const char* libc_is_single_threaded) noexcept {

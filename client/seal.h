@@ -9,13 +9,18 @@
 
 namespace notch::client {
 
-// From here on nothing grows by a system call; a forked child still gets a segment.
+// From here on the process has all its columns and tables; only room that was left for new series
+// gets its memory, by pages as it is used (leave_room() of catalogue.h).
 void close_growth() noexcept;
+// From here on nothing grows by a system call; a forked child still gets a segment.
+void stop_growth() noexcept;
 // From here on no system call at all, in forked children neither.
 void seal() noexcept;
 
-// Whether either was called.
+// Whether any of them was called.
 bool sealed() noexcept;
+// Whether new series may get memory by a system call.
+bool may_grow_by_pages() noexcept;
 // Whether seal() was: then a process that has no segment gets none.
 bool may_not_attach() noexcept;
 

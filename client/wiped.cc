@@ -22,7 +22,7 @@ constexpr std::uint64_t kShareOfLimit = 32;
 // usable from the start.
 constexpr std::uint64_t kLengthOffset = shm::round_to_page(sizeof(Wiped));
 constexpr std::uint64_t kTablesOffset = kLengthOffset + sizeof(std::uint64_t);
-constexpr std::uint64_t kLogOffset = kLengthOffset + std::uint64_t{192} * 1024;
+constexpr std::uint64_t kLogOffset = kLengthOffset + std::uint64_t{176} * 1024;
 constexpr std::uint64_t kUsableAtFirst = kLogOffset + kFirstLogBytes;
 
 struct Mapping {

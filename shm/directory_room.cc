@@ -108,11 +108,13 @@ DirectoryRoom room_for_segment(int directory_fd, std::uint64_t bytes) noexcept {
   return room;
 }
 
-bool is_room_for_growth(const char* segment_path, std::uint32_t uid, std::uint64_t bytes) noexcept {
+bool is_room_for_growth(const char* segment_path, std::uint32_t uid, std::uint64_t bytes,
+                        LookAt what) noexcept {
   struct statfs told {};
   if (statfs(segment_path, &told) != 0) return true;
   const FileSystemRoom system = room_of(told);
   if (is_room_for_all(system, bytes)) return true;
+  if (what == LookAt::kFileSystem) return false;
   char directory[256];
   const char* const name = strrchr(segment_path, '/');
   if (name == nullptr) return true;

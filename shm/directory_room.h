@@ -69,6 +69,11 @@ DirectoryRoom room_for_segment(int directory_fd, std::uint64_t bytes) noexcept;
 
 // Whether the segment at the path may have so many bytes more, on a small file system. True too
 // where the path leads nowhere by now (chroot): a program is not stopped by what cannot be asked.
-bool is_room_for_growth(const char* segment_path, std::uint32_t uid, std::uint64_t bytes) noexcept;
+//
+// kFileSystem: by what the file system says alone, without a descriptor. Then there is none where the
+// directory would have to be looked at.
+enum class LookAt { kDirectory, kFileSystem };
+bool is_room_for_growth(const char* segment_path, std::uint32_t uid, std::uint64_t bytes,
+                        LookAt what) noexcept;
 
 }  // namespace notch::shm

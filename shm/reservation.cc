@@ -1,7 +1,10 @@
 #include "shm/reservation.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -13,6 +16,17 @@ namespace {
 void* map_usable(std::byte* base, std::uint64_t bytes, int more_flags) noexcept {
   return mmap(base, bytes, PROT_READ | PROT_WRITE,
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | more_flags, -1, 0);
+}
+
+// Before Linux 5.14, which has MADV_POPULATE_WRITE: the kernel writes a word to each page, the
+// signal mask, which it only tells here. Where it finds no memory it says so, and no SIGBUS comes.
+bool let_kernel_write(std::byte* base, std::uint64_t bytes) noexcept {
+  for (std::uint64_t at = 0; at < bytes; at += 4096) {
+    auto* const word = reinterpret_cast<std::uint64_t*>(base + at);
+    if (syscall(SYS_rt_sigprocmask, SIG_BLOCK, nullptr, word, sizeof *word) != 0) return false;
+    *word = 0;
+  }
+  return true;
 }
 
 }  // namespace
@@ -50,15 +64,14 @@ void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexc
   base_ = base;
   bytes_ = bytes;
   shared_ = shared;
-  populate_unknown_ = false;
 }
 
 bool Reservation::commit(std::uint64_t offset, std::uint64_t bytes) noexcept {
   const int saved_errno = errno;
   bool committed = mprotect(base_ + offset, bytes, PROT_READ | PROT_WRITE) == 0;
   if (committed && shared_) {
-    committed = madvise(base_ + offset, bytes, MADV_POPULATE_WRITE) == 0;
-    populate_unknown_ = !committed && errno == EINVAL;
+    committed = madvise(base_ + offset, bytes, MADV_POPULATE_WRITE) == 0 ||
+                (errno == EINVAL && let_kernel_write(base_ + offset, bytes));
   }
   errno = saved_errno;
   return committed;

@@ -29,11 +29,8 @@ class Reservation {
   // Makes [offset, offset + bytes), both multiples of the page size, readable and writable. In a
   // shared mapping, memory is there when this returns true: a store cannot raise SIGBUS. False, and
   // nothing changed that matters, if there is no memory or the file system is full.
+  // REQUIRES: nothing was written there yet.
   bool commit(std::uint64_t offset, std::uint64_t bytes) noexcept;
-
-  // True once if the last failed commit() was refused because the kernel does not know
-  // MADV_POPULATE_WRITE (before Linux 5.14); the caller has another way.
-  bool populate_unknown() const noexcept { return populate_unknown_; }
 
   // Gives back what lies behind the first `bytes`, a multiple of the page size.
   void keep(std::uint64_t bytes) noexcept;
@@ -47,7 +44,6 @@ class Reservation {
   std::byte* base_ = nullptr;
   std::uint64_t bytes_ = 0;
   bool shared_ = false;
-  bool populate_unknown_ = false;
 };
 
 constexpr std::uint64_t round_to_page(std::uint64_t bytes) noexcept {

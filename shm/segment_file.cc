@@ -30,22 +30,29 @@ constexpr std::uint64_t kLeastCells = 1024;
 constexpr std::uint64_t kLeastCatalogueBytes = 64 * 1024;
 constexpr std::uint64_t kExemplarBytes = kExemplarSlots * sizeof(ExemplarSlot);
 
-void lay_out(const SegmentPlan& plan, std::uint64_t cells, std::uint64_t catalogue_bytes,
-             Segment& segment) noexcept {
-  segment.catalogue_offset = kHeaderBytes + kExemplarBytes;
-  segment.catalogue_capacity = round_to_page(catalogue_bytes);
-  segment.values_offset = segment.catalogue_offset + segment.catalogue_capacity;
-  segment.column_stride = round_to_page(cells * kCellBytes);
-  segment.cell_capacity = segment.column_stride / kCellBytes;
-  segment.column_capacity = plan.columns;
+// How much address space is tried. What the plan commits must find room, and what it asks for at
+// least.
+struct Room {
+  std::uint64_t cells;
+  std::uint64_t catalogue_bytes;
+
+  bool operator==(const Room&) const noexcept = default;
+};
+
+// Half of it; the same again if that would be too small.
+Room smaller(const SegmentPlan& plan, const Room& room) noexcept {
+  return {std::max({room.cells / 2, std::min(kLeastCells, plan.cells), plan.committed_cells}),
+          std::max({room.catalogue_bytes / 2, std::min(kLeastCatalogueBytes, plan.catalogue_bytes),
+                    plan.committed_catalogue_bytes})};
 }
 
-// Halved until it fits; but what the plan commits must find room, and what it asks for at least.
-bool is_too_small(const SegmentPlan& plan, std::uint64_t cells,
-                  std::uint64_t catalogue_bytes) noexcept {
-  return cells < std::min(kLeastCells, plan.cells) || cells < plan.committed_cells ||
-         catalogue_bytes < std::min(kLeastCatalogueBytes, plan.catalogue_bytes) ||
-         catalogue_bytes < plan.committed_catalogue_bytes;
+void lay_out(const SegmentPlan& plan, const Room& room, Segment& segment) noexcept {
+  segment.catalogue_offset = kHeaderBytes + kExemplarBytes;
+  segment.catalogue_capacity = round_to_page(room.catalogue_bytes);
+  segment.values_offset = segment.catalogue_offset + segment.catalogue_capacity;
+  segment.column_stride = round_to_page(room.cells * kCellBytes);
+  segment.cell_capacity = segment.column_stride / kCellBytes;
+  segment.column_capacity = plan.columns;
 }
 
 std::uint64_t file_bytes(const Segment& segment) noexcept {
@@ -195,6 +202,22 @@ int give_name(int directory_fd, int fd, const char* name, const char* hidden) no
   return linkat(AT_FDCWD, link, directory_fd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
 }
 
+// Sizes the file and maps it; with less room where that is too much.
+int map_with_room(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
+  for (Room room{plan.cells, plan.catalogue_bytes};;) {
+    lay_out(plan, room, segment);
+    if (within_file_size_limit(file_bytes(segment))) {
+      if (ftruncate(fd, static_cast<off_t>(file_bytes(segment))) != 0) return errno;
+      if (map_file(fd, file_bytes(segment), segment)) return 0;
+      // EAGAIN: all of it would be locked (mlockall), and that is more than RLIMIT_MEMLOCK.
+      if (errno != ENOMEM && errno != EAGAIN) return errno;
+    }
+    const Room less = smaller(plan, room);
+    if (less == room) return EFBIG;
+    room = less;
+  }
+}
+
 int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   struct stat file {};
   if (!kernel_fstat(fd, file)) return errno;
@@ -204,17 +227,7 @@ int fill_file(int fd, const SegmentPlan& plan, Segment& segment) noexcept {
   if ((file.st_mode & 0777) != 0640 && fchmod(fd, 0640) != 0) return errno;  // whatever the umask
   if (flock(fd, LOCK_SH | LOCK_NB) != 0) return errno;
   NOTCH_INJECTION_POINT("segment.locked");
-  std::uint64_t cells = plan.cells;
-  std::uint64_t catalogue_bytes = plan.catalogue_bytes;
-  for (;; cells /= 2, catalogue_bytes /= 2) {
-    if (is_too_small(plan, cells, catalogue_bytes)) return EFBIG;
-    lay_out(plan, cells, catalogue_bytes, segment);
-    if (!within_file_size_limit(file_bytes(segment))) continue;
-    if (ftruncate(fd, static_cast<off_t>(file_bytes(segment))) != 0) return errno;
-    if (map_file(fd, file_bytes(segment), segment)) break;
-    // EAGAIN: all of it would be locked (mlockall), and that is more than RLIMIT_MEMLOCK.
-    if (errno != ENOMEM && errno != EAGAIN) return errno;
-  }
+  if (const int cause = map_with_room(fd, plan, segment); cause != 0) return cause;
   NOTCH_INJECTION_POINT("segment.sized");
   if (!commit_first(fd, plan, segment)) {
     const int cause = errno;
@@ -273,22 +286,12 @@ int create_in(int directory_fd, SegmentPlan plan, Segment& segment) noexcept {
   return 0;
 }
 
-// Before Linux 5.14: open the file again by its name and ask the file system for the memory.
-bool commit_by_name(const Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
-  const PlaceDescriptor above_standard("/", O_DIRECTORY);
-  const Descriptor file(::open(segment.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  struct stat status {};
-  if (file.get() < 0 || !kernel_fstat(file.get(), status)) return false;
-  if (status.st_dev != segment.device || status.st_ino != segment.inode) return false;
-  return fallocate(file.get(), 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) == 0;
-}
-
+// False if there is no memory, or more than the directory's share would be taken.
 bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) noexcept {
-  if (segment.has_share && !is_room_for_growth(segment.path, segment.owner_uid, bytes))
+  const LookAt what = segment.opens_nothing ? LookAt::kFileSystem : LookAt::kDirectory;
+  if (segment.has_share && !is_room_for_growth(segment.path, segment.owner_uid, bytes, what))
     return false;
-  if (segment.memory.commit(offset, bytes)) return true;
-  return segment.attached && segment.memory.populate_unknown() &&
-         commit_by_name(segment, offset, bytes);
+  return segment.memory.commit(offset, bytes);
 }
 
 }  // namespace
@@ -296,6 +299,7 @@ bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) n
 bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
   const int saved_errno = errno;
   segment = Segment{};
+  segment.opens_nothing = plan.opens_nothing;
   const PlaceDescriptor directory(plan.is_default
                                       ? open_default_directory(plan.directory)
                                       : ::open(plan.directory, O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -314,11 +318,12 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept 
   const int system_errno = segment.system_errno;
   segment = Segment{};
   segment.system_errno = system_errno;
-  for (std::uint64_t cells = plan.cells, catalogue_bytes = plan.catalogue_bytes;;
-       cells /= 2, catalogue_bytes /= 2) {
-    if (is_too_small(plan, cells, catalogue_bytes)) return false;
-    lay_out(plan, cells, catalogue_bytes, segment);
+  for (Room room{plan.cells, plan.catalogue_bytes};;) {
+    lay_out(plan, room, segment);
     if (segment.memory.reserve(file_bytes(segment))) break;
+    const Room less = smaller(plan, room);
+    if (less == room) return false;
+    room = less;
   }
   const std::uint64_t catalogue = round_to_page(plan.committed_catalogue_bytes);
   const std::uint64_t values = round_to_page(plan.committed_cells * kCellBytes);

@@ -34,6 +34,7 @@ struct SegmentPlan {
   std::uint32_t committed_columns = 1;  // (at least one)
   std::uint32_t own_column = 0;  // in one more if there is memory, below `columns`; 0: in none
   std::uint64_t committed_catalogue_bytes = 0;
+  bool opens_nothing = false;  // growth has no descriptor, not for a moment
 };
 
 // Where the parts are, and how the birth went.
@@ -55,6 +56,7 @@ struct Segment {
   int birth_fd = -1;            // the descriptor it was made through; a fork amid that inherits it
   bool attached = false;        // false: private memory
   bool on_disk = false;         // the directory is not on tmpfs: a store may block on write-back
+  bool opens_nothing = false;   // the plan's
   bool has_share = false;  // its file system is small: the directory has a share (directory_room)
   int system_errno = 0;    // why not attached
   const char* refusal = nullptr;  // the same in words, where errno says too little

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 
@@ -40,6 +41,17 @@ namespace {
 
 // Columns with memory from the start, at most: one for each processor of a small machine.
 constexpr std::uint32_t kFirstColumns = 8;
+
+// Of a histogram, at most.
+constexpr std::size_t kCellsOfLabelSet = 16;
+// What one takes of the catalogue, with the words that no other has.
+constexpr std::size_t kBytesOfLabelSet = 96;
+
+// Label sets that have memory from the start: of a server that shows some twenty kinds of exchanges,
+// each in three families, and of the overflow series. Most programs need no more.
+constexpr std::size_t kFirstLabelSets = 70;
+// Those that a process still has memory for when it sets a filter.
+constexpr std::size_t kLabelSetsBehindFilter = 128;
 
 // All that the modules have: HTTP's by method and scheme, open connections, live bytes.
 constexpr std::uint32_t kMostGauges = 32;
@@ -188,7 +200,23 @@ void note_gauge(std::uint64_t offset) noexcept {
 }
 
 void reserve_label_sets(const LabelRoom& room) noexcept {
-  state.calls.reserve(room.cells, room.label_sets, 0);
+  const std::size_t first = std::min(room.label_sets, kFirstLabelSets);
+  const std::size_t cells = std::min(room.cells, first * kCellsOfLabelSet);
+  state.calls.reserve(cells, first, 0);
+  if (state.is_foreign) return;
+  client::catalogue().leave_room(room.cells - cells, (room.label_sets - first) * kBytesOfLabelSet);
+}
+
+void make_room_for_label_sets() noexcept {
+  if (!has_own_segment() || is_in_sandbox() || !client::may_grow_by_pages()) return;
+  const int saved_errno = errno;
+  if (const client::RegistryLock lock; lock) {
+    for (std::size_t sets = kLabelSetsBehindFilter; sets != 0; sets /= 2) {
+      if (client::reserve_series(sets * kCellsOfLabelSet, sets)) break;
+    }
+  }
+  client::stop_growth();
+  errno = saved_errno;
 }
 
 notch_series make_series_now(std::uint32_t family, const notch_text* values,

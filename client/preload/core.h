@@ -4,8 +4,10 @@
 // Called by: life.cc, sandbox.cc; core.cc has the calls of abi.h that every handle makes.
 //
 // Invariants
-//   C1  The columns of the first concurrency ids have memory before a wrapper counts; afterwards
-//       nothing grows by a system call. Later ids count in column 0.
+//   C1  The columns of the first concurrency ids have memory before a wrapper counts; later ids count
+//       in column 0. What grows afterwards are the columns themselves, a page each, when label sets
+//       are made that the last page had no room for; never in a process that may be about to set a
+//       filter, where there is what make_room_for_label_sets() got.
 //   C2  A forked child makes a segment at its first count that is not postponable, or at its end in
 //       order. What it only allocated, locked or started before is kept in memory that the
 //       next fork wipes, and added then: a child that soon calls exec pays nothing.
@@ -33,16 +35,19 @@ void end_of_postponable() noexcept;
 // An up-down counter's cell (C4). REQUIRES: fewer than kMostGauges were noted.
 void note_gauge(std::uint64_t offset) noexcept;
 
-// Memory for label sets that are made while the program runs, of all modules. Before
-// close_definitions().
+// Address space for label sets that are made while the program runs, of all modules, and memory for
+// the first of them. Before close_definitions().
 struct LabelRoom {
   std::size_t cells = 0;
   std::size_t label_sets = 0;
 };
 void reserve_label_sets(const LabelRoom& room) noexcept;
 
-// A label set, and a family's overflow series, while the program runs: no system call, no waiting.
-// The null handle if it cannot be made now. With the program's own libnotch.so, making one waits
+// Memory for the next label sets, and no more by a system call from then on.
+void make_room_for_label_sets() noexcept;
+
+// A label set, and a family's overflow series, while the program runs: no waiting, and a system call
+// for each column only where a page is full. The null handle if it cannot be made now. With the program's own libnotch.so, making one waits
 // for the program's other threads, and there is no overflow series to be had.
 notch_series make_series_now(std::uint32_t family, const notch_text* values,
                              std::size_t count) noexcept;

@@ -5,7 +5,7 @@
 // was not seen, or its request, or where there was no clock. In the body sizes are those whose end
 // was seen.
 //
-// Label sets are made as they come, in memory committed by the constructor; past their bounds, and
+// Label sets are made as they come (core.h says where their memory is from); past their bounds, and
 // while another thread makes one, an exchange counts in its family's overflow series.
 #pragma once
 

@@ -28,6 +28,7 @@ constexpr long kLandlockRestrictSelf = 446;
 // What a call means to us.
 enum class Step {
   kNone,
+  kPromise,  // no privileges by exec: a filter may follow that nobody sees being set
   kFilter,
   kStrict,
   kForbidCounter,
@@ -40,6 +41,7 @@ enum class Step {
 Step step_of_prctl(int option, unsigned long a) noexcept {
   if (option == PR_SET_SECCOMP && a == SECCOMP_MODE_STRICT) return Step::kStrict;
   if (option == PR_SET_SECCOMP) return Step::kFilter;
+  if (option == PR_SET_NO_NEW_PRIVS && a == 1) return Step::kPromise;
   if (option == PR_SET_TSC) return a == PR_TSC_SIGSEGV ? Step::kForbidCounter : Step::kAllowCounter;
   return Step::kNone;
 }
@@ -87,10 +89,15 @@ Reach reach_after(Step step) noexcept {
   return step == Step::kNewUser ? Reach::kAskAsUser : Reach::kAsk;
 }
 
+void make_room_behind_filter() noexcept {
+  if (is_active(kHttp) && !is_vfork_child()) make_room_for_label_sets();
+}
+
 // Before the call: when it returns, the clock may be deadly already.
 [[gnu::cold, gnu::noinline]] void prepare_for(Step step) noexcept {
   const int saved_errno = errno;
   if (is_about_directory(step) && is_vfork_child()) return;
+  if (step == Step::kPromise) return make_room_behind_filter();
   if (step == Step::kNewUser) attach_before_new_user();
   if (step != Step::kNewUser && step != Step::kForbidCounter && step != Step::kAllowCounter)
     attach_before_loss();
@@ -98,6 +105,7 @@ Reach reach_after(Step step) noexcept {
     make_overflow_series();
   if (step == Step::kFilter) leave_to_children(Reach::kLost);
   if (step == Step::kFilter) make_room_for_connections();
+  if (step == Step::kFilter || step == Step::kStrict) make_room_behind_filter();
   if (step == Step::kForbidCounter || step == Step::kStrict) forbid_clock();
   errno = saved_errno;
 }

@@ -248,29 +248,40 @@ TEST_F(OnTmpfs, OutOfInodes) {
   expect_detached([&] { mount_tmpfs("size=8m,nr_inodes=1"); }, ENOSPC);
 }
 
-// The store that finds no page would be SIGBUS. What has its cells counts on, what finds none is
-// counted as dropped.
+// Makes more series than the first memory is for. What has its cells counts on, what finds none is
+// counted as dropped; gives how many were.
+std::uint64_t grow(
+    const std::string& directory, const std::function<void()>& before_growth,
+    const std::function<void()>& after_growth = [] {}) {
+  auto total = counter({.name = "test_whole_total", .help = "W."});
+  auto family = counter_family(
+      {.name = "test_sets_total", .help = "S.", .labels = {"n"}, .series_limit = 100'000});
+  NOTCH_REQUIRE(health().attached == 1);
+  before_growth();
+  constexpr int kSets = 5000;
+  for (int i = 0; i < kSets; ++i) {
+    family.with(std::to_string(i)).add();
+    total.add();
+  }
+  after_growth();
+  const SegmentTotals segment = read_segments(directory).at(0);
+  std::uint64_t sum = segment.null_integers.at(0);
+  for (const SeriesTotals& series : segment.series)
+    if (series.family == "test_sets_total") sum += series.integers.at(0);
+  NOTCH_REQUIRE(sum == kSets);
+  NOTCH_REQUIRE(integer_total(directory, "test_whole_total") == kSets);
+  return segment.drops(shm::DropReason::kNoCells);
+}
+
+// The store that finds no page would be SIGBUS.
 TEST_F(OnTmpfs, FullAtGrowth) {
-  expect_quiet_success([&] {
-    mount_tmpfs("size=1m");
-    auto total = counter({.name = "test_whole_total", .help = "W."});
-    auto family = counter_family(
-        {.name = "test_sets_total", .help = "S.", .labels = {"n"}, .series_limit = 100'000});
-    NOTCH_REQUIRE(health().attached == 1);
-    fill_up();
-    constexpr int kSets = 5000;
-    for (int i = 0; i < kSets; ++i) {
-      family.with(std::to_string(i)).add();
-      total.add();
-    }
-    const SegmentTotals segment = read_segments(directory()).at(0);
-    std::uint64_t sum = segment.null_integers.at(0);
-    for (const SeriesTotals& series : segment.series)
-      if (series.family == "test_sets_total") sum += series.integers.at(0);
-    NOTCH_REQUIRE(sum == kSets);
-    NOTCH_REQUIRE(segment.drops(shm::DropReason::kNoCells) > 0);
-    NOTCH_REQUIRE(integer_total(directory(), "test_whole_total") == kSets);
-  });
+  for (const bool knows_populate : {true, false}) {
+    expect_quiet_success([&] {
+      mount_tmpfs("size=1m");
+      if (!knows_populate) refuse_call(SYS_madvise, 2, kPopulateWrite, true, EINVAL);
+      NOTCH_REQUIRE(grow(directory(), [&] { fill_up(); }) > 0);
+    });
+  }
 }
 
 std::uint64_t all_observations(const SegmentTotals& segment) {
@@ -413,6 +424,16 @@ TEST_F(Trouble, LockedMemoryUnderALimit) {
 
 TEST_F(Trouble, AKernelWithoutMadvPopulateWrite) {
   expect_attached([] { refuse_call(SYS_madvise, 2, kPopulateWrite, true, EINVAL); });
+}
+
+// Nor does growth need a descriptor there, which the program might close.
+TEST_F(Trouble, AKernelWithoutMadvPopulateWriteGrowsWithoutOpening) {
+  expect_quiet_success([&] {
+    refuse_call(SYS_madvise, 2, kPopulateWrite, true, EINVAL);
+    const auto forbid = [] { set_limit(RLIMIT_NOFILE, 0); };
+    const auto allow = [] { set_limit(RLIMIT_NOFILE, 1024); };
+    NOTCH_REQUIRE(grow(directory(), forbid, allow) == 0);
+  });
 }
 
 // The memory of the first thread's column is asked for with the file's, so it has one even where no

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <iterator>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -122,6 +124,66 @@ TEST_F(PreloadCore, NothingIsLostWhileAnotherThreadMakesTheSegment) {
   });
   EXPECT_EQ(segments().size(), 2U);
   EXPECT_EQ(count("test_early_total"), std::uint64_t{kThreads} * kAdds);
+}
+
+constexpr std::size_t kSets = 400;
+
+// A segment with address space for kSets label sets, and memory for the first few.
+Family begin_with_room() {
+  NOTCH_REQUIRE(begin_core());
+  end_of_postponable();
+  const Family family = define_histogram("test_size", "By set.", "", {"set"}, kBounds, kSets);
+  reserve_label_sets({kSets * (std::size(kBounds) + 2), kSets});
+  NOTCH_REQUIRE(close_definitions());
+  return family;
+}
+
+void observe_in_all(const Family& family, std::size_t sets) {
+  for (std::size_t i = 0; i < sets; ++i) {
+    const std::string set = std::to_string(i);
+    const notch_series series = family.with_now({set});
+    NOTCH_REQUIRE(series.detail != nullptr);
+    Histogram(series).observe(1.5);
+  }
+}
+
+// Of label sets that are none of the overflow series.
+std::uint64_t observed_in_sets(const std::vector<test::SegmentTotals>& segments) {
+  std::uint64_t sum = 0;
+  for (const test::SegmentTotals& segment : segments) {
+    for (const test::SeriesTotals& series : segment.series) {
+      if (!series.values.empty() && !series.overflow) sum += series.observations();
+    }
+  }
+  return sum;
+}
+
+TEST_F(PreloadCore, LabelSetsPastTheFirstGetMemoryAndChildrenHaveThemToo) {
+  expect_quiet_success([] {
+    const Family family = begin_with_room();
+    // Children inherit the mapping, and give it back: as it has grown since.
+    leave_to_children(Reach::kLost);
+    observe_in_all(family, kSets);
+    const pid_t child = start_child([&] {
+      observe_in_all(family, kSets);
+      const pid_t grandchild = start_child([&] { observe_in_all(family, kSets); });
+      NOTCH_REQUIRE(wait_for(grandchild) == "exit 0");
+    });
+    NOTCH_REQUIRE(wait_for(child) == "exit 0");
+  });
+  EXPECT_EQ(segments().size(), 3U);
+  EXPECT_EQ(observed_in_sets(segments()), 3 * kSets);
+}
+
+TEST_F(PreloadCore, AFilterLeavesMemoryForSomeLabelSetsAndNoMoreIsAskedFor) {
+  expect_quiet_success([] {
+    const Family family = begin_with_room();
+    observe_in_all(family, 80);
+    make_room_for_label_sets();
+    close_for_sandbox();
+    observe_in_all(family, 80 + 128);
+  });
+  EXPECT_EQ(observed_in_sets(segments()), 80U + 80U + 128U);
 }
 
 TEST_F(PreloadCore, AChildOfASandboxNeverHasASegment) {

@@ -16,6 +16,7 @@ import preload_test_case
 from http_case import CLIENT_DURATION, DURATION, HttpTestCase
 
 SERVER_PROGRAM = sys.argv.pop(1)
+RESPONSE_SIZES = "http_server_response_body_size_bytes"
 
 
 class Python(HttpTestCase):
@@ -218,17 +219,65 @@ class EveryWay(HttpTestCase):
         self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(STEPS))
         self.assertEqual(self.count(samples, "libc_http_unobserved_total", reason="untimed"), len(STEPS))
 
-    def test_new_label_sets_cost_no_system_call_and_past_their_bound_nothing_is_lost(self):
+    def segment_bytes(self):
+        """What all segments take of the file system."""
+        return sum(os.stat(os.path.join(self.agent.directory, name)).st_blocks * 512
+                   for name in self.agent.segment_names() if name.endswith(".notch"))
+
+    def sizes(self, samples):
+        """(method, status) to how many answers have a size."""
+        found = {}
+        for (family, text), value in samples.items():
+            labels = dict(preload_test_case.LABEL.findall(text))
+            if family == RESPONSE_SIZES + "_count" and value:
+                key = (labels.get("http_request_method", "overflow"), labels.get("http_response_status_code", ""))
+                found[key] = found.get(key, 0) + value
+        return found
+
+    def test_label_sets_of_an_ordinary_mix_have_memory_as_they_come(self):
+        few = [("GET", status) for status in range(200, 220)]
+        kinds = few + [(method, status) for method in ("POST", "PUT", "DELETE", "PATCH", "OPTIONS")
+                       for status in (200, 201, 302, 403, 503)]
+        port = live_agent.free_port()
+        server = self.start_server([SERVER_PROGRAM, str(port), "read", "write"], port)
+        taken = [self.segment_bytes()]
+        for some in (few, kinds[len(few):] + kinds):
+            for method, status in some:
+                say(port, (f"/status/{status}", method, "", b""))
+            taken.append(self.segment_bytes())
+        self.end_server(server)
+        samples = self.page()
+        self.assertEqual(self.sizes(samples), {(method, str(status)): 2 for method, status in kinds})
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), 0)
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "219", "")], 2)
+        self.assertEqual(taken[0], taken[1], "what most programs need is there from the start")
+        self.assertGreater(taken[2], taken[1])
+        self.assertLess(taken[2], 2 * taken[1])
+
+    def test_past_their_bounds_label_sets_are_one_and_nothing_is_lost(self):
+        statuses = range(200, 600)
+        self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
+                                                  for status in statuses])
+        samples = self.page()
+        self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
+        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 256)
+        sizes = self.sizes(samples)
+        self.assertEqual((sizes.pop(("overflow", "")), set(sizes.values()), len(sizes)), (len(statuses) - 128, {1}, 128))
+
+    def test_behind_a_filter_new_label_sets_cost_no_system_call(self):
         if os.uname().machine != "x86_64":
             self.skipTest("the server sets its filter by x86-64's instruction")
         statuses = range(200, 600)
         self.serve("read", "write", lambda port: [say(port, (f"/status/{status}", "GET", "", b""))
                                                   for status in statuses], rest=("100000", "caged"))
         samples = self.page()
+        sizes = self.sizes(samples)
+        rest = sizes.pop(("overflow", ""))
+        self.assertEqual((rest + len(sizes), set(sizes.values())), (len(statuses), {1}))
+        self.assertGreaterEqual(len(sizes), 40)
         self.assertEqual(self.count(samples, DURATION + "_count"), len(statuses))
-        self.assertEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 64)
-        self.assertEqual(self.count(samples, "http_server_response_body_size_bytes_count"), len(statuses))
-        self.assertEqual(self.requests(samples)[("GET", "/status/*", "250", "")], 1)
+        self.assertLessEqual(self.count(samples, DURATION + "_count", overflow="true"), len(statuses) - 40)
+        self.assertEqual(self.requests(samples)[("GET", "/status/*", "230", "")], 1)
 
     def test_a_child_that_closes_everything_ends_no_exchange(self):
         for number, conduct in enumerate(("spawn", "fork"), 1):

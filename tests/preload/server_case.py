@@ -37,6 +37,8 @@ end
 
 
 class ServerCase(http_case.HttpTestCase):
+    library = http_case.preload_test_case.LIBRARY
+
     def setUp(self):
         super().setUp()
         os.chmod(self.folder, 0o755)  # servers that change their user come through here
@@ -50,7 +52,7 @@ class ServerCase(http_case.HttpTestCase):
         return self.path(name)
 
     def notch_run(self, *command):
-        return [NOTCH, "run", "--library", http_case.preload_test_case.LIBRARY, "--dir", self.agent.directory,
+        return [NOTCH, "run", "--library", self.library, "--dir", self.agent.directory,
                 "--service", "tried", "--", *command]
 
     def start(self, command, port, bare=False, **options):

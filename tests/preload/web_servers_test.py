@@ -2,6 +2,7 @@
 """Apache in its three ways, HAProxy as Debian starts it, nginx as root starts it: their logs against the page.
 Called by: ctest, as web_servers_test.py NOTCHD LIBRARY NOTCH.
 """
+import collections
 import csv
 import io
 import os
@@ -67,6 +68,28 @@ frontend web
 backend node
   server one 127.0.0.1:{inner}
 """
+
+# An answer of any status to a request of any method, by the path.
+HAPROXY_MIX = """
+global
+  log stdout format raw daemon
+  maxconn 200
+  nbthread 1
+defaults
+  mode http
+  log global
+  option dontlognull
+  log-format "access %HM %ST %[ssl_fc]"
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend web
+  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{tls_port} ssl crt {folder}/both.pem
+{answers}
+"""
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+STATUSES = (200, 204, 302, 304, 403, 404, 429, 503)
 
 NGINX = """
 daemon off; user www-data; worker_processes 2; pid {folder}/pid; error_log {folder}/error.log warn;
@@ -206,6 +229,46 @@ class HaProxy(WebServerCase):
         asked = self.requests(samples, http_case.CLIENT_DURATION)
         self.assertEqual(sum(asked.values()), len(self.lines("inner.log")))
         self.assertEqual({key[3] for key in asked if key[2] == "200"}, {"", "cut_short"})
+
+
+class HaProxyOfTwoSchemes(WebServerCase):
+    library = os.path.join(os.path.dirname(server_case.ServerCase.library), "libnotch_preload_tls.so")
+
+    def ask_all(self, base):
+        for method in METHODS:
+            urls = [f"{base}/{status}" for status in STATUSES]
+            words = ["-I"] if method == "HEAD" else ["-X", method] if method in ("GET", "DELETE") else ["-X", method, "-d", "body"]
+            subprocess.run(["/usr/bin/curl", "-s", "-S", "-k", "--http1.1", *words, *urls], check=True, timeout=60,
+                           stdout=subprocess.DEVNULL)
+
+    def test_sizes_by_method_and_status_of_http_and_https(self):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-keyout", self.path("both.pem"), "-out", self.path("certificate.pem")], check=True,
+                       stderr=subprocess.DEVNULL)
+        with open(self.path("both.pem"), "a", encoding="ascii") as both:
+            both.write("\n".join(self.lines("certificate.pem")) + "\n")
+        answers = "\n".join(f"  http-request return status {status} if {{ path /{status} }}" for status in STATUSES)
+        tls_port = live_agent.free_port()
+        configuration = self.write("haproxy.cfg", HAPROXY_MIX.format(folder=self.folder, port=self.port, tls_port=tls_port,
+                                                                     answers=answers))
+        server = self.start(["/usr/sbin/haproxy", "-W", "-f", configuration], self.port)
+        for base in (f"http://127.0.0.1:{self.port}", f"https://127.0.0.1:{tls_port}"):
+            self.ask_all(base)
+        self.stop(server, signal.SIGUSR1)
+        logged = collections.Counter()
+        for line in self.lines("server.out"):
+            if found := re.match(r"access (\w+) (\d+) ([01])", line):
+                logged[found[1], found[2], "https" if found[3] == "1" else "http"] += 1
+        self.assertEqual(len(logged), 2 * len(METHODS) * len(STATUSES))
+        samples = self.page()
+        for family in ("http_server_request_body_size_bytes", server_case.SIZES):
+            seen = collections.Counter()
+            for (name, text), value in samples.items():
+                labels = dict(server_case.http_case.preload_test_case.LABEL.findall(text))
+                if name == family + "_count" and value:
+                    seen[tuple(labels.get(label, "overflow") for label in (
+                        "http_request_method", "http_response_status_code", "url_scheme"))] += value
+            self.assertEqual(seen, logged, family)
 
 
 class Nginx(WebServerCase):
