@@ -37,9 +37,9 @@ struct Wiped {
   std::uint64_t early_drops[shm::kDropReasons];  // of the time before a segment
   shm::Segment* segment;                         // null: not tried, or no memory at all
   std::uint32_t failed;                          // 1: tried, and there was no memory at all
-  std::uint32_t inherited;  // 1: `segment` is a forebear's (inherited_segment.h)
+  std::uint32_t inherited;        // 1: `segment` is a forebear's (inherited_segment.h)
   const std::byte* columns_base;  // under the lock: of the segment that `columns` are of
-  Parked parked;            // under the lock
+  Parked parked;                  // under the lock
   // Adds read here: in lines where nothing is written, and the first of them in a page with the
   // above.
   alignas(64) void* columns[kColumnEntries];
