@@ -50,8 +50,6 @@ void Binder::on_family(shm::FamilyEntry&& entry) {
     bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
     bound.columns = std::move(judged.columns);
     bound.quiet_labels = judged.quiet_labels;
-    binding_.contested =
-        binding_.contested || (admission.family == kNoFamily && is_contested(admission.conflict));
   }
   binding_.families.push_back(std::move(bound));
 }

@@ -110,8 +110,7 @@ struct Binding {
   std::uint64_t page_bytes = 0;             // of bound series
   Room left_out;                            // for want of room
   ConflictCounts conflicts{};               // what was left out, and why
-  bool contested = false;                   // left a family out for another's definition
-  std::vector<Challenge> challenges;        // of this binding, in the tally's families
+  std::vector<Challenge> challenges;        // definitions that families were left out for
 
   // Moved on by the tally, to be kept when the binding is made anew: series left out for what their
   // buckets said.

@@ -14,7 +14,15 @@ namespace notch::agent {
 namespace {
 
 constexpr std::uint32_t kSeriesWorthForgetting = 128;
-constexpr std::uint64_t kMostSeriesAnew = 500'000;  // per sweep, and the last segment's
+
+std::uint64_t amount_of(const Room& room) {
+  return room.families + room.series + room.cells + room.page_bytes;
+}
+
+Room least(const Room& a, const Room& b) {
+  return {std::min(a.families, b.families), std::min(a.series, b.series),
+          std::min(a.cells, b.cells), std::min(a.page_bytes, b.page_bytes)};
+}
 
 }  // namespace
 
@@ -237,6 +245,7 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
   Binder binder(tally_, binding, options_.tally.per_process, quota_.series_left(uid),
                 options_.page_bytes_per_segment);
   const ConflictCounts before = binding.conflicts;
+  const std::uint64_t left_out_before = amount_of(binding.left_out);
   const std::uint32_t series_before = segment.reader.series_count();
   const shm::Fault fault = segment.reader.follow(binder);
   for (std::size_t i = 0; i < before.size(); ++i) {
@@ -246,7 +255,11 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
     segment.forget_pages();
   }
   update_usage(segment);
-  if (!is_nothing(binding.left_out)) segment.room_then = room_of(uid);
+  // Room that has come since is still to be taken for what was left out before.
+  if (amount_of(binding.left_out) > left_out_before) {
+    const Room now_left = room_of(uid);
+    segment.room_then = left_out_before == 0 ? now_left : least(segment.room_then, now_left);
+  }
   binding.zero_unix_s = static_cast<std::uint32_t>(now.unix_s);
   return fault;
 }
@@ -340,15 +353,21 @@ Snapshot Collect::gather(const Moment& now) {
   return snapshot;
 }
 
-// Whoever has precedence takes the names first, and those who lose them come last.
+bool Collect::may_make_anew(const LiveSegment& segment) const {
+  return anew_.allows(account_of(options_.tally.accounts, segment.file.owner_uid()));
+}
+
+// Whoever has precedence takes the names first, and those who lose them come last. They do not wait:
+// a page has no room for both definitions.
 void Collect::make_contested_anew(const Moment& now) {
-  if (!tally_.yield_contested()) return;
+  const bool has_waited = std::exchange(contested_wait_, false);
+  if (!tally_.yield_contested() && !has_waited) return;
   std::vector<LiveSegment*> anew;
   for (const bool wins : {true, false}) {
     for (const auto& segment : segments_) {
       const Binding& binding = *segment->binding;
-      const bool is_contested = binding.contested;
-      if (wins ? is_contested : !is_contested && tally_.uses_displaced(binding)) {
+      const bool is_freed = tally_.has_freed_name(binding);
+      if (wins ? is_freed : !is_freed && tally_.uses_displaced(binding)) {
         anew.push_back(segment.get());
       }
     }
@@ -357,7 +376,13 @@ void Collect::make_contested_anew(const Moment& now) {
       return segment->file.owner_uid() < kFirstOrdinaryUid;
     });
   }
-  for (LiveSegment* segment : anew) make_anew(*segment, now);
+  for (LiveSegment* segment : anew) {
+    if (may_make_anew(*segment) || tally_.uses_displaced(*segment->binding)) {
+      make_anew(*segment, now);
+    } else {
+      contested_wait_ = true;
+    }
+  }
   tally_.drop_displaced();
   drop_let_go();
 }
@@ -383,6 +408,7 @@ void Collect::make_anew(LiveSegment& segment, const Moment& now) {
     const std::uint64_t before = segment.binding->conflicts[i];
     if (binding->conflicts[i] > before) stats_.conflicts[i] += binding->conflicts[i] - before;
   }
+  anew_.spend(account_of(options_.tally.accounts, uid), binding_work(*binding));
   tally_.detach(*segment.binding, now);
   segment.binding = std::move(binding);
   segment.reader = std::move(reader);
@@ -402,12 +428,11 @@ void Collect::take_left_out(const Moment& now) {
   for (const auto& segment : segments_) {
     if (!is_nothing(segment->binding->left_out)) wanting.push_back(segment.get());
   }
-  std::uint64_t series = 0;
-  for (std::size_t i = 0; i < wanting.size() && series < kMostSeriesAnew; ++i) {
+  for (std::size_t i = 0; i < wanting.size() && !anew_.is_sweep_over(); ++i) {
     LiveSegment& segment = *wanting[left_out_turn_++ % wanting.size()];
+    if (!may_make_anew(segment)) continue;
     const Room room = room_of(segment.file.owner_uid());
     if (!is_worth_another_try(segment.binding->left_out, segment.room_then, room)) continue;
-    series += segment.reader.series_count();
     make_anew(segment, now);
   }
   drop_let_go();

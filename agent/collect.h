@@ -34,6 +34,7 @@
 #include <utility>
 #include <vector>
 
+#include "agent/anew_budget.h"
 #include "agent/attached_process.h"
 #include "agent/binder.h"
 #include "agent/collect_stats.h"
@@ -145,6 +146,7 @@ class Collect {
   void drop_let_go();
   void make_contested_anew(const Moment& now);
   void make_anew(LiveSegment& segment, const Moment& now);
+  bool may_make_anew(const LiveSegment& segment) const;
   Room room_of(std::uint32_t uid) const;
   void take_left_out(const Moment& now);
 
@@ -204,6 +206,8 @@ class Collect {
   std::size_t turn_ = 0;     // which of the dead goes first then
   bool room_came_ = false;
   std::uint64_t next_owners_s_ = 0;
+  AnewBudget anew_;
+  bool contested_wait_ = false;  // names are free for some that the budget holds up
 
   std::uint64_t boot_s_ = 0;  // CLOCK_BOOTTIME, when add(), sweep() or gather() was called last
   std::uint64_t next_excess_boot_s_ = 0;

@@ -33,6 +33,7 @@ void Collect::sweep(const Moment& now) {
     fold_dead(now);
   }
   if (std::exchange(room_came_, false)) add(waiting_.next(quota_), now);
+  anew_.begin_sweep(now.boot_s);
   make_contested_anew(now);
   take_left_out(now);
   if (options_.retention_s != 0 && now.boot_s >= next_retention_boot_s_) {

@@ -45,11 +45,6 @@ inline constexpr std::size_t kConflicts = 21;
 
 using ConflictCounts = std::array<std::uint64_t, kConflicts>;  // by Conflict
 
-// Left out for a family that has the name: to be tried again when that one is gone.
-constexpr bool is_contested(Conflict conflict) noexcept {
-  return conflict >= Conflict::kType && conflict <= Conflict::kSampleName;
-}
-
 constexpr bool is_family_limit(Conflict conflict) noexcept {
   return conflict == Conflict::kFamilyLimit || conflict == Conflict::kFamilyLimitPerUser;
 }

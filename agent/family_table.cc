@@ -71,15 +71,15 @@ Admission FamilyTable::refuse(const Family& definition, const std::vector<std::u
   const bool has_right = std::ranges::all_of(
       holders, [&](std::uint32_t holder) { return may_replace(families_[holder], uid); });
   for (const std::uint32_t holder : holders) {
-    if (!has_right) break;
     State& state = families_[holder];
+    challenges.push_back({holder, state.generation, has_right});
+    if (!has_right) continue;
     const auto known = std::ranges::find(state.challengers, uid, &Challenger::uid);
     if (known != state.challengers.end()) {
       ++known->count;
     } else {
       state.challengers.push_back({uid, 1});
     }
-    challenges.push_back({holder, state.generation});
   }
   const Family& first = *families_[holders.front()].definition;
   if (first.name != definition.name) return {kNoFamily, Conflict::kSampleName};
@@ -88,9 +88,15 @@ Admission FamilyTable::refuse(const Family& definition, const std::vector<std::u
 
 void FamilyTable::withdraw(const Challenge& challenge, std::uint32_t uid) {
   State& state = families_[challenge.family];
-  if (state.generation != challenge.generation) return;
+  if (!challenge.has_right || state.generation != challenge.generation) return;
   const auto known = std::ranges::find(state.challengers, uid, &Challenger::uid);
   if (known != state.challengers.end() && --known->count == 0) state.challengers.erase(known);
+}
+
+bool FamilyTable::is_worth_another_try(const Challenge& challenge, std::uint32_t uid) const {
+  const State& state = families_[challenge.family];
+  return state.generation != challenge.generation || state.displaced ||
+         (!challenge.has_right && may_replace(state, uid));
 }
 
 void FamilyTable::leave(std::uint32_t family, std::uint32_t uid) {

@@ -49,6 +49,7 @@ struct Admission {
 struct Challenge {
   std::uint32_t family = kNoFamily;
   std::uint32_t generation = 0;
+  bool has_right = true;  // to drive it out, when it was refused
 };
 
 class FamilyTable {
@@ -57,11 +58,14 @@ class FamilyTable {
       : limits_(limits), accounts_(accounts) {}
 
   // A living segment of `definition.owner_uid` begins to use it; to be given back by leave(). What
-  // is refused for another definition adds to `challenges` what it might drive out; to be given
-  // back by withdraw(). Cost: one hash, or one per sample name.
+  // is refused for another definition adds that one to `challenges`; to be given back by withdraw().
+  // Cost: one hash, or one per sample name.
   Admission admit(const Family& definition, std::vector<Challenge>& challenges);
   void leave(std::uint32_t family, std::uint32_t uid);
   void withdraw(const Challenge& challenge, std::uint32_t uid);
+
+  // False while nothing has changed for whoever made the challenge.
+  bool is_worth_another_try(const Challenge& challenge, std::uint32_t uid) const;
 
   // From the ledger: without a use. kNoFamily: left out for one that is in force. Families that it
   // replaces, under the same name or by rank, are added to `replaced`, and their names are free.

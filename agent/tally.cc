@@ -177,6 +177,12 @@ bool Tally::uses_displaced(const Binding& binding) const {
   });
 }
 
+bool Tally::has_freed_name(const Binding& binding) const {
+  return std::ranges::any_of(binding.challenges, [&](const Challenge& challenge) {
+    return families_.is_worth_another_try(challenge, binding.owner_uid);
+  });
+}
+
 void Tally::reserve(const Snapshot& own) {
   for (const FamilySnapshot& family : own.families) families_.reserve(*family.family);
 }

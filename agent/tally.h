@@ -135,10 +135,12 @@ class Tally {
 
   // Takes the names from definitions that must yield (FT2), and drops those of them that no living
   // process uses, and their rows. True if names became free since the last call: contested bindings
-  // and those that use a displaced family are then to be made anew, in this order, before
-  // drop_displaced().
+  // whose name it is and those that use a displaced family are then to be made anew, in this order,
+  // before drop_displaced(); the contested may wait.
   bool yield_contested();
   bool uses_displaced(const Binding& binding) const;
+  // True if a definition for which a family of the contested binding was left out has gone.
+  bool has_freed_name(const Binding& binding) const;
   void drop_displaced();
 
   // The agent shows these families itself: no segment's may hide them.

@@ -63,7 +63,7 @@ TEST(TallyConflict, TheFirstInForceWins) {
     const Snapshot snapshot = gather(tally, {&first, &second});
     EXPECT_EQ(snapshot.families.size(), 1U) << clash.what;
     EXPECT_EQ(slot(snapshot, clash.first.name), first.cells[0]) << clash.what;
-    EXPECT_TRUE(second.binding().contested) << clash.what;
+    EXPECT_FALSE(second.binding().challenges.empty()) << clash.what;
   }
 }
 
@@ -96,7 +96,7 @@ TEST(TallyConflict, AContestedDefinitionYieldsOnceNobodyUsesIt) {
   EXPECT_EQ(tally.rows(), 0U);
   FakeSegment again(tally, 2);
   again.add(histogram_entry("h", {2}));
-  EXPECT_FALSE(again.binding().contested);
+  EXPECT_TRUE(again.binding().challenges.empty());
 }
 
 TEST(TallyConflict, AContestedGaugeYieldsThoughItsRowsLeaveAtOnce) {
