@@ -197,8 +197,9 @@ TEST_F(ScrapeTest, OnlyRequestsForTheSamePageShareIt) {
 }
 
 TEST_F(ScrapeTest, ANameWithALineFeedIsNoTwoNames) {
-  const Response one = ask({{"name[]", "job_runs_total\nsame_total"}});
+  // The one with rows first: an empty page is shared with nobody.
   const Response two = ask({{"name[]", "job_runs_total"}, {"name[]", "same_total"}});
+  const Response one = ask({{"name[]", "job_runs_total\nsame_total"}});
   EXPECT_EQ(scrape_->stats().shared_scrapes, 0U);
   EXPECT_EQ(text_of(one), "");
   EXPECT_THAT(text_of(two), HasSubstr("job_runs_total 1\n"));
