@@ -56,6 +56,7 @@ LedgerResult Collect::open(int directory_fd, const Moment& now, Recovered& recov
 
 void Collect::move_to(int directory_fd) {
   if (directory_fd == directory_fd_) return;
+  drop_let_go();
   for (auto& segment : segments_) {
     segment->nameless = true;
     // Of a directory that was removed nothing is left; one that was moved has the file still.
@@ -79,12 +80,14 @@ void Collect::hold_ledger(bool held) {
 
 bool Collect::uses_directory(int directory_fd) const {
   return directory_fd == directory_fd_ || folded_files_.any_in(directory_fd) ||
-         std::ranges::any_of(
-             segments_, [&](const auto& segment) { return segment->directory_fd == directory_fd; });
+         std::ranges::any_of(segments_, [&](const auto& segment) {
+           return segment != nullptr && segment->directory_fd == directory_fd;
+         });
 }
 
 void Collect::add(std::span<const std::string> names, const Moment& now) {
   boot_s_ = now.boot_s;
+  drop_let_go();
   Segments opened;
   for (const std::string& name : names) {
     if (by_name_.contains(name)) continue;
@@ -333,6 +336,7 @@ void Collect::eject_truncated(const Moment& now) {
 // One round, whatever writers do meanwhile.
 Snapshot Collect::gather(const Moment& now) {
   boot_s_ = now.boot_s;
+  drop_let_go();
   const auto begin = std::chrono::steady_clock::now();
   // All catalogues first: a round's slots must all be there when it begins.
   follow_all(now);
@@ -453,7 +457,7 @@ std::optional<std::uint64_t> passed_bytes(const LiveSegment& segment) {
 std::vector<AttachedProcess> Collect::attached() const {
   std::vector<AttachedProcess> living;
   for (const auto& segment : segments_) {
-    if (segment->dead) continue;
+    if (segment == nullptr || segment->dead) continue;
     const shm::SegmentInfo& info = segment->reader.info();
     living.push_back({{info.pid, info.start_time_ticks, segment->file.owner_uid()},
                       info.pid_namespace,
@@ -466,6 +470,7 @@ std::vector<AttachedProcess> Collect::attached() const {
 CollectStats Collect::stats() const {
   CollectStats stats = stats_;
   for (const auto& segment : segments_) {
+    if (segment == nullptr) continue;  // an exception ended the call that let it go
     ++(segment->dead ? stats.dead_segments : stats.live_segments);
     if (segment->nameless) ++stats.nameless_segments;
     stats.mapped_bytes += segment->file.bytes().size();

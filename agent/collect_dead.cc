@@ -21,10 +21,18 @@ constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 const SegmentIdentity kNoSegment;
 
+// What the ledger has, the sums must have, whole and once. So behind an append no exception (no
+// memory) ends anything half done: it ends the agent, and the next one has it from the ledger.
+template <class Work>
+void whole_or_end_agent(const Work& work) noexcept {
+  work();
+}
+
 }  // namespace
 
 void Collect::sweep(const Moment& now) {
   boot_s_ = now.boot_s;
+  drop_let_go();
   if (!options_.tally.per_process) keep_ledger_in_place(now);
   find_dead(now);
   if (options_.tally.per_process) {
@@ -141,12 +149,14 @@ void Collect::end_faulty(LiveSegment& segment, const char* reason, const Moment&
       !append_one(segment.file.identity(), draft, now)) {
     return eject(segment, reason, now);
   }
-  tally_.apply_fold(draft, *segment.binding, now);
-  ++stats_.folds;
-  rejected_.count(reason);
-  tell_rejected(segment.file.identity().file_name, reason, segment.reader);
-  remove_folded(segment);
-  let_go(segment);
+  whole_or_end_agent([&] {
+    tally_.apply_fold(draft, *segment.binding, now);
+    ++stats_.folds;
+    rejected_.count(reason);
+    tell_rejected(segment.file.identity().file_name, reason, segment.reader);
+    remove_folded(segment);
+    let_go(segment);
+  });
 }
 
 // The cells it has bound are known without the catalogue. By a reader of its own: one that met a
@@ -177,8 +187,10 @@ bool Collect::fold_back_steps(const Moment& now) {
   FoldDraft draft = tally_.take_back_steps();
   if (draft.rows.empty()) return true;
   if (!append_one(kNoSegment, draft, now)) return false;
-  tally_.apply_back_steps(draft);
-  ledger_.removed(kNoSegment);
+  whole_or_end_agent([&] {
+    tally_.apply_back_steps(draft);
+    ledger_.removed(kNoSegment);
+  });
   return true;
 }
 
@@ -245,15 +257,17 @@ bool Collect::fold_batch(std::span<LiveSegment* const> batch, const Moment& now)
     return false;
   }
   NOTCH_INJECTION_POINT("collect.after_append");
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    drafts[i].changes = std::move(folds[i].rows);
-    tally_.apply_fold(drafts[i], *segments[i]->binding, now);
-    NOTCH_INJECTION_POINT("collect.before_remove");
-    remove_folded(*segments[i]);
-    NOTCH_INJECTION_POINT("collect.after_remove");
-    let_go(*segments[i]);
-    ++stats_.folds;
-  }
+  whole_or_end_agent([&] {
+    for (std::size_t i = 0; i < segments.size(); ++i) {
+      drafts[i].changes = std::move(folds[i].rows);
+      tally_.apply_fold(drafts[i], *segments[i]->binding, now);
+      NOTCH_INJECTION_POINT("collect.before_remove");
+      remove_folded(*segments[i]);
+      NOTCH_INJECTION_POINT("collect.after_remove");
+      let_go(*segments[i]);
+      ++stats_.folds;
+    }
+  });
   return true;
 }
 

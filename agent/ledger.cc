@@ -28,6 +28,25 @@ std::string with_error(std::string_view what, int error) {
   return std::string(what) + ": " + std::generic_category().message(error);
 }
 
+// Makes all of what `encode` adds part of `pending`, or nothing if it throws.
+template <class Encode>
+void add_whole(std::string& pending, const Encode& encode) {
+  const std::size_t before = pending.size();
+  try {
+    encode();
+  } catch (...) {
+    pending.resize(before);
+    throw;
+  }
+}
+
+std::vector<std::uint32_t> families_of(std::span<const RecoveredRow> rows) {
+  std::vector<std::uint32_t> families;
+  families.reserve(rows.size());
+  for (const RecoveredRow& row : rows) families.push_back(row.family);
+  return families;
+}
+
 // Writes a snapshot in pieces, so that a large one is never whole in memory.
 class SnapshotWriter {
  public:
@@ -215,8 +234,10 @@ std::uint32_t Ledger::define_family(const Family& family) {
   if (const char* fault = family_fault(family); fault != nullptr && definition_fault_.empty()) {
     definition_fault_ = "family " + family.name + ": " + fault;
   }
-  families_.push_back(family);
-  encode_family(id, family, pending_);
+  add_whole(pending_, [&] {
+    encode_family(id, family, pending_);
+    families_.push_back(family);
+  });
   return id;
 }
 
@@ -226,13 +247,15 @@ std::uint32_t Ledger::define_row(std::uint32_t family, std::string_view labels,
   if (family >= families_.size() && definition_fault_.empty()) {
     definition_fault_ = "row {" + std::string(labels) + "}: its family is not defined";
   }
-  row_families_.push_back(family);
-  encode_row({id, family, labels, owner_uid}, pending_);
+  add_whole(pending_, [&] {
+    encode_row({id, family, labels, owner_uid}, pending_);
+    row_families_.push_back(family);
+  });
   return id;
 }
 
 void Ledger::define_service(const ServiceRecord& service) {
-  encode_service(service, pending_);
+  add_whole(pending_, [&] { encode_service(service, pending_); });
 }
 
 const char* Ledger::fold_fault(const Fold& fold) const noexcept {
@@ -255,24 +278,28 @@ LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_boot_
     }
   }
   std::size_t remembered = 0;
+  const std::size_t told_before = pending_.size();
   const auto forget = [&] {
+    pending_.resize(told_before);
     for (const Fold& fold : folds.first(remembered)) folded_.erase(fold.segment);
   };
-  for (const Fold& fold : folds) {
-    if (!folded_.insert(fold.segment).second) {
-      forget();
-      return failure("fold of " + fold.segment.file_name + ": folded already");
+  try {
+    for (const Fold& fold : folds) {
+      if (!folded_.insert(fold.segment).second) {
+        forget();
+        return failure("fold of " + fold.segment.file_name + ": folded already");
+      }
+      ++remembered;
     }
-    ++remembered;
+    for (const Fold& fold : folds) encode_fold(fold, now_boot_s, pending_);
+  } catch (...) {
+    forget();
+    throw;
   }
-
-  const std::size_t told_before = pending_.size();
-  for (const Fold& fold : folds) encode_fold(fold, now_boot_s, pending_);
   if (pending_.empty()) return {};
   NOTCH_INJECTION_POINT("ledger.before_append");
   const int error = file_.write_at_end(pending_, file_bytes_);
   if (error != 0) {
-    pending_.resize(told_before);
     forget();
     return failure(with_error("cannot append", error));
   }
@@ -285,7 +312,10 @@ LedgerResult Ledger::append(std::span<const Fold> folds, std::uint64_t now_boot_
 
 void Ledger::removed(const SegmentIdentity& segment) {
   NOTCH_INJECTION_POINT("ledger.before_removed");
-  if (folded_.erase(segment) == 1) encode_segment(FrameKind::kRemoved, segment, pending_);
+  if (folded_.contains(segment)) {
+    add_whole(pending_, [&] { encode_segment(FrameKind::kRemoved, segment, pending_); });
+    folded_.erase(segment);
+  }
   NOTCH_INJECTION_POINT("ledger.after_removed");
 }
 
@@ -302,8 +332,15 @@ LedgerResult Ledger::compact(std::span<const Family> families, std::span<const R
       if (const LedgerResult aside = keep_aside(".replaced"); !aside.ok) return aside;
     }
   }
-  const LedgerResult result = replace_file(families, rows, services);
-  if (result.ok) remember_definitions(families, rows);
+  // Made before, so that the file and these agree whatever memory there is.
+  std::vector<Family> kept_families(families.begin(), families.end());
+  std::vector<std::uint32_t> kept_rows = families_of(rows);
+  LedgerResult result = replace_file(families, rows, services);
+  if (!result.ok) return result;
+  families_ = std::move(kept_families);
+  row_families_ = std::move(kept_rows);
+  pending_.clear();
+  definition_fault_.clear();
   return result;
 }
 
@@ -360,9 +397,7 @@ LedgerResult Ledger::replace_file(std::span<const Family> families,
 void Ledger::remember_definitions(std::span<const Family> families,
                                   std::span<const RecoveredRow> rows) {
   families_.assign(families.begin(), families.end());
-  row_families_.clear();
-  row_families_.reserve(rows.size());
-  for (const RecoveredRow& row : rows) row_families_.push_back(row.family);
+  row_families_ = families_of(rows);
   pending_.clear();
   definition_fault_.clear();
 }
