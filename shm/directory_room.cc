@@ -30,12 +30,18 @@ constexpr const char* kPastShare =
 
 FileSystemRoom room_of(const struct statfs& told) noexcept {
   const auto block = static_cast<std::uint64_t>(told.f_frsize != 0 ? told.f_frsize : told.f_bsize);
-  return {told.f_blocks * block, (told.f_blocks - told.f_bfree) * block, told.f_bavail * block,
-          told.f_files, told.f_ffree};
+  return {told.f_blocks * block, (told.f_blocks - told.f_bfree) * block,
+          told.f_bavail * block, told.f_files,
+          told.f_ffree,          true};
+}
+
+// A tmpfs gives its root the first number, from Linux 5.9 on; before, every one counts as shared.
+bool is_root_of_tmpfs(const struct stat& directory) noexcept {
+  return directory.st_ino == 1;
 }
 
 bool is_small(const FileSystemRoom& system) noexcept {
-  return system.size_bytes != 0 && system.size_bytes < kSmallFileSystemBytes;
+  return system.is_shared && system.size_bytes != 0 && system.size_bytes < kSmallFileSystemBytes;
 }
 
 bool is_nearly_full(const FileSystemRoom& system) noexcept {
@@ -96,9 +102,10 @@ DirectoryRoom room_for_segment(int directory_fd, std::uint64_t bytes) noexcept {
     room.verdict.cause = errno;
     return room;
   }
-  const FileSystemRoom system = room_of(told);
+  FileSystemRoom system = room_of(told);
   room.device = directory.st_dev;
   room.on_disk = told.f_type != TMPFS_MAGIC && told.f_type != RAMFS_MAGIC;
+  system.is_shared = room.on_disk || !is_root_of_tmpfs(directory);
   room.is_small = is_small(system);
   const bool many_entries =
       !room.on_disk &&

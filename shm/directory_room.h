@@ -36,6 +36,7 @@ struct FileSystemRoom {
   std::uint64_t available_bytes = 0;
   std::uint64_t files = 0;
   std::uint64_t free_files = 0;
+  bool is_shared = true;  // false: the directory is its root, so that all of it is for segments
 };
 
 // What is in the directory, by estimate; `own` is of the user who asks.

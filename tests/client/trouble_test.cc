@@ -320,8 +320,7 @@ TEST_F(OnTmpfs, NothingIsCountedInASegmentThatIsTakenBack) {
     }
     for (std::thread& thread : threads) thread.join();
     NOTCH_REQUIRE(mkdir(later.c_str(), 0777) == 0);
-    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", 0, "size=1700k") ==
-                  0);  // a share for one column
+    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", 0, "size=500k") == 0);
     int kept = -1;
     NOTCH_REQUIRE(eventually([&] {
       std::atomic<bool> done = false;
@@ -340,7 +339,7 @@ TEST_F(OnTmpfs, NothingIsCountedInASegmentThatIsTakenBack) {
       NOTCH_REQUIRE(all_observations(left) == 0);
       ::close(kept);
     }
-    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", MS_REMOUNT, "size=32m") == 0);
+    NOTCH_REQUIRE(mount("none", later.c_str(), "tmpfs", MS_REMOUNT, "size=8m") == 0);
     NOTCH_REQUIRE(eventually([] { return health().attached == 1; }));
     sets[0].observe(1);
     NOTCH_REQUIRE(all_observations(read_segments(later).at(0)) == truth.load() + 1);

@@ -22,7 +22,7 @@ constexpr std::uint64_t kGiB = kMiB << 10;
 constexpr std::uint64_t kSegment = 45'000;
 
 FileSystemRoom system_of(std::uint64_t size, std::uint64_t used) {
-  return {size, used, size - used, 1'000'000, 900'000};
+  return {size, used, size - used, 1'000'000, 900'000, true};
 }
 
 TEST(RoomForAll, NobodyLooksWhereThereIsPlenty) {
@@ -46,6 +46,16 @@ TEST(JudgeRoom, ASmallFileSystemsShareIsAQuarterWhateverOthersTook) {
   EXPECT_EQ(past.cause, ENOSPC);
   EXPECT_NE(past.refusal, nullptr);
   EXPECT_EQ(judge_room(system_of(kGiB, kGiB / 2), {kGiB / 2, kGiB / 2, 300}, kSegment).cause, 0);
+}
+
+TEST(JudgeRoom, ADirectoryThatIsAFileSystemOfItsOwnHasAllOfIt) {
+  FileSystemRoom own = system_of(64 * kMiB, 50 * kMiB);
+  own.is_shared = false;
+  EXPECT_TRUE(is_room_for_all(own, kSegment));
+  own = system_of(64 * kMiB, 60 * kMiB);
+  own.is_shared = false;
+  EXPECT_FALSE(is_room_for_all(own, kSegment));
+  EXPECT_EQ(judge_room(own, {60 * kMiB, 60 * kMiB, 300}, kSegment).cause, ENOSPC);
 }
 
 TEST(JudgeRoom, AUserWithLittleIsRefusedForNoOthersFiles) {

@@ -132,6 +132,15 @@ class SmallFileSystem(FullDirectory):
     size = "64m"
     SHARE = 16 * MIB
 
+    def test_a_file_system_of_its_own_is_all_the_directorys(self):
+        own = os.path.join(self.folder, "own")
+        os.mkdir(own)
+        mounts.tmpfs(self, own, "mode=3777,size=8m")
+        self.agent.directory = own
+        self.assertGreater(self.start_until_refused(VICTIM), 250)
+        self.assertGreater(self.used_bytes(), 7 * MIB)
+        self.assert_refused(VICTIM, NO_SPACE)
+
     def start_until_refused(self, uid, most=2000):
         """Processes that live on; how many have a segment."""
         for number in range(most):
