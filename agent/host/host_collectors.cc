@@ -80,7 +80,10 @@ Snapshot HostCollectors::gather(const std::vector<bool>& wanted) {
     if (wanted[i]) outcomes.push_back(run(running_[i], families));
   }
   families.begin_collector("host");
-  if (!outcomes.empty()) {
+  const auto is_of_node_exporter = [](const Outcome& outcome) {
+    return outcome.name != "otlp_system";
+  };
+  if (std::ranges::any_of(outcomes, is_of_node_exporter)) {
     // Dashboards of node_exporter take the list of hosts from this family.
     families.begin(MetricType::kGauge, "exporter_build_info",
                    "What serves these families in node_exporter's place, value is always 1.");

@@ -91,13 +91,23 @@ bool HostFiles::read_kept(const std::string& path, Kept& kept) {
   return true;
 }
 
+bool HostFiles::read_proc(const char* name, Kept& kept) {
+  // procfs has net/ as self/net/, which is of the reader's network namespace: in a container not the host's.
+  const bool is_elsewhere = paths_.procfs != HostPaths().procfs;
+  if (is_elsewhere && std::string_view(name).starts_with("net/") &&
+      read_kept(proc_path(std::string("1/") + name), kept)) {
+    return true;
+  }
+  return read_kept(proc_path(name), kept);
+}
+
 std::optional<std::string_view> HostFiles::proc(const char* name) {
   auto found = kept_.find(std::string_view(name));
   if (found == kept_.end()) found = kept_.emplace(name, Kept()).first;
   Kept& kept = found->second;
   if (kept.scrape != scrape_) {
     kept.scrape = scrape_;
-    kept.readable = read_kept(proc_path(name), kept);
+    kept.readable = read_proc(name, kept);
     kept.missing = missing_;
   } else if (!kept.readable) {
     missing_ = kept.missing;

@@ -7,6 +7,8 @@
 //   HT2  No more than kMostKept descriptors are kept; files past that are opened each time.
 //   HT3  No text is longer than kMostTextBytes, no line_*() than kMostLineBytes: what is behind is
 //        cut off, at a line's end, and counted.
+//   HT4  Of a procfs that is mounted elsewhere, as in a container, net/ is the first process's: the
+//        host's.
 #pragma once
 
 #include <cstdint>
@@ -72,6 +74,7 @@ class HostFiles {
 
   static std::string below(const std::string& root, std::string_view name);
   bool read_kept(const std::string& path, Kept& kept);
+  bool read_proc(const char* name, Kept& kept);
   void fail(const std::string& path, int error);
 
   const HostPaths paths_;

@@ -92,6 +92,30 @@ class Name(HostTruth):
         self.assertNotEqual(socket.gethostname(), "renamed")
 
 
+class OtherNamespace(HostTruth):
+    """As in a container: the host's /proc stands elsewhere, and the network is the container's."""
+
+    def setUp(self):
+        agent_test_case.AgentTestCase.setUp(self)
+        procfs = os.path.join(self.folder, "proc")
+        os.symlink("/proc", procfs)
+        self.agent = self.new_agent(*self.flags, "--path.procfs", procfs, name="elsewhere")
+        self.agent.start_and_wait()
+
+    def received(self, process):
+        with open(f"/proc/{process}/net/dev", encoding="ascii") as file:
+            lines = [line.rpartition(":")[::2] for line in file.readlines()[2:]]
+        return {device.strip(): int(numbers.split()[0]) for device, numbers in lines}
+
+    def test_the_networks_figures_are_the_hosts(self):
+        before, page, after = self.received(1), self.page("netdev"), self.received(1)
+        shown = {labels: value for (name, labels), value in page.items() if name == "node_network_receive_bytes_total"}
+        self.assertEqual(set(shown), {f'device="{device}"' for device in before})
+        for device, value in before.items():
+            self.assertTrue(value <= shown[f'device="{device}"'] <= after[device], device)
+        self.assertGreater(shown['device="lo"'], self.received("self")["lo"], "the test's own network has done as much")
+
+
 class Process(HostTruth):
     def test_one_that_burns_holds_and_writes(self):
         load = self.attached_load()

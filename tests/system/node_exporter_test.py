@@ -394,6 +394,8 @@ class Chosen(agent_test_case.AgentTestCase):
         self.assertFalse([name for name in names if name.startswith("node_")])
         self.assertIn("otlp_system_tasks_count", names)
         self.assertEqual(self.names("--host.collectors", "none", query="exclude[]=agent&exclude[]=ebpf"), set())
+        self.assertEqual({name for name in self.names("--host.collectors", "otlp_system") if name.startswith("node_")},
+                         {"node_scrape_collector_duration_seconds", "node_scrape_collector_success"})
         few = self.names("--host.collectors", "cpu,otlp_system")
         self.assertIn("node_cpu_seconds_total", few)
         self.assertIn("otlp_system_tasks_count", few)
