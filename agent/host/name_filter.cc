@@ -36,12 +36,14 @@ std::string NameFilter::fault(const std::string& pattern) {
   return "\"" + pattern + "\" is not a regular expression of RE2's: " + expression.error();
 }
 
+// The text by its parts: the type that RE2 takes is its own, and converts from std::string_view in
+// some of its versions alone.
 bool NameFilter::hides(std::string_view name) const {
   if (exclude_ == nullptr && include_ == nullptr) return false;
   std::string shown;
   if (!shm::is_valid_utf8(name)) name = shown = shm::valid_utf8(name);
-  if (exclude_ != nullptr && re2::RE2::PartialMatch(name, *exclude_)) return true;
-  return include_ != nullptr && !re2::RE2::PartialMatch(name, *include_);
+  if (exclude_ != nullptr && re2::RE2::PartialMatch({name.data(), name.size()}, *exclude_)) return true;
+  return include_ != nullptr && !re2::RE2::PartialMatch({name.data(), name.size()}, *include_);
 }
 
 }  // namespace notch::agent
