@@ -42,7 +42,8 @@ bool NameFilter::hides(std::string_view name) const {
   if (exclude_ == nullptr && include_ == nullptr) return false;
   std::string shown;
   if (!shm::is_valid_utf8(name)) name = shown = shm::valid_utf8(name);
-  if (exclude_ != nullptr && re2::RE2::PartialMatch({name.data(), name.size()}, *exclude_)) return true;
+  if (exclude_ != nullptr && re2::RE2::PartialMatch({name.data(), name.size()}, *exclude_))
+    return true;
   return include_ != nullptr && !re2::RE2::PartialMatch({name.data(), name.size()}, *include_);
 }
 
