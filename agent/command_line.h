@@ -1,5 +1,6 @@
 // A command line as CLI11's App::parse takes it: the last argument first, and of `--name=` an empty
-// value, where CLI11 itself would take the next argument for it.
+// value, where CLI11 itself would take the next argument for it. And the words for an argument that
+// is none of the options.
 // Called by: options, run_options, ready_options.
 #pragma once
 
@@ -21,6 +22,14 @@ inline std::vector<std::string> reversed_arguments(std::span<const char* const> 
     reversed.push_back(std::move(argument));
   }
   return reversed;
+}
+
+// `remaining` is App::remaining() after an ExtrasError, in the order of the command line: what stands
+// behind an unknown option is its value, or was taken for one.
+inline std::string unknown_argument(const std::vector<std::string>& remaining) {
+  const std::string first = remaining.empty() ? "" : remaining.front();
+  return "\"" + first + "\" is " +
+         (first.starts_with("-") ? "no option" : "not an argument it takes");
 }
 
 }  // namespace notch::agent

@@ -169,6 +169,14 @@ void add_socket_access(CLI::App& app, Options& options) {
       ->type_name("GROUP");
 }
 
+std::string check_metrics_path(const std::string& text) {
+  if (!text.starts_with('/') || text == "/") {
+    return "\"" + text + "\" must start with / and be more than /";
+  }
+  const bool is_taken = text == "/-/healthy" || text == "/-/ready";
+  return is_taken ? "\"" + text + "\" has an answer of its own; name another path" : "";
+}
+
 void add_web(CLI::App& app, Options& options) {
   app.add_option("--listen,--web.listen-address", options.http.listen,
                  "ADDRESS:PORT, unix:PATH or unix:@NAME to serve on; may be given several times")
@@ -176,6 +184,7 @@ void add_web(CLI::App& app, Options& options) {
       ->capture_default_str();
   add_socket_access(app, options);
   app.add_option("--web.telemetry-path", options.metrics_path, "Path of the exposition")
+      ->check(CLI::Validator(check_metrics_path, "PATH"))
       ->capture_default_str();
   app.add_option(
       "--web.config.file", options.http.web_config_file,
@@ -330,6 +339,8 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   } catch (const CLI::CallForVersion& version) {
     parsed.text = std::string(version.what()) + "\n";
     return parsed;
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(unknown_argument(app.remaining()));
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
@@ -339,11 +350,6 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   parse_host_collectors(host_collectors, options.host.collectors);
   parse_duration_s(retention, options.collect.retention_s);
   parse_duration_s(linger, options.collect.linger_s);
-  if (options.metrics_path.empty() || options.metrics_path.front() != '/' ||
-      options.metrics_path == "/") {
-    return usage_error("--web.telemetry-path: \"" + options.metrics_path +
-                       "\" must start with / and be more than /");
-  }
   parsed.run = true;
   return parsed;
 }

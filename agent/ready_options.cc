@@ -57,6 +57,8 @@ ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(unknown_argument(app.remaining()));
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }

@@ -88,13 +88,16 @@ PreloadLibrary library_for(const RunOptions& options) {
   return library;
 }
 
+// What NOTCH_PRELOAD says of the modules where --modules says nothing.
+std::string modules_of_environment(const RunOptions& options) {
+  const char* const modules = std::getenv("NOTCH_PRELOAD");
+  return options.modules.empty() && modules != nullptr ? modules : "";
+}
+
 // What the environment switches off is not to be seen, and nothing need be said of it.
 bool is_switched_off(const RunOptions& options) {
   const char* const disabled = std::getenv("NOTCH_DISABLED");
-  const char* const modules = std::getenv("NOTCH_PRELOAD");
-  if (options.modules == "none") return true;
-  if (options.modules.empty() && modules != nullptr && std::strcmp(modules, "none") == 0)
-    return true;
+  if (options.modules == "none" || modules_of_environment(options) == "none") return true;
   return (disabled != nullptr && disabled[0] != '\0' && std::strcmp(disabled, "0") != 0);
 }
 
@@ -103,16 +106,20 @@ RunDirectory directory_for(const RunOptions& options) {
   return judge_directory(options.directory, variable != nullptr ? variable : "");
 }
 
-// What will not be seen of a program that is started with the library.
+// What will not be seen of a program that is started with the library. `modules`: what the
+// environment asks for; the command line's are modules.
 void tell_unseen(const std::string& program, const PreloadVerdict& verdict,
-                 const RunDirectory& directory) {
+                 const RunDirectory& directory, const std::string& modules) {
+  const std::string fault = modules.empty() ? "" : modules_fault(modules);
+  if (!fault.empty()) complain("NOTCH_PRELOAD: " + fault, 0);
   if (!verdict.remark.empty()) complain(program + " " + verdict.remark, 0);
   if (!directory.problem.empty()) {
     complain(directory.shown + ": " + directory.problem + ": nothing is measured", 0);
   } else if (::geteuid() == 0 && verdict.changes_user && !directory.is_open_to_all) {
-    complain(directory.shown + " is not open to all users: what " + program +
-                 " starts as another user is not measured",
-             0);
+    complain(
+        directory.shown + " is not open to all users: what " + program +
+            " executes as another user is not measured; workers that only change their user are",
+        0);
   }
 }
 
@@ -140,6 +147,7 @@ std::string service_for(const std::vector<std::string>& variables, const RunOpti
 std::string modules_for(const std::vector<std::string>& variables, const RunOptions& options) {
   const std::string current = value_in(variables, "NOTCH_PRELOAD");
   if (!options.modules.empty() || !options.tls || current.empty()) return options.modules;
+  if (names_tls(current)) return "";
   return current + ",tls";
 }
 
@@ -172,7 +180,12 @@ std::vector<std::string> program_environment(std::span<const std::string> curren
   if (preload != value_in(variables, kPreload)) put(variables, kPreload, preload);
   const std::string service = service_for(variables, options, !library.empty());
   if (!service.empty()) put(variables, "NOTCH_SERVICE", service);
-  if (!options.directory.empty()) put(variables, "NOTCH_DIR", options.directory);
+  const std::string directory = value_in(variables, "NOTCH_DIR");
+  if (!options.directory.empty()) {
+    put(variables, "NOTCH_DIR", options.directory);
+  } else if (!directory.empty() && !directory.starts_with('/')) {
+    put(variables, "NOTCH_DIR", absolute_directory(directory));
+  }
   // Started by a program that has one, it is of that one's lineage.
   if (!library.empty() && value_in(variables, kLineage).empty()) put(variables, kLineage, lineage);
   const std::string modules = modules_for(variables, options);
@@ -187,7 +200,9 @@ int run_command(std::span<const char* const> arguments) {
     std::fflush(stdout);
     return parsed.exit_code;
   }
-  const RunOptions& options = parsed.options;
+  RunOptions options = parsed.options;
+  const std::string modules = modules_of_environment(options);
+  if (names_tls(modules)) options.tls = true;
   const char* const from_environment = std::getenv(kLibraryVariable);
   const std::string named = !options.library.empty()      ? options.library
                             : from_environment != nullptr ? from_environment
@@ -219,7 +234,7 @@ int run_command(std::span<const char* const> arguments) {
     step_aside(program + " " + verdict.refusal);
     library.path.clear();
   } else if (!is_off) {
-    tell_unseen(program, verdict, directory);
+    tell_unseen(program, verdict, directory, modules);
   }
   return not_started(program, become(found.path, options.program,
                                      program_environment(current_environment(), options,

@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 
 #include "agent/file_descriptor.h"
 #include "shm/default_directory.h"
@@ -59,6 +61,12 @@ RunDirectory default_directory() {
 }
 
 }  // namespace
+
+std::string absolute_directory(const std::string& directory) {
+  std::error_code error;
+  const std::filesystem::path whole = std::filesystem::absolute(directory, error);
+  return error ? directory : whole.lexically_normal().string();
+}
 
 RunDirectory judge_directory(const std::string& option, const std::string& variable) {
   if (!option.empty()) return named_directory("--dir", option);

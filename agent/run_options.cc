@@ -3,17 +3,17 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <filesystem>
 #include <string_view>
 
 #include "agent/command_line.h"
+#include "agent/run_directory.h"
 #include "agent/tool.h"
 
 namespace notch::agent {
 namespace {
 
-constexpr std::array<std::string_view, 10> kModules = {"io",      "net",  "dns", "malloc", "locks",
-                                                       "threads", "http", "tls", "all",    "none"};
+constexpr std::array<std::string_view, 11> kModules = {
+    "io", "net", "dns", "malloc", "locks", "threads", "http", "tls", "malloc_live", "all", "none"};
 
 // Calls `visit` with each part between the commas.
 template <class Visit>
@@ -26,28 +26,8 @@ void for_each_module(std::string_view list, Visit visit) {
   }
 }
 
-// CLI11 validators' words: empty if fine.
-std::string check_modules(const std::string& text) {
-  std::string wrong;
-  for_each_module(text, [&](std::string_view module) {
-    if (wrong.empty() && std::ranges::find(kModules, module) == kModules.end()) {
-      wrong =
-          "\"" + std::string(module) +
-          "\" is no module; they are io, net, dns, malloc, locks, threads, http and tls, or all "
-          "or none";
-    }
-  });
-  return wrong;
-}
-
 std::string check_not_empty(const std::string& text) {
   return text.empty() ? "must not be empty" : "";
-}
-
-bool names_tls(std::string_view modules) {
-  bool found = false;
-  for_each_module(modules, [&](std::string_view module) { found = found || module == "tls"; });
-  return found;
 }
 
 ParsedRunOptions usage_error(const std::string& what) {
@@ -64,10 +44,11 @@ void add_options(CLI::App& app, RunOptions& options) {
       ->check(not_empty);
   app.add_option("--dir", options.directory, "The agent's directory of segments (NOTCH_DIR)")
       ->check(not_empty);
-  app.add_option("--modules", options.modules,
-                 "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
-                 "and tls, with commas between; all: all but tls; none. Default: all")
-      ->check(CLI::Validator(check_modules, "LIST"));
+  app.add_option(
+         "--modules", options.modules,
+         "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
+         "tls and malloc_live, with commas between; all: all but these two; none. Default: all")
+      ->check(CLI::Validator(modules_fault, "LIST"));
   app.add_flag(
       "--tls", options.tls,
       "Measure handshakes and the HTTP inside TLS too, of programs whose OpenSSL is a shared\n"
@@ -93,6 +74,23 @@ void add_options(CLI::App& app, RunOptions& options) {
 
 }  // namespace
 
+std::string modules_fault(const std::string& list) {
+  std::string fault;
+  for_each_module(list, [&](std::string_view module) {
+    if (!fault.empty() || std::ranges::find(kModules, module) != kModules.end()) return;
+    fault = "\"" + std::string(module) +
+            "\" is no module; they are io, net, dns, malloc, locks, threads, http, tls and "
+            "malloc_live, or all or none";
+  });
+  return fault;
+}
+
+bool names_tls(std::string_view modules) {
+  bool found = false;
+  for_each_module(modules, [&](std::string_view module) { found = found || module == "tls"; });
+  return found;
+}
+
 ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   const auto end = std::ranges::find_if(
       arguments, [](const char* argument) { return std::string_view(argument) == "--"; });
@@ -108,8 +106,8 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   } catch (const CLI::CallForHelp&) {
     parsed.text = app.help();
     return parsed;
-  } catch (const CLI::ExtrasError& error) {
-    return usage_error(std::string(error.what()) + "; the program stands behind --");
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(unknown_argument(app.remaining()) + "; the program stands behind --");
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }
@@ -117,9 +115,7 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   if (options.program.empty()) {
     return usage_error("no program is given: notch run [OPTIONS] -- PROGRAM ARGUMENTS...");
   }
-  if (!options.directory.empty()) {
-    options.directory = std::filesystem::absolute(options.directory).lexically_normal();
-  }
+  if (!options.directory.empty()) options.directory = absolute_directory(options.directory);
   // Each of the two says both.
   if (names_tls(options.modules)) options.tls = true;
   if (options.tls && !options.modules.empty() && !names_tls(options.modules)) {

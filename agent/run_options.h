@@ -4,13 +4,14 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace notch::agent {
 
 struct RunOptions {
   std::string service;    // empty: what the environment says, else the program's name
-  std::string directory;  // absolute; empty: not asked for, as below
+  std::string directory;  // absolute where that can be told; empty: not asked for, as below
   std::string modules;    // "io,net"
   std::string library;    // a file, instead of the one found beside this program
   bool tls = false;
@@ -26,5 +27,10 @@ struct ParsedRunOptions {
 
 // `arguments`: what stands behind `notch run`.
 ParsedRunOptions parse_run_options(std::span<const char* const> arguments);
+
+// Of a list of modules, as --modules and NOTCH_PRELOAD have it: the first that is none, and which
+// there are; empty if all are modules.
+std::string modules_fault(const std::string& list);
+bool names_tls(std::string_view modules);
 
 }  // namespace notch::agent

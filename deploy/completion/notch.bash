@@ -11,7 +11,7 @@ _notch_run() {
       local before=
       [[ $cur != *,* ]] || before=${cur%,*},
       mapfile -t COMPREPLY < <(compgen -P "$before" \
-        -W 'io net dns malloc locks threads http tls all none' -- "${cur##*,}")
+        -W 'io net dns malloc locks threads http tls malloc_live all none' -- "${cur##*,}")
       return
       ;;
     --service) return ;;

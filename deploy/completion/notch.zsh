@@ -6,7 +6,7 @@ _notch_run() {
     '(- *)'{-h,--help}'[print the options and exit]' \
     '--service[the service label of its metrics]:service:' \
     '--dir[directory of the segments]:directory:_files -/' \
-    '--modules[what is measured]:modules:_values -s , module io net dns malloc locks threads http tls all none' \
+    '--modules[what is measured]:modules:_values -s , module io net dns malloc locks threads http tls malloc_live all none' \
     '--tls[measure inside TLS too]' \
     '--library[the library to preload]:library:_files -g "*.so*"' \
     '(-):program: _command_names -e' \

@@ -56,6 +56,25 @@ TEST(RunOptions, ARelativeDirectoryStartsHere) {
             std::filesystem::current_path() / "seg");
 }
 
+TEST(RunOptions, ARelativeDirectoryStaysAsItIsWhereTheWorkingDirectoryIsGone) {
+  const std::filesystem::path before = std::filesystem::current_path();
+  const testing::ScratchDirectory scratch;
+  const std::filesystem::path gone = scratch.path("gone");
+  std::filesystem::create_directory(gone);
+  std::filesystem::current_path(gone);
+  std::filesystem::remove(gone);
+  const ParsedRunOptions parsed = parse({"--dir=seg", "--", "p"});
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(parsed.run) << parsed.text;
+  EXPECT_EQ(parsed.options.directory, "seg");
+}
+
+TEST(RunOptions, WhateverTheLibraryKnowsIsAModule) {
+  EXPECT_TRUE(parse({"--modules=all,malloc_live", "--", "p"}).run);
+  EXPECT_EQ(modules_fault("io,tls,malloc_live"), "");
+  EXPECT_THAT(modules_fault("io,tcp"), StartsWith("\"tcp\" is no module; they are io, "));
+}
+
 TEST(RunOptions, TheFlagAndTheModuleForTlsAreOne) {
   EXPECT_TRUE(parse({"--modules=io,tls", "--", "p"}).options.tls);
   EXPECT_EQ(parse({"--modules=io", "--tls", "--", "p"}).options.modules, "io,tls");
@@ -80,8 +99,8 @@ TEST(RunOptions, WrongUsageNamesWhatIsWrong) {
   const std::vector<WrongUsage> cases = {
       {{}, "no program is given"},
       {{"--"}, "no program is given"},
-      {{"ls"}, "ls"},
-      {{"--nosuch", "--", "p"}, "--nosuch"},
+      {{"ls", "-l"}, "\"ls\" is not an argument it takes; the program stands behind --"},
+      {{"--nosuch", "value", "--", "p"}, "notch run: \"--nosuch\" is no option"},
       {{"--service", "--", "p"}, "--service"},
       {{"--service=", "--", "p"}, "--service"},
       {{"--modules=io,tcp", "--", "p"}, "\"tcp\" is no module"},
@@ -128,7 +147,15 @@ TEST(ProgramEnvironment, TlsIsAddedToTheModulesOfTheEnvironment) {
   options.tls = true;
   EXPECT_THAT(program_environment(std::vector<std::string>{"NOTCH_PRELOAD=io"}, options, ""),
               ElementsAre("NOTCH_PRELOAD=io,tls"));
+  EXPECT_THAT(program_environment(std::vector<std::string>{"NOTCH_PRELOAD=all,tls"}, options, ""),
+              ElementsAre("NOTCH_PRELOAD=all,tls"));
   EXPECT_THAT(program_environment(std::vector<std::string>{}, options, ""), ElementsAre());
+}
+
+TEST(ProgramEnvironment, ARelativeDirectoryOfTheEnvironmentStartsHere) {
+  const std::string here = std::filesystem::current_path();
+  EXPECT_THAT(program_environment(std::vector<std::string>{"NOTCH_DIR=seg/../x"}, {}, "/n.so"),
+              UnorderedElementsAre("NOTCH_DIR=" + here + "/x", "LD_PRELOAD=/n.so"));
 }
 
 TEST(ProgramEnvironment, AProgramAndAllThatItStartsAreOneService) {

@@ -134,7 +134,7 @@ class Completion(unittest.TestCase):
             print("skipped: documented_options_test: bash-completion is not installed")
             self.skipTest("no bash-completion")
         for line, wanted in (("notchd --web.s", ["--web.systemd-socket"]), ("notchd --log.level w", ["warn"]),
-                             ("notch r", ["ready", "run"]), ("notch he", ["help"]), ("notch help re", ["ready"]), ("notch ready --a", ["--address"]), ("notch run --modules io,ma", ["io,malloc"]),
+                             ("notch r", ["ready", "run"]), ("notch he", ["help"]), ("notch help re", ["ready"]), ("notch ready --a", ["--address"]), ("notch run --modules io,ma", ["io,malloc", "io,malloc_live"]),
                              ("notch run --lib", ["--library"]), ("notch run -- --lib", [])):
             with self.subTest(line=line):
                 words = line.split(" ")

@@ -285,6 +285,12 @@ class Refuses(NotchRun):
         broken.chmod(0o755)
         self.assert_refused(self.run_program(broken), 126, f"notch: {broken}: Exec format error")
 
+    def test_a_wrong_word_of_the_environment_is_named_and_harms_nothing(self):
+        done = self.run_program(self.program, NOTCH_PRELOAD="io,tcp")
+        self.assertRegex(done.stderr, r'\Anotch: NOTCH_PRELOAD: "tcp" is no module; they are io, [^\n]*\n\Z')
+        self.assertEqual(done.returncode, 7)
+        self.assertTrue(self.mark.exists())
+
     def test_wrong_usage(self):
         for arguments, words in (((), "no command is given"), (("nosuch",), '"nosuch" is no command'),
                                  (("run",), "no program is given"), (("run", "ls"), "ls"),
