@@ -4,6 +4,7 @@ Called by: draw-dashboards.
 Invariants
   P1  What is drawn is what was answered: nothing is smoothed, filled in or left out but where the picture says so ("and 3 more").
   P2  Coordinates are whole pixels, so that pictures stay small.
+  P3  What is not data has its color from INK, by class: a picture is light or dark as its reader's page is.
 """
 
 import html
@@ -14,7 +15,10 @@ COLUMN_PX, ROW_PX = 50, 30  # of the dashboard's grid
 COLORS = ("#3f8f3f", "#c9a200", "#3274d9", "#d9690f", "#c4162a", "#8f3bb8", "#0a7f7f", "#7a5c2e")
 NAMED = {"green": "#3f8f3f", "yellow": "#c9a200", "red": "#c4162a"}
 HEAT = ("#fdd8b5", "#fdb97d", "#fd8d3c", "#e6550d", "#a63603", "#5c1d02")
-LEGEND_MAX, TABLE_ROWS_MAX = 4, 10
+# class: (property, light, dark)
+INK = {"ink": ("fill", "#222", "#d8d9da"), "soft": ("fill", "#666", "#9da2a6"), "axis": ("stroke", "#e4e4e4", "#2c3235"),
+       "ground": ("fill", "#f4f5f5", "#111217"), "box": ("fill", "#fff", "#181b1f"), "edge": ("stroke", "#ccc", "#34383e")}
+LEGEND_LINES, LEGEND_MAX, TABLE_ROWS_MAX = 4, 8, 10  # past LEGEND_LINES a legend has two columns
 SI = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"), (1, ""))
 BINARY = ((1 << 40, " TiB"), (1 << 30, " GiB"), (1 << 20, " MiB"), (1 << 10, " KiB"), (1, " B"))
 SECONDS = ((60, " min", 60), (1, " s", 1), (1e-3, " ms", 1e-3), (0, " µs", 1e-6))
@@ -54,9 +58,11 @@ def in_words(value, defaults):
     return with_unit(value, defaults["unit"])
 
 
-def text(x, y, words, size=11, anchor="start", color="#222", weight=""):
+def text(x, y, words, size=11, anchor="start", color="ink", weight=""):
+    """`color` is one of INK's, or a color."""
     weight = f' font-weight="{weight}"' if weight else ""
-    return (f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" fill="{color}"{weight}>'
+    paint = f'class="{color}"' if color in INK else f'fill="{color}"'
+    return (f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" {paint}{weight}>'
             f"{html.escape(words, quote=False)}</text>")
 
 
@@ -93,7 +99,7 @@ class Frame:
         return round(self.top + self.height - min(max(share, 0), 1) * self.height)
 
     def times(self):
-        return "".join(text(self.x(at), self.top + self.height + 13, clock(at), 10, "middle", "#666")
+        return "".join(text(self.x(at), self.top + self.height + 13, clock(at), 10, "middle", "soft")
                        for at in (self.start + (self.end - self.start) * part / 4 for part in (0.15, 1, 2, 3, 3.85)))
 
     def grid(self, unit):
@@ -101,8 +107,8 @@ class Frame:
         for part in range(5):
             value = self.low + (self.high - self.low) * part / 4
             y = self.y(value)
-            made.append(f'<path d="M{self.left} {y}h{self.width}" stroke="#e4e4e4"/>' +
-                        text(self.left - 5, y + 4, with_unit(value, unit), 10, "end", "#666"))
+            made.append(f'<path d="M{self.left} {y}h{self.width}" class="axis"/>' +
+                        text(self.left - 5, y + 4, with_unit(value, unit), 10, "end", "soft"))
         return "".join(made) + self.times()
 
 
@@ -119,34 +125,48 @@ def line(frame, points):
     return "".join(parts)
 
 
+def legend_line(name, points, color, left, y, width, unit, with_mean):
+    known = [value for _, value in points if not math.isnan(value)]
+    made = [f'<path d="M{left + 12} {y - 4}h14" stroke="{color}" stroke-width="3"/>',
+            text(left + 32, y, fitting(name, width - (200 if with_mean else 110)))]
+    if known and with_mean:
+        made.append(text(left + width - 90, y, with_unit(sum(known) / len(known), unit), 11, "end"))
+    if known:
+        made.append(text(left + width - 14, y, with_unit(max(known), unit), 11, "end"))
+    return "".join(made)
+
+
+def legend(shown, left, bottom, width, unit):
+    """The first of `shown`, (name, points) each, in one column with mean and maximum, or in two with the maximum."""
+    columns = 1 if len(shown) <= LEGEND_LINES else 2
+    wide, made = width // columns, []
+    for column in range(columns):
+        end = left + (column + 1) * wide
+        made.append((text(end - 90, bottom, "mean", 10, "end", "soft") if columns == 1 else "") + text(end - 14, bottom, "max", 10, "end", "soft"))
+    for index, (name, points) in enumerate(shown[:LEGEND_MAX]):
+        made.append(legend_line(name, points, COLORS[index % len(COLORS)], left + index % columns * wide,
+                                bottom + 14 * (index // columns + 1), wide, unit, columns == 1))
+    if len(shown) > LEGEND_MAX:
+        made.append(text(left + 32, bottom, f"and {len(shown) - LEGEND_MAX} more", 10, color="soft"))
+    return "".join(made)
+
+
 def timeseries(series, place, span, defaults):
     """`series` is [(legend, [(seconds, value), ...])]; dashed lines are the thresholds."""
     left, top, width, height = place
     shown = sorted(series, key=lambda one: -max((v for _, v in one[1] if not math.isnan(v)), default=0))
-    legend = shown[:LEGEND_MAX]
     values = [value for _, points in series for _, value in points if not math.isnan(value)]
     low = min([defaults.get("min", min(values))] + [v for v in values if v < 0])
     high = defaults.get("max") or nice_top(max(values, default=1), defaults["unit"])
-    frame = Frame(left + 70, top + 28, width - 84, height - 62 - 14 * (len(legend) + 1), *span, low, high)
+    frame = Frame(left + 70, top + 28, width - 84, height - 62 - 14 * (min(len(shown), LEGEND_LINES) + 1), *span, low, high)
     made = [frame.grid(defaults["unit"])]
     for step in defaults["thresholds"]["steps"] if len(defaults["thresholds"]["steps"]) > 1 else ():
         if step["value"] is not None and low < step["value"] <= high:
             made.append(f'<path d="M{frame.left} {frame.y(step["value"])}h{frame.width}" stroke="{NAMED[step["color"]]}" '
                         'stroke-dasharray="6 4"/>')
-    bottom = frame.top + frame.height + 30
-    made.append(text(left + width - 90, bottom, "mean", 10, "end", "#666") + text(left + width - 14, bottom, "max", 10, "end", "#666"))
-    for index, (name, points) in enumerate(shown):
-        color = COLORS[index % len(COLORS)]
-        made.append(f'<path d="{line(frame, points)}" stroke="{color}" fill="none" stroke-width="1.5"/>')
-        if index < LEGEND_MAX:
-            known = [value for _, value in points if not math.isnan(value)]
-            y = bottom + 14 * (index + 1)
-            made.append(f'<path d="M{left + 12} {y - 4}h14" stroke="{color}" stroke-width="3"/>' +
-                        text(left + 32, y, fitting(name, width - 200)) +
-                        text(left + width - 90, y, with_unit(sum(known) / len(known), defaults["unit"]) if known else "", 11, "end") +
-                        text(left + width - 14, y, with_unit(max(known), defaults["unit"]) if known else "", 11, "end"))
-    if len(shown) > LEGEND_MAX:
-        made.append(text(left + 32, bottom, f"and {len(shown) - LEGEND_MAX} more", 10, color="#666"))
+    made += [f'<path d="{line(frame, points)}" stroke="{COLORS[index % len(COLORS)]}" fill="none" stroke-width="1.5"/>'
+             for index, (_, points) in enumerate(shown)]
+    made.append(legend(shown, left, frame.top + frame.height + 30, width, defaults["unit"]))
     return "".join(made)
 
 
@@ -168,8 +188,8 @@ def heatmap(columns, rows, place, span, unit):
     every = max(1, math.ceil(len(rows) / 9))
     for index in range(0, len(rows), every):
         name = "∞" if math.isinf(rows[index]) else with_unit(rows[index], unit)
-        made.append(text(frame.left - 5, (frame.y(index) + frame.y(index + 1)) // 2 + 4, "≤ " + name, 10, "end", "#666"))
-    made.append(frame.times() + text(left + width - 14, top + height - 8, f"darkest: {short(most)} a second", 10, "end", "#666"))
+        made.append(text(frame.left - 5, (frame.y(index) + frame.y(index + 1)) // 2 + 4, "≤ " + name, 10, "end", "soft"))
+    made.append(frame.times() + text(left + width - 14, top + height - 8, f"darkest: {short(most)} a second", 10, "end", "soft"))
     return "".join(made)
 
 
@@ -202,7 +222,7 @@ def pie(values, place, unit):
         start, end = ((round(middle_x + radius * math.cos(at)), round(middle_y + radius * math.sin(at))) for at in (angle, angle + turn))
         if share > 0:
             made.append(f'<path d="M{middle_x} {middle_y}L{start[0]} {start[1]}A{radius} {radius} 0 {int(share > 0.5)} 1 '
-                        f'{end[0]} {end[1]}z" fill="{color}" stroke="#fff"/>')
+                        f'{end[0]} {end[1]}z" fill="{color}" class="edge"/>')
         y = top + 50 + 18 * index
         made.append(f'<rect x="{left + height + 30}" y="{y - 9}" width="10" height="10" fill="{color}"/>' +
                     text(left + height + 46, y, f"{name}  {with_unit(value, unit)}  ({share:.0%})"))
@@ -218,14 +238,18 @@ def table(columns, rows, place):
     for number, row in enumerate(rows[:TABLE_ROWS_MAX]):
         made += [text(left + 10 + index * wide, top + 58 + 16 * number, fitting(str(cell), wide - 6)) for index, cell in enumerate(row)]
     if len(rows) > TABLE_ROWS_MAX:
-        made.append(text(left + 10, top + 58 + 16 * TABLE_ROWS_MAX, f"and {len(rows) - TABLE_ROWS_MAX} more", 10, color="#666"))
+        made.append(text(left + 10, top + 58 + 16 * TABLE_ROWS_MAX, f"and {len(rows) - TABLE_ROWS_MAX} more", 10, color="soft"))
     return "".join(made)
 
 
 def panel_box(place, title):
     left, top, width, height = place
-    return (f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="#fff" stroke="#ccc"/>' +
+    return (f'<rect x="{left}" y="{top}" width="{width}" height="{height}" class="box edge"/>' +
             text(left + 10, top + 18, title, 13, weight="bold"))
+
+
+def style_of(scheme):
+    return "".join(f".{name}{{{ink[0]}:{ink[scheme]}}}" for name, ink in INK.items())
 
 
 def picture(title, subtitle, parts, height_px):
@@ -233,5 +257,6 @@ def picture(title, subtitle, parts, height_px):
     width = 24 * COLUMN_PX
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height_px}" viewBox="0 0 {width} {height_px}" '
             'font-family="DejaVu Sans,Helvetica,Arial,sans-serif">\n'
-            f'<rect width="{width}" height="{height_px}" fill="#f4f5f5"/>\n' +
-            text(8, 22, title, 18, weight="bold") + text(8, 40, subtitle, 11, color="#666") + "\n" + "\n".join(parts) + "\n</svg>\n")
+            f"<style>{style_of(1)}@media (prefers-color-scheme: dark){{{style_of(2)}}}</style>\n"
+            f'<rect width="{width}" height="{height_px}" class="ground"/>\n' +
+            text(8, 22, title, 18, weight="bold") + text(8, 40, subtitle, 11, color="soft") + "\n" + "\n".join(parts) + "\n</svg>\n")
