@@ -39,8 +39,8 @@ void read_key_pair(StrictYaml& yaml, const std::string& file, TlsConfig& tls) {
   tls.key = yaml.string("key");
   tls.cert_file = beside(file, yaml.string("cert_file"));
   tls.key_file = beside(file, yaml.string("key_file"));
-  if (tls.cert.empty() && tls.cert_file.empty()) yaml.lack("cert_file", "missing, and no cert");
-  if (tls.key.empty() && tls.key_file.empty()) yaml.lack("key_file", "missing, and no key");
+  if (tls.cert.empty() && tls.cert_file.empty()) yaml.lack("cert_file", "missing, and so is cert");
+  if (tls.key.empty() && tls.key_file.empty()) yaml.lack("key_file", "missing, and so is key");
   if (!tls.cert.empty() && !tls.cert_file.empty()) yaml.fail("cert", "given beside cert_file");
   if (!tls.key.empty() && !tls.key_file.empty()) yaml.fail("key", "given beside key_file");
 }
