@@ -11,6 +11,7 @@
 #include "client/private_memory.h"
 #include "client/process.h"
 #include "client/registry.h"
+#include "client/seal.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
@@ -184,7 +185,11 @@ notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notc
   if (shape.series_count >= shape.series_limit)
     return overflow(family, shape, shm::DropReason::kCardinality);
   const SeriesEntry* const entry = add(family, shape, values, key, 0);
-  if (entry == nullptr) return overflow(family, shape, shm::DropReason::kNoCells);
+  if (entry == nullptr) {
+    // Who must not wait for the system does not ask it again for each new label set.
+    if (sealed()) stop_growth();
+    return overflow(family, shape, shm::DropReason::kNoCells);
+  }
   ++shape.series_count;
   enter(*index.table, *entry);
   return handle(*entry);

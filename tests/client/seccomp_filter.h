@@ -1,6 +1,6 @@
 // System calls forbidden or refused, for the calling process and all it forks. Without libseccomp:
 // each filter is a few lines.
-// Called by: sandbox_test, old_kernel_test.
+// Called by: sandbox_test, old_kernel_test, preload_core_test.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,8 @@
 // private memory, any other makes the segment, and the end in order takes what waited.
 #include "client/preload/core.h"
 
+#include <errno.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <iterator>
@@ -12,6 +14,7 @@
 #include "client/preload/definitions.h"
 #include "notch/counter.h"
 #include "notch/histogram.h"
+#include "tests/client/seccomp_filter.h"
 #include "tests/client/segment_directory.h"
 
 namespace notch::preload {
@@ -147,15 +150,20 @@ void observe_in_all(const Family& family, std::size_t sets) {
   }
 }
 
-// Of label sets that are none of the overflow series.
-std::uint64_t observed_in_sets(const std::vector<test::SegmentTotals>& segments) {
+// In the overflow series, or in all others that have labels.
+std::uint64_t observed(const std::vector<test::SegmentTotals>& segments, bool overflow) {
   std::uint64_t sum = 0;
   for (const test::SegmentTotals& segment : segments) {
     for (const test::SeriesTotals& series : segment.series) {
-      if (!series.values.empty() && !series.overflow) sum += series.observations();
+      const bool is_wanted =
+          overflow ? series.overflow : !series.values.empty() && !series.overflow;
+      if (is_wanted) sum += series.observations();
     }
   }
   return sum;
+}
+std::uint64_t observed_in_sets(const std::vector<test::SegmentTotals>& segments) {
+  return observed(segments, false);
 }
 
 TEST_F(PreloadCore, LabelSetsPastTheFirstGetMemoryAndChildrenHaveThemToo) {
@@ -184,6 +192,21 @@ TEST_F(PreloadCore, AFilterLeavesMemoryForSomeLabelSetsAndNoMoreIsAskedFor) {
     observe_in_all(family, 80 + 128);
   });
   EXPECT_EQ(observed_in_sets(segments()), 80U + 80U + 128U);
+}
+
+TEST_F(PreloadCore, MemoryThatWasRefusedIsAskedForOnce) {
+  constexpr std::uint32_t kPopulateWrite = 23;  // MADV_POPULATE_WRITE
+  expect_quiet_success([] {
+    const Family family = begin_with_room();
+    family.overflow_now();
+    test::refuse_call(SYS_madvise, 2, kPopulateWrite, true, EFAULT);
+    observe_in_all(family, kSets - 50);
+    test::allow_only({SYS_exit_group});
+    observe_in_all(family, kSets);
+    _exit(0);
+  });
+  EXPECT_GE(observed_in_sets(segments()), 2U * 70U);
+  EXPECT_EQ(observed_in_sets(segments()) + observed(segments(), true), kSets - 50 + kSets);
 }
 
 TEST_F(PreloadCore, AChildOfASandboxNeverHasASegment) {
