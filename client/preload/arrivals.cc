@@ -57,10 +57,10 @@ void for_each_descriptor(const msghdr& message, Action action) noexcept {
 
 void note_arrival(int fd) noexcept {
   if (fd < 0 || is_vfork_child()) return;
-  const int type = is_in_sandbox() ? -1 : option_of(fd, SO_TYPE);
+  const int type = may_be_in_sandbox() ? -1 : option_of(fd, SO_TYPE);
   end_connection(fd);
   set_kind(fd, type < 0 ? Kind::kOther : Kind::kSocket);
-  if (type == SOCK_STREAM || is_in_sandbox()) begin_connection(fd, {.has_arrived = true});
+  if (type == SOCK_STREAM || may_be_in_sandbox()) begin_connection(fd, {.has_arrived = true});
 }
 
 namespace arrivals_slow {
@@ -76,17 +76,17 @@ void note_sent(const msghdr& message) noexcept {
 }  // namespace arrivals_slow
 
 bool is_stream_socket(int fd) noexcept {
-  return is_in_sandbox() || option_of(fd, SO_TYPE) == SOCK_STREAM;
+  return may_be_in_sandbox() || option_of(fd, SO_TYPE) == SOCK_STREAM;
 }
 
 bool is_tcp_socket(int fd) noexcept {
   constexpr int kMptcp = 262;
-  const int protocol = is_in_sandbox() ? IPPROTO_TCP : option_of(fd, SO_PROTOCOL);
+  const int protocol = may_be_in_sandbox() ? IPPROTO_TCP : option_of(fd, SO_PROTOCOL);
   return protocol == IPPROTO_TCP || protocol == kMptcp;
 }
 
 EndpointId endpoint_of_peer(int fd) noexcept {
-  if (is_in_sandbox()) return kEndpointUnnamed;
+  if (may_be_in_sandbox()) return kEndpointUnnamed;
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   const bool is_known =

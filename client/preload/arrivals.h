@@ -5,7 +5,8 @@
 //
 // Invariants
 //   A1  One getsockopt() for each descriptor that comes in. A call that brings none makes no system
-//       call of ours, and neither does a process in a sandbox. Errno is left.
+//       call of ours, and neither does a process that may be in a
+//       sandbox. Errno is left.
 //   A2  Of a control message nothing is read outside of what the kernel says it has written.
 //   A3  What a child made by vfork is given is none of ours: it has a table of descriptors of its own.
 #pragma once
@@ -36,7 +37,7 @@ void note_sent(const msghdr& message) noexcept;
     arrivals_slow::note_sent(message);
 }
 
-// In a sandbox, where nobody may be asked, whatever may be one is.
+// In what may be a sandbox, where nobody is asked, whatever may be one is.
 bool is_stream_socket(int fd) noexcept;
 bool is_tcp_socket(int fd) noexcept;
 

@@ -76,6 +76,7 @@ struct State {
   bool is_foreign = false;  // the program's own libnotch.so keeps the numbers
   std::uint64_t postponable_end = 0;
   std::uint32_t sandboxed = 0;
+  std::uint32_t promised = 0;  // PR_SET_NO_NEW_PRIVS was set
   std::uint32_t gauge_count = 0;
   std::uint64_t gauges[kMostGauges] = {};  // cells' offsets of up-down counters
 };
@@ -281,6 +282,14 @@ void close_for_sandbox() noexcept {
 
 bool is_in_sandbox() noexcept {
   return shm::read_alone(state.sandboxed) != 0;
+}
+
+void note_promise() noexcept {
+  shm::write_alone(state.promised, std::uint32_t{1});  // relaxed, also below: it stands alone
+}
+
+bool may_be_in_sandbox() noexcept {
+  return is_in_sandbox() || shm::read_alone(state.promised) != 0;
 }
 
 void end_core() noexcept {

@@ -47,8 +47,9 @@ void reserve_label_sets(const LabelRoom& room) noexcept;
 void make_room_for_label_sets() noexcept;
 
 // A label set, and a family's overflow series, while the program runs: no waiting, and a system call
-// for each column only where a page is full. The null handle if it cannot be made now. With the program's own libnotch.so, making one waits
-// for the program's other threads, and there is no overflow series to be had.
+// for each column only where a page is full, until the system has refused one. The null handle if it
+// cannot be made now. With the program's own libnotch.so, making one waits for the program's other
+// threads, and there is no overflow series to be had.
 notch_series make_series_now(std::uint32_t family, const notch_text* values,
                              std::size_t count) noexcept;
 notch_series make_overflow_now(std::uint32_t family) noexcept;
@@ -65,6 +66,10 @@ using client::Reach;
 void leave_to_children(Reach reach) noexcept;
 void close_for_sandbox() noexcept;
 bool is_in_sandbox() noexcept;
+// The process has given up new privileges: from then on a filter may be set by a call that we do
+// not see.
+void note_promise() noexcept;
+bool may_be_in_sandbox() noexcept;
 
 // The process ends in order.
 void end_core() noexcept;

@@ -114,6 +114,7 @@ void make_room_behind_filter() noexcept {
   if ((step == Step::kFilter || step == Step::kStrict) && done) close_for_sandbox();
   if ((step == Step::kForbidCounter || step == Step::kStrict) && !done) allow_clock();
   if (step == Step::kAllowCounter && done) allow_clock();
+  if (step == Step::kPromise && done && !is_vfork_child()) note_promise();
   if (!is_about_directory(step) || !done || is_vfork_child()) return;
   leave_to_children(reach_after(step));
 }

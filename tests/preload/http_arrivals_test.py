@@ -118,7 +118,7 @@ class Arrivals(HttpTestCase):
         self.assert_all_seen("standard", "input", "inherited", "high")
 
     def test_nobody_is_asked_in_a_sandbox(self):
-        self.assert_all_seen("sandbox")
+        self.assert_all_seen("sandbox", "unseen_sandbox")
 
     def test_a_request_read_by_one_and_answered_by_another_counts_once(self):
         self.assert_seen(self.serve("answer_of_another"), {SEEN: CONNECTIONS * (EACH - 1)}, CONNECTIONS)

@@ -122,6 +122,20 @@ static void answer_around_vfork(int from, int fd) {
   answer(fd);
 }
 
+// Past the library, which would otherwise know that a filter is set.
+static int set_filter_unseen(const struct sock_fprog* filter) {
+#if defined(__x86_64__)
+  long result = SYS_seccomp;
+  __asm__ volatile("syscall"
+                   : "+a"(result)
+                   : "D"(SECCOMP_SET_MODE_FILTER), "S"(0), "d"(filter)
+                   : "rcx", "r11", "memory");
+  return (int)result;
+#else
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter, 0, 0);
+#endif
+}
+
 // Whoever asks for the type of a socket, or for its peer, is killed.
 static void forbid_questions(void) {
   struct sock_filter steps[] = {
@@ -133,12 +147,15 @@ static void forbid_questions(void) {
   };
   const struct sock_fprog filter = {sizeof steps / sizeof *steps, steps};
   check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "PR_SET_NO_NEW_PRIVS");
-  check(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0, "PR_SET_SECCOMP");
+  const int result = says("unseen_sandbox")
+                         ? set_filter_unseen(&filter)
+                         : prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0);
+  check(result == 0, "a filter");
 }
 
 static void receive_and_serve(int from) {
   int numbers[kMostNumbers];
-  if (says("sandbox")) forbid_questions();
+  if (says("sandbox") || says("unseen_sandbox")) forbid_questions();
   if (says("listener")) {
     check(receive_numbers(from, numbers, 1, 0) == 1, "the listener");
     for (int i = atoi(arguments[3]); i > 0; --i) {
