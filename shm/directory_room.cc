@@ -18,6 +18,9 @@ namespace {
 // so many is some percent.
 constexpr std::uint64_t kSamples = 1024;
 
+// With fewer, a user's part is a guess: one sample stands for many entries that others may have made.
+constexpr std::uint64_t kLeastSamples = kSamples / kUsersPart;
+
 // A directory entry of tmpfs counts 20 bytes in the directory's size (BOGO_DIRENT_SIZE,
 // mm/shmem.c).
 constexpr std::uint64_t kTmpfsEntryBytes = 20;
@@ -52,22 +55,6 @@ bool is_nearly_out_of_files(const FileSystemRoom& system) noexcept {
   return system.files != 0 && system.free_files < system.files / kLeftPart;
 }
 
-// False with errno if the directory cannot be read.
-bool look_at_contents(int directory_fd, std::uint32_t uid, DirectoryContents& contents) noexcept {
-  DirectorySample sample(directory_fd, kSamples);
-  if (!sample.readable()) return false;
-  struct stat status {};
-  while (sample.next(status)) {
-    const std::uint64_t bytes =
-        static_cast<std::uint64_t>(status.st_blocks) * kStatBlockBytes * sample.stride();
-    contents.bytes += bytes;
-    if (status.st_uid != uid) continue;
-    contents.own_bytes += bytes;
-    contents.own_entries += sample.stride();
-  }
-  return true;
-}
-
 RoomVerdict look_and_judge(int directory_fd, std::uint32_t uid, const FileSystemRoom& system,
                            std::uint64_t bytes) noexcept {
   DirectoryContents contents;
@@ -76,6 +63,25 @@ RoomVerdict look_and_judge(int directory_fd, std::uint32_t uid, const FileSystem
 }
 
 }  // namespace
+
+bool look_at_contents(int directory_fd, std::uint32_t uid, DirectoryContents& contents) noexcept {
+  DirectorySample sample(directory_fd, kSamples);
+  if (!sample.readable()) return false;
+  std::uint64_t own_samples = 0;
+  struct stat status {};
+  while (sample.next(status)) {
+    const std::uint64_t bytes =
+        static_cast<std::uint64_t>(status.st_blocks) * kStatBlockBytes * sample.stride();
+    contents.bytes += bytes;
+    if (status.st_uid != uid) continue;
+    contents.own_bytes += bytes;
+    contents.own_entries += sample.stride();
+    ++own_samples;
+  }
+  if (sample.stride() > 1 && own_samples < kLeastSamples)
+    contents.own_bytes = contents.own_entries = 0;
+  return true;
+}
 
 bool is_room_for_all(const FileSystemRoom& system, std::uint64_t bytes) noexcept {
   if (is_nearly_full(system) || is_nearly_out_of_files(system)) return false;

@@ -39,12 +39,16 @@ struct FileSystemRoom {
   bool is_shared = true;  // false: the directory is its root, so that all of it is for segments
 };
 
-// What is in the directory, by estimate; `own` is of the user who asks.
+// What is in the directory, by estimate; `own` is of the user who asks, and 0 where a sample of the
+// directory has too little of his to tell by (DR1).
 struct DirectoryContents {
   std::uint64_t bytes = 0;
   std::uint64_t own_bytes = 0;
   std::uint64_t own_entries = 0;
 };
+
+// False with errno if the directory cannot be read.
+bool look_at_contents(int directory_fd, std::uint32_t uid, DirectoryContents& contents) noexcept;
 
 struct RoomVerdict {
   int cause = 0;                  // errno; 0: there is room

@@ -133,6 +133,24 @@ TEST_F(Sample, OfManyIsSpreadOverThemAndDiffersEachTime) {
   EXPECT_GT(all.size(), 1000U);  // 1476 are expected of 20 random hundreds
 }
 
+TEST_F(Sample, AUserWithFewAmongManyIsNotTakenForOneWithMore) {
+  constexpr uid_t kVictim = 12345;
+  if (geteuid() != 0) GTEST_SKIP() << "only root gives files away";
+  make_files(5000, "others-");
+  for (const char* const name : {"one", "two", "three"}) {
+    make_files(1, name);
+    const std::string path = scratch_.path(std::string(name) + "0");
+    ASSERT_EQ(chown(path.c_str(), kVictim, kVictim), 0);
+  }
+  for (int i = 0; i < 20; ++i) {
+    DirectoryContents contents;
+    ASSERT_TRUE(look_at_contents(scratch_.fd(), kVictim, contents));
+    EXPECT_LE(contents.own_entries, 3U);
+    ASSERT_TRUE(look_at_contents(scratch_.fd(), geteuid(), contents));
+    EXPECT_GT(contents.own_entries, 4500U);
+  }
+}
+
 TEST_F(Sample, ALinkIsLookedAtAndNotWhatItLeadsTo) {
   ASSERT_EQ(::symlink("/proc/self/status", scratch_.path("link").c_str()), 0);
   DirectorySample sample(scratch_.fd(), 10);
