@@ -232,6 +232,8 @@ std::size_t put(char* out, std::size_t at, std::string_view text) {
 std::uint16_t add_pattern_segment(HttpRoutes& routes, std::uint16_t node, std::string_view text) {
   if (text.size() > kSegmentBytes) return kNoRoom;
   const bool named = text.size() > 2 && text.front() == '{' && text.back() == '}';
+  // A brace that is not closed, or has more beside it, is a slip: no path would be this text.
+  if (!named && text.find_first_of("{}") != std::string_view::npos) return kNoRoom;
   if (!named) return child_of(routes, node, text, true);
   std::uint16_t& wildcard = routes.nodes[node].wildcard;
   if (wildcard != 0) return wildcard;

@@ -118,10 +118,14 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
 }
 
 // Nothing of these is there for a program whose connections nobody follows, or that has none.
-void begin_routes_and_connections(std::uint32_t modules) noexcept {
+void begin_followed_connections(std::uint32_t modules) noexcept {
   begin_connections();
   if ((modules & kHttp) != 0) expect_inherited();
   if ((modules & kTls) != 0) begin_tls_part();
+}
+
+// Before the definitions are closed: behind that nothing is said any more.
+void name_routes() noexcept {
   const char* const patterns = getenv("NOTCH_ROUTES");
   const char* const refused = patterns != nullptr ? add_route_patterns(patterns) : nullptr;
   if (refused != nullptr) client::debug_line("notch: NOTCH_ROUTES: no route: ", refused);
@@ -135,10 +139,11 @@ void begin_routes_and_connections(std::uint32_t modules) noexcept {
     const unsigned standard = learn_standard_descriptors();
     if (standard != 0) choice = with_connections(choice);
     const std::uint32_t modules = define_figures(choice.modules);
+    if (choice.connects) name_routes();
     if (close_definitions()) {
       start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
       watch_forks();
-      if (choice.connects) begin_routes_and_connections(modules);
+      if (choice.connects) begin_followed_connections(modules);
       // Release: the handles are there before anyone counts.
       shm::publish(active_modules, modules);  // [tag: active-modules]
       if (choice.connects) begin_standard_connection(standard);

@@ -109,6 +109,8 @@ TEST_F(HttpRoute, ConfiguredPatterns) {
   EXPECT_EQ(of("/release-3/notes.txt"), "/*/notes.txt");
   EXPECT_FALSE(pattern(""));
   EXPECT_FALSE(pattern("user/{id}"));
+  EXPECT_FALSE(pattern("/shop/{item")) << "a brace that is not closed";
+  EXPECT_FALSE(pattern("/shop/{item}.json")) << "more than a name in a segment";
   EXPECT_FALSE(pattern("/" + std::string(23, 'x')));
   EXPECT_FALSE(pattern("/1/2/3/4/5/6/7/8/9/10/11"));
 }

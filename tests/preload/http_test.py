@@ -65,6 +65,14 @@ class Python(HttpTestCase):
             ("GET", "/shop/{item}", "404", ""): 2, ("GET", "/shop/cart", "404", ""): 1,
             ("GET", "/user/{name}/orders", "404", ""): 1, ("GET", "/other/apple", "404", ""): 1})
 
+    def test_a_route_that_is_none_is_named_by_debugging(self):
+        for patterns, said in (("/shop/{item},nonsense", "nonsense"), ("/shop/{item", "/shop/{item"),
+                               ("/shop/{item}.json,/x", "/shop/{item}.json,/x"), ("/shop/{item}", None)):
+            with self.subTest(patterns):
+                run = self.run_program(["/usr/bin/curl", "--version"], {"NOTCH_ROUTES": patterns, "NOTCH_DEBUG": "1"})
+                lines = [line for line in run.stderr.decode().splitlines() if "NOTCH_ROUTES" in line]
+                self.assertEqual(lines, [] if said is None else [f"notch: NOTCH_ROUTES: no route: {said}"])
+
     def test_where_address_space_is_limited_the_first_descriptors_are_followed(self):
         port = live_agent.free_port()
         script = ("import http.server, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)); "
