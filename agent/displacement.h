@@ -1,6 +1,6 @@
 // Which connection is cut when a newcomer finds no room: pure values, so that each rule can be
-// tested. A party is whoever limits are counted for: an IPv4 address, an IPv6 network of 64 bits,
-// or the user at the other end of a Unix socket. Called by: http_service.
+// tested. A party is whoever limits are counted for: an IPv4 address, all of 127.0.0.0/8, an IPv6
+// network of 64 bits, or the user at the other end of a Unix socket. Called by: http_service.
 //
 // Invariants
 //   DP1  The party that has most gives way first; among equals the newcomer's own.

@@ -13,10 +13,15 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
+// Any user of the host can connect from each of 127.0.0.0/8.
+std::string party_of(const ip::address_v4& address) {
+  return address.is_loopback() ? "127.0.0.0/8" : address.to_string();
+}
+
 std::string party_of(const ip::address& address) {
-  if (address.is_v4()) return address.to_string();
+  if (address.is_v4()) return party_of(address.to_v4());
   ip::address_v6 v6 = address.to_v6();
-  if (v6.is_v4_mapped()) return ip::make_address_v4(ip::v4_mapped, v6).to_string();
+  if (v6.is_v4_mapped()) return party_of(ip::make_address_v4(ip::v4_mapped, v6));
   if (v6.is_loopback()) return "::1";
   ip::address_v6::bytes_type bytes = v6.to_bytes();
   std::fill(bytes.begin() + 8, bytes.end(), 0);

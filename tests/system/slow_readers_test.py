@@ -46,12 +46,13 @@ class SlowReaders(agent_test_case.AgentTestCase):
         with open(f"/proc/{self.agent.process.pid}/status", encoding="ascii") as status:
             return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) >> 10
 
-    def slow_reader(self, path, lines=""):
+    def slow_reader(self, path, lines="", source="127.0.0.1"):
         """Connected, with its request sent; its socket holds next to nothing that was not read."""
         reader = socket.socket()
         self.addCleanup(reader.close)
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         reader.settimeout(20)
+        reader.bind((source, 0))
         reader.connect(("127.0.0.1", self.agent.port))
         reader.sendall(REQUEST.format(path, lines).encode())
         return reader
@@ -106,14 +107,27 @@ class SlowReaders(agent_test_case.AgentTestCase):
         self.assertGreater(self.cut("requests"), 0)
 
     def test_readers_that_go_on_slowly_give_their_places_up_too(self):
-        readers = self.occupy()
+        self.go_on_reading(self.occupy())
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+        self.assert_little_is_held()
+
+    def test_readers_from_many_loopback_addresses_give_their_places_up_too(self):
+        """Any user of the host can connect from each of them."""
+        path = "/metrics?name[]=big_size_bytes"
+        readers = [self.slow_reader(path, source=f"127.0.1.{i}") for i in range(1, READERS + 1)]
+        for reader in readers:
+            self.assertEqual(reader.recv(1), b"H")
+        self.go_on_reading(readers)
+        time.sleep(1.5)
+        self.assert_scrapes_are_answered()
+        self.assertGreater(self.cut("requests"), 0)
+
+    def go_on_reading(self, readers):
         reading = threading.Thread(target=self.read_slowly, args=(readers,))
         reading.start()
         self.addCleanup(reading.join)
         self.addCleanup(self.stop_reading.set)
-        time.sleep(1.5)
-        self.assert_scrapes_are_answered()
-        self.assert_little_is_held()
 
     def read_slowly(self, readers):
         """A few hundred kilobytes a second each."""
@@ -141,13 +155,14 @@ class SlowReaders(agent_test_case.AgentTestCase):
 
 class Hoarders(agent_test_case.AgentTestCase):
     """More connections than the agent keeps, none of which is being answered."""
+    scraper_port = live_agent.free_port()
+    flags = ("--listen", f"[::1]:{scraper_port}")
 
     def setUp(self):
         super().setUp()
         resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
         self.agent.start_and_wait()
-        self.scraper = http.client.HTTPConnection("127.0.0.1", self.agent.port, timeout=20,
-                                                  source_address=("127.0.0.2", 0))
+        self.scraper = http.client.HTTPConnection("::1", self.scraper_port, timeout=20)
         self.addCleanup(self.scraper.close)
         self.assert_the_scraper_is_answered()
         self.kept_port = self.scraper.sock.getsockname()[1]
