@@ -36,22 +36,19 @@ Binder::Binder(Tally& tally, Binding& binding, bool per_process, std::uint64_t s
       page_bytes_(page_bytes) {}
 
 void Binder::on_family(shm::FamilyEntry&& entry) {
-  BoundFamily bound;
+  // First, so that no exception comes between what it is given and its place.
+  BoundFamily& bound = binding_.families.emplace_back();
   bound.type = entry.type;
   JudgedFamily judged = judge_family(entry, per_process_);
-  if (judged.fault != Conflict::kNone) {
-    count(judged.fault);
-  } else {
-    judged.family.owner_uid = binding_.owner_uid;
-    const Admission admission = tally_.admit(judged.family, binding_);
-    if (admission.conflict != Conflict::kNone) count(admission.conflict);
-    bound.family = admission.family;
-    if (is_family_limit(admission.conflict)) ++binding_.left_out.families;
-    bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
-    bound.columns = std::move(judged.columns);
-    bound.quiet_labels = judged.quiet_labels;
-  }
-  binding_.families.push_back(std::move(bound));
+  if (judged.fault != Conflict::kNone) return count(judged.fault);
+  judged.family.owner_uid = binding_.owner_uid;
+  bound.with_pid = per_process_ || judged.family.combine == Combine::kEach;
+  bound.columns = std::move(judged.columns);
+  bound.quiet_labels = judged.quiet_labels;
+  const Admission admission = tally_.admit(judged.family, binding_);
+  if (admission.conflict != Conflict::kNone) count(admission.conflict);
+  if (is_family_limit(admission.conflict)) ++binding_.left_out.families;
+  bound.family = admission.family;
 }
 
 bool Binder::take_cells(std::uint64_t cells) {

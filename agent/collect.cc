@@ -54,17 +54,21 @@ LedgerResult Collect::open(int directory_fd, const Moment& now, Recovered& recov
   return result;
 }
 
-void Collect::move_to(int directory_fd) {
-  if (directory_fd == directory_fd_) return;
+void Collect::forget_names() {
   drop_let_go();
-  for (auto& segment : segments_) {
-    segment->nameless = true;
-    // Of a directory that was removed nothing is left; one that was moved has the file still.
-    if (!has_a_name(segment->file.file())) segment->directory_fd = -1;
-  }
+  for (auto& segment : segments_) segment->nameless = true;
   by_name_.clear();
   rejected_.forget_all();
   waiting_.forget_all();
+}
+
+void Collect::move_to(int directory_fd) {
+  if (directory_fd == directory_fd_) return;
+  forget_names();
+  for (auto& segment : segments_) {
+    // Of a directory that was removed nothing is left; one that was moved has the file still.
+    if (!has_a_name(segment->file.file())) segment->directory_fd = -1;
+  }
   directory_fd_ = directory_fd;
   ledger_.move_to(directory_fd);
   next_compaction_boot_s_ = 0;
@@ -89,18 +93,50 @@ void Collect::add(std::span<const std::string> names, const Moment& now) {
   boot_s_ = now.boot_s;
   drop_let_go();
   Segments opened;
-  for (const std::string& name : names) {
-    if (by_name_.contains(name)) continue;
-    rejected_.forget(name);
-    if (auto segment = open_segment(name, now)) opened.push_back(std::move(segment));
+  opened.reserve(names.size());
+  if (segments_.capacity() - segments_.size() < names.size()) {
+    segments_.reserve(2 * segments_.size() + names.size());
   }
-  std::ranges::sort(opened, {}, [](const auto& segment) {
-    return std::tuple(segment->file.identity().birth_ns, segment->reader.info().created_unix_ns);
-  });
-  for (auto& segment : opened) claim_service(*segment);
-  take_owner_changes();
-  for (auto& segment : opened) take(std::move(segment), now);
+  try {
+    for (const std::string& name : names) {
+      if (by_name_.contains(name)) continue;
+      rejected_.forget(name);
+      auto segment = open_segment(name, now);
+      if (segment == nullptr) continue;
+      opened.push_back(std::move(segment));
+      charge_opened(*opened.back());
+    }
+    std::ranges::sort(opened, {}, [](const auto& segment) {
+      return std::tuple(segment->file.identity().birth_ns, segment->reader.info().created_unix_ns);
+    });
+    for (auto& segment : opened) claim_service(*segment);
+    take_owner_changes();
+    for (auto& segment : opened) take(segment, now);
+  } catch (...) {
+    for (auto& segment : opened) forget_opened(segment.get());
+    throw;
+  }
   drop_let_go();
+}
+
+void Collect::charge_opened(LiveSegment& segment) {
+  by_identity_[segment.file.identity()] = &segment;
+  const SegmentUsage usage = {1, segment.reader.claimed_bytes(), 0, 0, segment.file.bytes().size()};
+  quota_.change(segment.file.owner_uid(), {}, usage);
+  segment.usage = usage;
+}
+
+// What an exception kept from being taken; null: it was taken.
+void Collect::forget_opened(const LiveSegment* segment) noexcept {
+  if (segment == nullptr) return;
+  if (segment->usage.segments != 0) {
+    quota_.change(segment->file.owner_uid(), segment->usage, {});
+  }
+  if (segment->service != nullptr) {
+    owners_.leave(*segment->service, segment->reader.info().lineage_key, boot_s_);
+  }
+  by_identity_.erase(segment->file.identity());
+  by_name_.erase(segment->file.identity().file_name);
 }
 
 std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, const Moment& now) {
@@ -135,9 +171,6 @@ std::unique_ptr<LiveSegment> Collect::open_segment(const std::string& name, cons
     tell_rejected(name, reason, segment->reader);
     return nullptr;
   }
-  segment->usage = {1, segment->reader.claimed_bytes(), 0, 0, segment->file.bytes().size()};
-  quota_.change(segment->file.owner_uid(), {}, segment->usage);
-  by_identity_[segment->file.identity()] = segment.get();
   return segment;
 }
 
@@ -229,11 +262,12 @@ std::unique_ptr<Binding> Collect::new_binding(const LiveSegment& segment) const 
   return binding;
 }
 
-void Collect::take(std::unique_ptr<LiveSegment> segment, const Moment& now) {
+// In an order that leaves either `segment` or segments_ what it was if there is no memory.
+void Collect::take(std::unique_ptr<LiveSegment>& segment, const Moment& now) {
   LiveSegment& taken = *segment;
   taken.binding = new_binding(taken);
-  tally_.attach(*taken.binding);
   by_name_[taken.file.identity().file_name] = &taken;
+  tally_.attach(*taken.binding);
   taken.place = segments_.size();
   segments_.push_back(std::move(segment));
   const shm::Fault fault = follow(taken, now);
@@ -250,7 +284,9 @@ shm::Fault Collect::follow(LiveSegment& segment, const Moment& now) {
   const ConflictCounts before = binding.conflicts;
   const std::uint64_t left_out_before = amount_of(binding.left_out);
   const std::uint32_t series_before = segment.reader.series_count();
+  segment.half_followed = true;
   const shm::Fault fault = segment.reader.follow(binder);
+  segment.half_followed = false;
   for (std::size_t i = 0; i < before.size(); ++i) {
     stats_.conflicts[i] += binding.conflicts[i] - before[i];
   }
@@ -313,7 +349,16 @@ void Collect::removed(std::span<const std::string> names) {
   }
 }
 
+// What an exception (no memory) ended half way is read anew: its binding and its reader differ.
+void Collect::mend_half_followed(const Moment& now) {
+  for (auto& segment : segments_) {
+    if (segment->half_followed) make_anew(*segment, now);
+  }
+  drop_let_go();
+}
+
 void Collect::follow_all(const Moment& now) {
+  mend_half_followed(now);
   for (auto& segment : segments_) {
     if (const char* reason = read_claims(*segment)) {
       end_faulty(*segment, reason, now);
@@ -404,18 +449,24 @@ void Collect::make_anew(LiveSegment& segment, const Moment& now) {
   Binder binder(tally_, *binding, options_.tally.per_process,
                 quota_.series_left(uid) + segment.usage.series, options_.page_bytes_per_segment);
   shm::Fault fault = reader.attach(segment.file.bytes(), options_.reader_limits);
-  if (fault == shm::Fault::kNone) {
-    reader.begin_round();
-    fault = reader.follow(binder);
+  try {
+    if (fault == shm::Fault::kNone) {
+      reader.begin_round();
+      fault = reader.follow(binder);
+    }
+    anew_.spend(account_of(options_.tally.accounts, uid), binding_work(*binding));
+  } catch (...) {
+    tally_.detach(*binding, now);
+    throw;
   }
   for (std::size_t i = 0; i < binding->conflicts.size(); ++i) {
     const std::uint64_t before = segment.binding->conflicts[i];
     if (binding->conflicts[i] > before) stats_.conflicts[i] += binding->conflicts[i] - before;
   }
-  anew_.spend(account_of(options_.tally.accounts, uid), binding_work(*binding));
   tally_.detach(*segment.binding, now);
   segment.binding = std::move(binding);
   segment.reader = std::move(reader);
+  segment.half_followed = false;
   update_usage(segment);
   segment.room_then = room_of(uid);
   if (fault != shm::Fault::kNone) eject(segment, shm::fault_name(fault), now);

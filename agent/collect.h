@@ -93,8 +93,12 @@ class Collect {
   bool uses_directory(int directory_fd) const;
 
   // New names. Those that are no segments are counted by reason, and remembered until they change.
-  // Cost: about 20 system calls, one map and one pass over the catalogue per name.
+  // Cost: about 20 system calls, one map and one pass over the catalogue per name. After an exception
+  // (no memory) each name is either taken or as if not told: forget_names(), and tell all again.
   void add(std::span<const std::string> names, const Moment& now);
+
+  // Names are told anew from here on: what has been taken is known by its file.
+  void forget_names();
 
   // Names that are gone. A living process's segment is read on until its lock is free.
   void removed(std::span<const std::string> names);
@@ -126,18 +130,21 @@ class Collect {
 
   // Taking.
   std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
+  void charge_opened(LiveSegment& segment);
+  void forget_opened(const LiveSegment* segment) noexcept;
   const char* room_refusal(const LiveSegment& segment, const Moment& now);
   void keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
                     bool not_opened);
   void tell_rejected(const std::string& name, const char* reason, const shm::SegmentReader& reader);
   void look_at_rejected(const Moment& now);
   bool found_again(const MappedSegment& named);
-  void take(std::unique_ptr<LiveSegment> segment, const Moment& now);
+  void take(std::unique_ptr<LiveSegment>& segment, const Moment& now);
   const char* read_claims(LiveSegment& segment);
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
   shm::Fault follow(LiveSegment& segment, const Moment& now);
   void update_usage(LiveSegment& segment);
   void follow_all(const Moment& now);
+  void mend_half_followed(const Moment& now);
   void eject_truncated(const Moment& now);
   bool fold_back_steps(const Moment& now);
   bool fold_last_back_steps(const Moment& now);

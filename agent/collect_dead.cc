@@ -34,6 +34,7 @@ void Collect::sweep(const Moment& now) {
   boot_s_ = now.boot_s;
   drop_let_go();
   if (!options_.tally.per_process) keep_ledger_in_place(now);
+  mend_half_followed(now);
   find_dead(now);
   if (options_.tally.per_process) {
     end_lingering(now);

@@ -56,8 +56,7 @@ Moment moment_now() {
           static_cast<std::uint64_t>(boot.tv_sec)};
 }
 
-// A segment needs a descriptor for its lock.
-// As many descriptors as the process may have, from now on.
+// As many descriptors as the process may have, from now on: a segment needs one for its lock.
 std::uint64_t raise_descriptor_limit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
@@ -222,12 +221,23 @@ class Daemon {
   }
 
   Snapshot gather_segments() {
-    take_changes();
-    const auto start = std::chrono::steady_clock::now();
-    Snapshot snapshot = collect_.gather(moment_now());
-    metrics_.observe_collect(
-        std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    return snapshot;
+    try {
+      take_changes();
+      const auto start = std::chrono::steady_clock::now();
+      Snapshot snapshot = collect_.gather(moment_now());
+      metrics_.observe_collect(
+          std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      return snapshot;
+    } catch (...) {
+      look_at_all_anew();
+      throw;
+    }
+  }
+
+  // After an exception, which may have come between a name's telling and its taking.
+  void look_at_all_anew() {
+    directory_.tell_anew();
+    collect_.forget_names();
   }
 
   DirectoryState directory_state() const {
@@ -295,6 +305,7 @@ class Daemon {
       work();
     } catch (const std::exception& failure) {
       ++loop_failures_;
+      look_at_all_anew();
       const std::uint64_t now_s = moment_now().boot_s;
       if (now_s < next_failure_line_boot_s_) return;
       next_failure_line_boot_s_ = now_s + kRejectedLine_s;

@@ -52,15 +52,15 @@ Admission FamilyTable::admit(const Family& definition, std::vector<Challenge>& c
     const bool takes_words = conflict != Conflict::kNone && state.uses == 0;
     // Only the dead used the old words: those of the living are in force from now on.
     if (takes_words) state.definition = std::make_shared<Family>(definition);
+    ++part_of(state, uid).uses;  // may throw: first
     ++state.uses;
-    ++part_of(state, uid).uses;
     return {holders.front(), takes_words ? Conflict::kNone : conflict};
   }
   if (!has_room(uid)) return {kNoFamily, Conflict::kFamilyLimitPerUser};
   if (count_ >= limits_.families) return {kNoFamily, Conflict::kFamilyLimit};
   const std::uint32_t family = add(definition);
+  part_of(families_[family], uid).uses = 1;  // may throw: first
   families_[family].uses = 1;
-  part_of(families_[family], uid).uses = 1;
   return {family, Conflict::kNone};
 }
 
@@ -150,8 +150,8 @@ bool FamilyTable::may_have_part(std::uint32_t family, std::uint32_t uid) const {
 }
 
 void FamilyTable::add_row(std::uint32_t family, std::uint32_t uid) {
+  ++part_of(families_[family], uid).rows;  // may throw: first
   ++families_[family].rows;
-  ++part_of(families_[family], uid).rows;
 }
 
 void FamilyTable::drop_row(std::uint32_t family, std::uint32_t uid) {
@@ -209,15 +209,23 @@ std::uint32_t FamilyTable::owner(std::uint32_t family) const {
 }
 
 std::uint32_t FamilyTable::add(const Family& definition) {
-  std::uint32_t family = size();
+  auto made = std::make_shared<Family>(definition);
+  const std::vector<std::string> names = sample_names(definition);
   if (free_.empty()) {
+    free_.reserve(1);
     families_.emplace_back();
-  } else {
-    family = free_.back();
-    free_.pop_back();
+    free_.push_back(size() - 1);
   }
-  families_[family].definition = std::make_shared<Family>(definition);
-  for (std::string& name : sample_names(definition)) names_[std::move(name)] = family;
+  const std::uint32_t family = free_.back();
+  std::size_t taken = 0;
+  try {
+    for (; taken < names.size(); ++taken) names_[names[taken]] = family;
+  } catch (...) {
+    while (taken > 0) names_.erase(names[--taken]);
+    throw;
+  }
+  free_.pop_back();
+  families_[family].definition = std::move(made);
   ++count_;
   return family;
 }
@@ -225,8 +233,10 @@ std::uint32_t FamilyTable::add(const Family& definition) {
 FamilyTable::Part& FamilyTable::part_of(State& state, std::uint32_t uid) {
   const auto known = std::ranges::find(state.parts, uid, &Part::uid);
   if (known != state.parts.end()) return *known;
-  ++parts_of_[account_of(accounts_, uid)];
-  return state.parts.emplace_back(Part{uid, 0, 0});
+  std::uint32_t& parts = parts_of_[account_of(accounts_, uid)];
+  Part& part = state.parts.emplace_back(Part{uid, 0, 0});
+  ++parts;
+  return part;
 }
 
 void FamilyTable::drop_if_empty(State& state, std::uint32_t uid) {

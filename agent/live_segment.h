@@ -53,7 +53,8 @@ struct LiveSegment {
   // Moved on by each gather.
   SegmentUsage usage;
   DropCounts drops{};
-  Room room_then;  // when its binding was last left without some
+  Room room_then;              // when its binding was last left without some
+  bool half_followed = false;  // an exception ended the reading: binding and reader differ
 
   // Set once.
   bool gathered = false;  // a snapshot has its numbers

@@ -265,6 +265,11 @@ DirectoryChanges SegmentDirectory::poll() {
   return changes;
 }
 
+void SegmentDirectory::tell_anew() noexcept {
+  known_.clear();
+  listing_due_ = true;
+}
+
 // Of a directory other than the one that is open: one that was open before is locked already.
 DirectoryResult SegmentDirectory::take_new_lock(SegmentDirectory& found) const {
   const DirectoryResult examined = found.examine();

@@ -3,8 +3,8 @@
 // Called by: the agent's event loop, which watches watch_fd() and calls poll().
 //
 // Invariants
-//   N1  A name is yielded as added once per file that bore it: known names are kept, so listing
-//       anew after lost events yields the differences only.
+//   N1  A name is yielded as added once per file that bore it, until tell_anew(): known names are
+//       kept, so listing anew after lost events yields the differences only.
 //   N2  While an object is open no other agent can open the same directory, unless somebody removes
 //       agent.lock there: then no new name is yielded until the lock is this agent's again.
 //   N3  Nothing is removed but half-born files whose writer is gone.
@@ -81,6 +81,10 @@ class SegmentDirectory {
   // the directory open, the kernel does not tell of its removal. Cost: three system calls if nothing
   // happened, and one per event.
   DirectoryChanges poll();
+
+  // The next poll() yields all that is there, and nothing that is gone: for a caller that an exception
+  // kept from what poll() told, or was about to.
+  void tell_anew() noexcept;
 
   // After poll() told of a loss: makes or opens the directory at the path and takes its lock, as
   // open() does, and what is there is listed by the next poll(). On failure all is as before; to be

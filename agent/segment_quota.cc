@@ -51,9 +51,9 @@ const char* SegmentQuota::refusal(std::uint32_t uid, std::uint64_t bytes,
 
 void SegmentQuota::change(std::uint32_t uid, const SegmentUsage& before,
                           const SegmentUsage& after) {
-  move(total_, before, after);
   const std::uint32_t account = account_of(accounts_, uid);
-  SegmentUsage& user = by_uid_[account];
+  SegmentUsage& user = by_uid_[account];  // may throw: before anything is moved
+  move(total_, before, after);
   move(user, before, after);
   if (user.segments == 0) by_uid_.erase(account);
 }

@@ -71,12 +71,17 @@ constexpr double kRounding = 0x1p-48;
 void SlotStore::append(Kind kind, std::uint32_t slots) {
   if (slots == 0) return;
   const auto first = static_cast<std::uint32_t>(folded_.size());
+  folded_.resize(folded_.size() + slots);
   if (!kinds_.empty() && kinds_.back().kind == kind) {
     kinds_.back().slots += slots;
-  } else {
-    kinds_.push_back({first, slots, kind});
+    return;
   }
-  folded_.resize(folded_.size() + slots);
+  try {
+    kinds_.push_back({first, slots, kind});
+  } catch (...) {
+    folded_.resize(first);  // no slot without a kind
+    throw;
+  }
 }
 
 std::uint32_t SlotStore::allocate(std::uint32_t growing_integers, std::uint32_t growing_floats,

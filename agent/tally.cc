@@ -34,14 +34,19 @@ Tally::Tally(const TallyOptions& options)
 std::uint32_t Tally::add_row(std::uint32_t family, std::string_view labels,
                              std::uint32_t owner_uid) {
   const std::uint32_t row = rows_.insert(family, labels, allocate_row(slots_, definition(family)));
-  rows_[row].owner_uid = owner_uid;
-  if (definition(family).type == MetricType::kNativeHistogram) {
-    rows_[row].native = static_cast<std::uint32_t>(natives_.size());
-    natives_.emplace_back();
+  try {
+    rows_[row].owner_uid = owner_uid;
+    if (definition(family).type == MetricType::kNativeHistogram) {
+      natives_.emplace_back();
+      rows_[row].native = static_cast<std::uint32_t>(natives_.size() - 1);
+    }
+    families_.add_row(family, owner_uid);
+  } catch (...) {
+    rows_.erase(row);  // it is in no family
+    throw;
   }
-  families_.add_row(family, owner_uid);
-  recharge(row);
   layout_ = nullptr;
+  recharge(row);
   return row;
 }
 

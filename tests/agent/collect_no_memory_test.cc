@@ -1,4 +1,5 @@
-// No memory anywhere in a sweep that folds the dead: the page, the ledger and the next agent agree.
+// No memory anywhere in a sweep that folds the dead, or while segments are taken and first read: the page, the ledger
+// and the next agent agree.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -61,6 +62,18 @@ class CollectNoMemory : public CollectTest {
     return builder;
   }
 
+  // Of so many more that the agent's tables grow while they are read.
+  static constexpr int kMoreSeries = 40;
+  static SegmentBuilder wide_builder_of(int number) {
+    SegmentBuilder builder = builder_of(number);
+    for (int i = 0; i < kMoreSeries; ++i) {
+      const std::string name = std::to_string(number) + "_" + std::to_string(i);
+      const std::uint32_t family = i % 4 == 0 ? builder.new_family(counter("c" + name, {"x"})) : 0;
+      builder.set_cell(0, builder.first_cell(builder.new_series(family, {name})), 1);
+    }
+    return builder;
+  }
+
   std::uint64_t total() {
     const agent::Snapshot snapshot = gather();
     std::uint64_t sum = 0;
@@ -78,13 +91,14 @@ class CollectNoMemory : public CollectTest {
 
   // What a process does with so little memory: 0 if it had enough, kEnded if it ended itself.
   enum Outcome { kEnough = 0, kFailed = 1, kEnded = 2, kWrong = 3 };
-  Outcome sweep_in_child(std::size_t allocations, std::uint64_t expected) {
+  template <class Work>
+  static Outcome in_child(const Work& work) {
     const pid_t child = ::fork();
-    if (child == 0) ::_exit(sweep_with(allocations, expected));
+    if (child == 0) ::_exit(work());
     int status = 0;
     EXPECT_EQ(::waitpid(child, &status, 0), child);
     if (WIFSIGNALED(status)) {
-      EXPECT_EQ(WTERMSIG(status), SIGABRT) << allocations;
+      EXPECT_EQ(WTERMSIG(status), SIGABRT);
       return kEnded;
     }
     return static_cast<Outcome>(WEXITSTATUS(status));
@@ -107,6 +121,29 @@ class CollectNoMemory : public CollectTest {
     return !right ? kWrong : failed ? kFailed : kEnough;
   }
 
+  // All are told anew after the exception, as daemon does.
+  Outcome take_with(std::size_t allocations, std::uint64_t expected) {
+    std::vector<std::string> names;
+    for (const auto& segment : segments_) names.push_back(segment->name());
+    bool failed = false;
+    allocations_left = allocations;
+    try {
+      collect_->add(names, now_);
+      (void)gather();
+    } catch (const std::bad_alloc&) {
+      failed = true;
+    }
+    allocations_left = kUnlimited;
+    collect_->forget_names();
+    collect_->add(names, now_);
+    bool right = total() == expected && stats().live_segments == names.size();
+    for (const auto& segment : segments_) segment->die();
+    pass(2);
+    sweep();
+    right = right && total() == expected && stats().dead_segments == 0;
+    return !right ? kWrong : failed ? kFailed : kEnough;
+  }
+
   agent::CollectOptions options_;
 };
 
@@ -123,11 +160,27 @@ TEST_F(CollectNoMemory, AnywhereInASweepLosesNothingAndCountsNothingTwice) {
       expected += 11;
     }
     ASSERT_EQ(total(), expected);
-    outcome = sweep_in_child(allocations, expected);
+    outcome = in_child([&] { return sweep_with(allocations, expected); });
     ASSERT_NE(outcome, kWrong) << "after " << allocations << " allocations";
     start_agent(options_);
     ASSERT_EQ(recovered_.broken_frames, 0U) << allocations;
     ASSERT_EQ(total(), expected) << "of the next agent, after " << allocations;
+  }
+}
+
+TEST_F(CollectNoMemory, AnywhereInTakingSegmentsLosesNothingAndCountsNothingTwice) {
+  Outcome outcome = kFailed;
+  for (std::size_t allocations = 0; outcome != kEnough; ++allocations) {
+    ASSERT_LT(allocations, 5'000U) << "taking segments has no end of allocations";
+    collect_.reset();
+    segments_.clear();
+    for (int i = 0; i < 3; ++i) start_process(wide_builder_of(i));
+    collect_ = std::make_unique<agent::Collect>(options_);
+    ASSERT_TRUE(collect_->open(directory_.fd(), now_, recovered_).ok);
+    outcome = in_child([&] { return take_with(allocations, 3 * (11 + kMoreSeries)); });
+    ASSERT_TRUE(outcome == kEnough || outcome == kFailed)
+        << outcome << " after " << allocations << " allocations";
+    ASSERT_EQ(::unlinkat(directory_.fd(), "agent.ledger", 0), 0);
   }
 }
 

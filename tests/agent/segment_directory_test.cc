@@ -271,6 +271,18 @@ TEST_F(SegmentDirectoryTest, SaysNothingOfWhatCameAndWentBetweenPolls) {
   EXPECT_THAT(changes.removed, IsEmpty());
 }
 
+TEST_F(SegmentDirectoryTest, TellsAllAnewOnceAsked) {
+  scratch_.touch("a.notch");
+  scratch_.touch("b.notch");
+  open_and_list();
+  remove("a.notch");
+  directory_.tell_anew();
+  const DirectoryChanges changes = poll_all();
+  EXPECT_THAT(changes.added, ElementsAre("b.notch"));
+  EXPECT_THAT(changes.removed, IsEmpty());
+  EXPECT_THAT(poll_all().added, IsEmpty());
+}
+
 TEST_F(SegmentDirectoryTest, IgnoresAndCountsOtherNames) {
   scratch_.touch("README");
   scratch_.touch(".hidden.notch");
