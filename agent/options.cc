@@ -47,7 +47,8 @@ CLI::Option* add_count(CLI::App& app, const char* name, Number& value, const cha
 
 void add_limits(CLI::App& app, Options& options) {
   SegmentLimits& limits = options.collect.limits;
-  add_count(app, "--limit.segments", limits.total.segments, "Segments in all");
+  add_count(app, "--limit.segments", limits.total.segments,
+            "Segments in all. Of these limits 0 means none, not no limit");
   add_count(app, "--limit.bytes", limits.total.bytes, "Memory of all segments, in bytes");
   add_count(app, "--limit.series", limits.total.series, "Series of all segments");
   add_count(app, "--limit.segments-per-uid", limits.per_uid.segments, "Segments of one user");

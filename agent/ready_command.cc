@@ -75,7 +75,12 @@ std::string judge_ready_answer(std::string_view answer) {
   if (!answer.starts_with("HTTP/1.")) return "its answer is not HTTP";
   const std::string_view line = answer.substr(0, answer.find_first_of("\r\n"));
   if (line.substr(std::min<std::size_t>(8, line.size())).starts_with(" 200")) return "";
-  return "it answers " + std::string(line.substr(std::min<std::size_t>(9, line.size())));
+  std::string fault =
+      "it answers " + std::string(line.substr(std::min<std::size_t>(9, line.size())));
+  // What an agent with a web configuration says to whoever brings neither.
+  if (fault.starts_with("it answers 400")) fault += " (does it serve TLS? it is asked without)";
+  if (fault.starts_with("it answers 401")) fault += " (it wants a password, and is asked without)";
+  return fault;
 }
 
 std::string ask_ready(const ReadyOptions& options) {

@@ -45,7 +45,8 @@ ParsedReadyOptions usage_error(const std::string& what) {
 ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
   ParsedReadyOptions parsed;
   std::string address = "127.0.0.1:9464";
-  CLI::App app("Asks an agent whether it is ready, over HTTP without TLS.", "notch ready");
+  CLI::App app("Asks an agent whether it is ready, over HTTP without TLS or password.",
+               "notch ready");
   app.add_option("--address", address, "ADDRESS:PORT, [IPV6]:PORT or unix:PATH the agent serves on")
       ->capture_default_str();
   app.add_option("--timeout-s", parsed.options.timeout_s, "Seconds to wait for its answer")

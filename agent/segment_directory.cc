@@ -200,6 +200,10 @@ DirectoryResult SegmentDirectory::take_lock() {
   const std::string lock_path = path_ + "/" + kLockName;
   set_stranger_aside(directory_.get(), kLockName);
   lock_ = open_entry(directory_.get(), kLockName, O_RDWR | O_CREAT, kLockMode);
+  if (!lock_.valid() && errno == EACCES) {
+    return failure("another user's agent has used the directory: cannot open its lock", lock_path,
+                   errno);
+  }
   if (!lock_.valid()) return failure("cannot open the agent's lock", lock_path, errno);
   struct stat status {};
   if (::fstat(lock_.get(), &status) != 0) return failure("cannot examine", lock_path, errno);

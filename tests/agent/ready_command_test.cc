@@ -63,6 +63,13 @@ TEST(ReadyAnswer, OnlyTwoHundredIsReady) {
   EXPECT_EQ(judge_ready_answer("HTTP/1.1"), "it answers ");
 }
 
+TEST(ReadyAnswer, AnAgentThatWantsTlsOrAPasswordIsSaidToWantThem) {
+  EXPECT_EQ(judge_ready_answer("HTTP/1.1 400 Bad Request\r\n"),
+            "it answers 400 Bad Request (does it serve TLS? it is asked without)");
+  EXPECT_EQ(judge_ready_answer("HTTP/1.1 401 Unauthorized\r\n"),
+            "it answers 401 Unauthorized (it wants a password, and is asked without)");
+}
+
 TEST(ReadyAnswer, WhatIsNoHttpIsNoAgent) {
   EXPECT_EQ(judge_ready_answer(""), "its answer is not HTTP");
   EXPECT_EQ(judge_ready_answer("\x15\x03\x01"), "its answer is not HTTP");

@@ -65,6 +65,20 @@ class Refusals(agent_test_case.AgentTestCase):
         self.assert_refused(3, [f"process {self.agent.process.pid} is the agent of {self.agent.directory}"])
         self.assertIsNotNone(self.agent.scrape())
 
+    def test_a_directory_of_another_users_agent_is_said_to_be_one(self):
+        if os.geteuid() != 0:
+            self.skipTest("not root: cannot start an agent as nobody")
+        self.agent.start_and_wait()
+        os.chmod(self.folder, 0o755)
+        lock = os.path.join(self.agent.directory, "agent.lock")
+        nobody = pwd.getpwnam("nobody")
+        done = subprocess.run([NOTCHD, "--dir", self.agent.directory, "--listen", "127.0.0.1:0"], capture_output=True,
+                              text=True, check=False, timeout=60, env=live_agent.environment(), extra_groups=[],
+                              user=nobody.pw_uid, group=nobody.pw_gid)
+        self.assertEqual(done.returncode, 3, done.stderr)
+        self.assertIn(f"another user's agent has used the directory: cannot open its lock {lock}: Permission denied",
+                      done.stderr)
+
     def test_a_port_in_use_is_named(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
