@@ -53,9 +53,9 @@ class CompareSpans(unittest.TestCase):
             file.write(text)
         return path
 
-    def report(self, *counters):
+    def report(self, *counters, **more):
         processes = {"started": 6, "killed": 2, "replaced": 2}
-        return self.write("report", json.dumps({"processes": processes, "counters": counters}))
+        return self.write("report", json.dumps({"processes": processes, "counters": counters, **more}))
 
     def compare(self, report, url, *flags):
         return subprocess.run([SCRIPT, report, url, "--within", "0.3", *flags], check=False,
@@ -69,6 +69,15 @@ class CompareSpans(unittest.TestCase):
                            'otlp_spans_created_total{service="otlp-service",kind="a"} 7\n')
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         self.assertIn("6 started, 2 killed, 2 replaced", run.stdout)
+
+    def test_what_was_exported_and_no_collector_took_differs(self):
+        page = self.serve('otlp_spans_exported_total{service="otlp-service",status="success"} 7\n')
+        for taken, code in ((6, 1), (7, 0), (9, 0)):
+            with self.subTest(taken=taken):
+                run = self.compare(self.report(counter(7, metric="otlp_spans_exported_total", status="success"),
+                                               collectors={"started": 1, "died": 0, "spans_taken": taken}), page)
+                self.assertEqual(run.returncode, code, run.stdout + run.stderr)
+                self.assertIn(f"the collectors took {taken} spans", run.stdout)
 
     def test_one_too_few_or_too_many_differs(self):
         for found in (6, 8):

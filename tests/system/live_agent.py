@@ -35,7 +35,7 @@ def until(deadline_s, what, condition, pause_s=0.02):
 def environment(**changes):
     """This process's, without what would steer a program of Notch's by chance."""
     own = {name: value for name, value in os.environ.items()
-           if not name.startswith("NOTCH_") and name != "OTEL_SERVICE_NAME"}
+           if not name.startswith(("NOTCH_", "OTEL_"))}
     return {**own, **changes}
 
 

@@ -50,8 +50,7 @@ class OtlpDemo(unittest.TestCase):
         self.report_path = os.path.join(self.folder, "report.json")
 
     def start(self, *flags):
-        environment = {**os.environ, "NOTCH_DIR": self.folder, "NOTCH_SERVICE": "otlp-service"}
-        environment.pop("NOTCH_DISABLED", None)
+        environment = live_agent.environment(NOTCH_DIR=self.folder, NOTCH_SERVICE="otlp-service")
         process = subprocess.Popen([PROGRAM, "--report", self.report_path, *flags],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                    env=environment)
@@ -102,7 +101,7 @@ class OtlpDemo(unittest.TestCase):
         self.assert_adds_up(report, segments)
 
     def test_every_span_of_an_ordered_end_is_accounted_for(self):
-        report = self.finish(self.start("--workers", "2", "--for", "2", "--seed", "2"))
+        report = self.finish(self.start("--workers", "4", "--for", "4", "--seed", "2"))
         sums = collections.Counter()
         for counter in report["counters"]:
             self.assertEqual(counter["at_least"], counter["at_most"], counter)
@@ -117,6 +116,18 @@ class OtlpDemo(unittest.TestCase):
                                   ("otlp_spans_export_errors_total", None, "queue_full"),
                                   ("otlp_spans_export_errors_total", None, "shutdown"))))
         self.assert_adds_up(report, self.segments())
+        self.assert_both_ends_agree(report, sums)
+
+    def assert_both_ends_agree(self, report, sums):
+        """A span that is exported was taken by a collector. One that was taken and is not, or was taken again, is one of an
+        attempt whose answer did not arrive."""
+        exported = sums["otlp_spans_exported_total", "success", None]
+        unheard = sum(sums["otlp_spans_export_errors_total", None, error] for error in ("timeout", "connection_closed"))
+        self.assertLessEqual(exported, report["collectors"]["spans_taken"])
+        self.assertLessEqual(report["collectors"]["spans_taken"], exported + unheard)
+        rejected = sums["otlp_spans_export_errors_total", None, "rejected"]
+        self.assertLessEqual(rejected, report["collectors"]["spans_refused"])
+        self.assertLessEqual(report["collectors"]["spans_refused"], rejected + unheard)
 
     def test_sigterm_ends_it_in_order_and_leaves_no_process(self):
         process = self.start("--workers", "2")

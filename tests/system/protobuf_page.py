@@ -1,37 +1,17 @@
 """A delimited protobuf page, decoded by protoc's generated module from a .proto that stands beside our tests.
 Called by: exposition_agreement_test, tests/agent/exposition_judges.
 """
-import functools
-import importlib
-import os
 import pathlib
-import shutil
-import subprocess
-import sys
-import tempfile
 
-PROTO = pathlib.Path(os.path.abspath(__file__)).parent.parent / "agent" / "client_model.proto"
+import proto_module
 
-
-@functools.cache
-def _model():
-    if shutil.which("protoc") is None:
-        sys.exit("protoc is missing: install the Debian package protobuf-compiler")
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["protoc", f"--proto_path={PROTO.parent}", f"--python_out={folder}", PROTO.name], check=True)
-        sys.path.insert(0, folder)
-        try:
-            return importlib.import_module("client_model_pb2")
-        except ImportError:
-            sys.exit("protobuf for /usr/bin/python3 is missing: install python3-protobuf")
-        finally:
-            sys.path.remove(folder)
+PROTO = pathlib.Path(__file__).resolve().parent.parent / "agent" / "client_model.proto"
 
 
 def families(page):
     """{name: MetricFamily}; a page that does not end with a message's end, or says what the .proto does not
     know, is an AssertionError."""
-    model = _model()
+    model = proto_module.module_of(str(PROTO))
     from google.protobuf.internal.decoder import _DecodeVarint
     at, found = 0, {}
     while at < len(page):

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -17,8 +16,7 @@
 #include <random>
 #include <vector>
 
-#include "client/examples/otlp/batch_rules.h"
-#include "client/examples/otlp/span_frame.h"
+#include "client/examples/otlp/collector_connection.h"
 
 namespace otlp_demo {
 namespace {
@@ -43,18 +41,6 @@ int bound_socket(std::uint16_t port) {
   return -1;
 }
 
-struct Connection {
-  int descriptor = -1;
-  FrameReader reader;
-  Bytes answer;  // to be sent at `answer_at`; an exporter asks again only once it has it
-  Clock::time_point answer_at;
-
-  Connection() = default;
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-  ~Connection() { ::close(descriptor); }
-};
-
 class Collector {
  public:
   Collector(int listener, int signals, const CollectorPlan& plan)
@@ -65,15 +51,12 @@ class Collector {
     for (;;) {
       std::vector<pollfd> entries{{signals_, POLLIN, 0}, {listener_, POLLIN, 0}};
       for (const auto& connection : connections_) {
-        entries.push_back({connection->descriptor, POLLIN, 0});
+        entries.push_back({connection->descriptor(), connection->events(), 0});
       }
-      if (::poll(entries.data(), entries.size(), until_next_answer_ms()) < 0 && errno != EINTR) {
-        return;
-      }
+      if (::poll(entries.data(), entries.size(), until_wake_ms()) < 0 && errno != EINTR) return;
       if (entries[0].revents != 0) return;
       for (std::size_t i = connections_.size(); i-- > 0;) {
-        if ((entries[i + 2].revents != 0 && !read_some(*connections_[i])) ||
-            !answer_if_due(*connections_[i])) {
+        if (!connections_[i]->go_on(entries[i + 2].revents)) {
           connections_.erase(connections_.begin() + static_cast<std::ptrdiff_t>(i));
         }
       }
@@ -82,12 +65,10 @@ class Collector {
   }
 
  private:
-  int until_next_answer_ms() const {
+  int until_wake_ms() const {
     auto wait = Clock::duration(std::chrono::seconds(60));
     for (const auto& connection : connections_) {
-      if (!connection->answer.empty()) {
-        wait = std::min(wait, connection->answer_at - Clock::now());
-      }
+      wait = std::min(wait, connection->wake_at() - Clock::now());
     }
     const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(wait).count();
     return static_cast<int>(std::max<std::int64_t>(wait_ms, 0));
@@ -100,52 +81,40 @@ class Collector {
       ::close(descriptor);
       return;
     }
-    connections_.push_back(std::make_unique<Connection>());
-    connections_.back()->descriptor = descriptor;
+    connections_.push_back(std::make_unique<CollectorConnection>(
+        descriptor, [this](const CollectorRequest& request) { return decide(request); }));
   }
 
-  // False: this connection is over.
-  bool read_some(Connection& connection) {
-    std::array<std::uint8_t, 16384> room;
-    const ssize_t got = ::recv(connection.descriptor, room.data(), room.size(), 0);
-    if (got < 0) return errno == EAGAIN || errno == EINTR;
-    if (got == 0) return false;
-    connection.reader.take({room.data(), static_cast<std::size_t>(got)});
-    while (const auto payload = connection.reader.next()) {
-      const std::optional<Request> request = parse_request(*payload);
-      if (!request || !take(connection, *request)) return false;
-    }
-    return !connection.reader.broken();
-  }
-
-  // How it behaves today: chosen anew for each batch. False: hangs up.
-  bool take(Connection& connection, const Request& request) {
+  // How it behaves today: chosen anew for each batch.
+  CollectorDecision decide(const CollectorRequest& request) {
     const std::uint64_t dice = random_() % 1000;
     if (dice < 4 && plan_.may_die) ::kill(::getpid(), SIGKILL);
-    if (dice < 20) return false;
-    const Answer answer = dice < 45 ? Answer::kRejected : Answer::kTaken;
+    if (dice < 20) return {.hangs_up = true};
+    CollectorDecision decision;
+    decision.reply = reply_to(request, mood_of(dice));
     // Slow is up to 700 ms: longer than an exporter waits.
     const std::uint64_t wait_ms = dice >= 45 && dice < 120 ? random_() % 700 : random_() % 4;
-    connection.answer = reply_frame({request.batch_id, answer});
-    connection.answer_at = Clock::now() + std::chrono::milliseconds(wait_ms);
-    return true;
+    decision.wait = std::chrono::milliseconds(wait_ms);
+    plan_.counts->taken += decision.reply.taken;
+    plan_.counts->refused += decision.reply.refused;
+    return decision;
   }
 
-  static bool answer_if_due(Connection& connection) {
-    if (connection.answer.empty() || Clock::now() < connection.answer_at) return true;
-    // An answer is far smaller than a socket's buffer: one that does not fit has no reader.
-    const bool sent =
-        ::send(connection.descriptor, connection.answer.data(), connection.answer.size(),
-               MSG_NOSIGNAL) == static_cast<ssize_t>(connection.answer.size());
-    connection.answer.clear();
-    return sent;
+  static CollectorMood mood_of(std::uint64_t dice) {
+    using std::chrono::seconds;
+    if (dice < 25) return {.status = 429, .retry_after = seconds(1)};
+    if (dice < 30) return {.status = 503, .retry_after = seconds(0)};
+    if (dice < 34) return {.status = 503};
+    if (dice < 37) return {.status = 502};
+    if (dice < 39) return {.status = 500};
+    return {.takes_all = dice >= 45};
   }
 
   const int listener_;
   const int signals_;
   const CollectorPlan plan_;
   std::mt19937_64 random_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<std::unique_ptr<CollectorConnection>> connections_;
 };
 
 }  // namespace

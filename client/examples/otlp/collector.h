@@ -1,14 +1,23 @@
-// The collector process: takes batches over TCP and acknowledges them, except when it is slow, will
-// not take them, hangs up, or dies. Called by: supervisor, in a forked child.
+// The collector process: takes batches over OTLP/HTTP and says so, except when it is slow, will not
+// take them or not all of them, hangs up, or dies. Called by: supervisor, in a forked child.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 namespace otlp_demo {
 
+// What collectors took of batches they answered, in memory the supervisor owns: it outlives them. A
+// batch whose answer came too late is sent again and stands here twice.
+struct CollectorCounts {
+  std::atomic<std::uint64_t> taken{0};
+  std::atomic<std::uint64_t> refused{0};  // by a partial success
+};
+
 struct CollectorPlan {
   std::uint16_t port = 0;
   std::uint64_t seed = 0;
+  CollectorCounts* counts = nullptr;
   bool may_die = true;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <random>
 
@@ -16,11 +17,12 @@ constexpr double kMaxSeconds = 1e6;
 
 constexpr char kHelpText[] =
     R"(usage: otlp_demo [--workers N] [--kill-every SECONDS] [--for SECONDS] [--seed N]
-                 [--report FILE] [--native]
+                 [--report FILE] [--native] [--endpoint URL]
        otlp_demo --health
 
-A service of many processes that make spans and export them over TCP to a collector which is at
-times slow, refuses or dies. Its metrics, otlp_*, go to the agent that watches NOTCH_DIR.
+A service of many processes that make spans and export them over OTLP/HTTP, in protobuf, to a
+collector of its own, which is at times slow, refuses or dies, or to another. Its metrics, otlp_*, go
+to the agent that watches NOTCH_DIR.
 
   --workers N           worker processes, 1 to 64 (default 4)
   --kill-every SECONDS  kill a random worker with SIGKILL about that often and start another;
@@ -29,24 +31,32 @@ times slow, refuses or dies. Its metrics, otlp_*, go to the agent that watches N
   --seed N              of all random choices; printed at the start (default: a random one)
   --report FILE         write what the workers themselves counted, as JSON, at the end
   --native              export latency as a native histogram too
+  --endpoint URL        export to URL/v1/traces, and start no collector; an http:// URL
   --health              run nothing: say whether a demonstration that runs beside this process, of
                         the same user, is counted; for a container's health check
   --help                this text
+
+Environment, as OpenTelemetry has it: without --endpoint, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT is the URL
+that spans are posted to, else OTEL_EXPORTER_OTLP_ENDPOINT the one before /v1/traces.
+OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, else OTEL_EXPORTER_OTLP_TIMEOUT, is how many milliseconds an attempt
+may take there (default: 10000). OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, else OTEL_EXPORTER_OTLP_PROTOCOL,
+can only be http/protobuf.
 
 Exit: 0 ended in order, 1 a worker died that nobody killed, or would not stop,
       2 wrong usage, 3 could not start, 4 the report could not be written,
       5 with --health: none runs, or none of its processes has a segment.
 )";
 
-constexpr std::array<option, 9> kFlags{{{"workers", required_argument, nullptr, 'w'},
-                                        {"kill-every", required_argument, nullptr, 'k'},
-                                        {"for", required_argument, nullptr, 'f'},
-                                        {"seed", required_argument, nullptr, 's'},
-                                        {"report", required_argument, nullptr, 'r'},
-                                        {"native", no_argument, nullptr, 'n'},
-                                        {"health", no_argument, nullptr, 'c'},
-                                        {"help", no_argument, nullptr, 'h'},
-                                        {nullptr, 0, nullptr, 0}}};
+constexpr std::array<option, 10> kFlags{{{"workers", required_argument, nullptr, 'w'},
+                                         {"kill-every", required_argument, nullptr, 'k'},
+                                         {"for", required_argument, nullptr, 'f'},
+                                         {"seed", required_argument, nullptr, 's'},
+                                         {"report", required_argument, nullptr, 'r'},
+                                         {"native", no_argument, nullptr, 'n'},
+                                         {"endpoint", required_argument, nullptr, 'e'},
+                                         {"health", no_argument, nullptr, 'c'},
+                                         {"help", no_argument, nullptr, 'h'},
+                                         {nullptr, 0, nullptr, 0}}};
 
 template <class T>
 bool parse_number(const char* text, T least, T most, T& out) {
@@ -78,6 +88,9 @@ bool take_flag(int flag, const char* text, DemoOptions& options) {
     case 'r':
       options.report = text;
       return !options.report.empty();
+    case 'e':
+      options.endpoint = text;
+      return !options.endpoint.empty();
     case 'c':
       options.health = true;
       return true;
@@ -110,6 +123,12 @@ std::variant<DemoOptions, int> parse_options(int argc, char** argv) {
     std::fprintf(stderr, "otlp_demo: takes no argument \"%s\" (see --help)\n", argv[optind]);
     return kExitUsage;
   }
+  auto target = export_target(options.endpoint, [](const char* name) { return std::getenv(name); });
+  if (const auto* const problem = std::get_if<std::string>(&target)) {
+    std::fprintf(stderr, "otlp_demo: %s\n", problem->c_str());
+    return kExitUsage;
+  }
+  options.target = std::get<ExportTarget>(std::move(target));
   return options;
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <variant>
 
+#include "client/examples/otlp/export_target.h"
+
 namespace otlp_demo {
 
 struct DemoOptions {
@@ -14,7 +16,9 @@ struct DemoOptions {
   std::chrono::milliseconds kill_every{0};  // 0: none is killed
   std::chrono::milliseconds run_for{0};     // 0: until SIGTERM or SIGINT
   std::uint64_t seed = 0;
-  std::string report;  // empty: none
+  std::string report;    // empty: none
+  std::string endpoint;  // as given; empty: the environment's
+  ExportTarget target;   // what follows from both
   bool native = false;
   bool health = false;  // only look whether one that runs is counted
 };

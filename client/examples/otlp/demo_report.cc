@@ -38,7 +38,8 @@ std::string to_json(const DemoReport& report) {
       field("replaced", report.workers_replaced) + ", " + field("forced", report.workers_forced) +
       ", " + field("died", report.workers_died) + "},\n  \"collectors\": {" +
       field("started", report.collectors_started) + ", " + field("died", report.collectors_died) +
-      "},\n  \"counters\": [";
+      ", " + field("spans_taken", report.spans_taken) + ", " +
+      field("spans_refused", report.spans_refused) + "},\n  \"counters\": [";
   for (std::size_t series = 0; series < kTruthSeries; ++series) {
     text += (series == 0 ? "\n    " : ",\n    ") + counter(series, report.truth);
   }

@@ -21,10 +21,12 @@ struct DemoReport {
   std::uint64_t workers_died = 0;    // of themselves: a fault
   std::uint64_t collectors_started = 0;
   std::uint64_t collectors_died = 0;
+  std::uint64_t spans_taken = 0;    // by our own collectors; twice if sent twice
+  std::uint64_t spans_refused = 0;  // by their partial successes
   TruthTotals truth;
 };
 
-// {"seed": .., "processes": {..}, "counters": [{"metric", "labels", "at_least", "at_most"}, ..]}.
+// {"seed": .., "processes": {..}, "collectors": {..}, "counters": [{"metric", "labels", "at_least", "at_most"}, ..]}.
 // at_most exceeds at_least by what was in doubt when its process was killed.
 std::string to_json(const DemoReport& report);
 

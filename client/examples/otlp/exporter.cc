@@ -1,23 +1,40 @@
 #include "client/examples/otlp/exporter.h"
 
-#include <thread>
+#include <algorithm>
+#include <ctime>
+
+#include "client/examples/otlp/trace_messages.h"
 
 namespace otlp_demo {
-namespace {
 
-constexpr std::chrono::milliseconds kAttemptPatience{500};
+void Exporter::give_up_at(Clock::time_point time) {
+  const std::lock_guard lock(mutex_);
+  give_up_at_ = time;
+  changed_.notify_all();
+}
 
-}  // namespace
+bool Exporter::wait_for_attempt(std::size_t attempt) {
+  const double jitter = std::uniform_real_distribution<>(0, 1)(random_);
+  const Clock::time_point time =
+      std::max(not_before_, Clock::now() + backoff(rules_, attempt, jitter));
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    const Clock::time_point now = Clock::now();
+    if (now >= give_up_at_) return false;
+    if (now >= time) return true;
+    changed_.wait_until(lock, std::min(time, give_up_at_));
+  }
+}
 
 void Exporter::run(SpanQueue& queue) {
   for (;;) {
     const std::vector<Span> batch = queue.take_batch();
     if (batch.empty()) break;
     metrics_.queue_size(queue.size());
-    if (time_is_over()) {
-      metrics_.spans_refused(ExportError::kShutdown, batch.size());
-    } else {
+    if (wait_for_attempt(0)) {
       deliver(batch);
+    } else {
+      metrics_.spans_refused(ExportError::kShutdown, batch.size());
     }
   }
   metrics_.queue_size(0);
@@ -25,45 +42,27 @@ void Exporter::run(SpanQueue& queue) {
 
 void Exporter::deliver(std::span<const Span> batch) {
   metrics_.batch_begun(batch.size());
-  for (std::size_t i = 0; i < rules_.attempts && !(i > 0 && time_is_over()); ++i) {
-    const double jitter = std::uniform_real_distribution<>(0, 1)(random_);
-    std::this_thread::sleep_for(backoff(rules_, i, jitter));
+  Outcome outcome;
+  for (std::size_t i = 0; i < rules_.attempts && (i == 0 || wait_for_attempt(i)); ++i) {
     const Clock::time_point begun = Clock::now();
-    const TcpStream::Failure failure = attempt(batch);
-    const std::chrono::duration<double> took = Clock::now() - begun;
-    metrics_.attempt_ended(took.count(), batch.front());
-    if (!failure) return metrics_.spans_exported(Status::kSuccess, batch.size());
-    metrics_.spans_refused(*failure, batch.size());
+    outcome = attempt(batch);
+    const Clock::time_point ended = Clock::now();
+    metrics_.attempt_ended(std::chrono::duration<double>(ended - begun).count(), batch.front());
+    if (outcome.retry_after) not_before_ = ended + *outcome.retry_after;
+    if (outcome.error) metrics_.spans_refused(*outcome.error, batch.size() - outcome.taken);
+    if (!outcome.again) break;
   }
-  metrics_.spans_exported(Status::kFailure, batch.size());
+  const std::size_t lost = batch.size() - outcome.taken;
+  if (outcome.taken > 0) metrics_.spans_exported(Status::kSuccess, outcome.taken);
+  if (lost > 0) metrics_.spans_exported(Status::kFailure, lost);
 }
 
-TcpStream::Failure Exporter::attempt(std::span<const Span> batch) {
-  const Clock::time_point deadline = Clock::now() + kAttemptPatience;
-  if (!stream_.is_open()) {
-    if (const auto failure = stream_.connect(port_, deadline)) return failure;
+Outcome Exporter::attempt(std::span<const Span> batch) {
+  const auto answer = client_.post(export_request(batch), Clock::now() + patience_);
+  if (const auto* const none = std::get_if<NoAnswer>(&answer)) {
+    return {.error = none->error, .again = none->again};
   }
-  if (const auto failure = stream_.send(request_frame(++batch_id_, batch), deadline)) {
-    return failure;
-  }
-  return await_reply(deadline);
-}
-
-TcpStream::Failure Exporter::await_reply(Clock::time_point deadline) {
-  FrameReader reader;
-  std::optional<Bytes> payload;
-  while (!(payload = reader.next())) {
-    if (reader.broken()) break;
-    if (const auto failure = stream_.receive(reader, deadline)) return failure;
-  }
-  const std::optional<Reply> reply = payload ? parse_reply(*payload) : std::nullopt;
-  if (!reply || reply->batch_id != batch_id_) {
-    // What else comes on this connection belongs to nobody knows which batch.
-    stream_.close();
-    return ExportError::kBadReply;
-  }
-  if (reply->answer == Answer::kRejected) return ExportError::kRejected;
-  return {};
+  return outcome_of(std::get<HttpAnswer>(answer), batch.size(), std::time(nullptr));
 }
 
 }  // namespace otlp_demo

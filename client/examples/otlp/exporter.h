@@ -1,51 +1,60 @@
-// Takes batches off the queue and brings them to the collector; tries again with growing waits,
-// and gives up in the end. Called by: worker, on a thread of its own.
+// Takes batches off the queue and brings them to the collector; tries again with growing waits, or
+// when the collector says, and gives up in the end. Called by: worker, on a thread of its own.
 //
 // Invariants
 //   E1  Each span taken is counted once as exported, success or failure, or once as left behind at
-//       shutdown. Errors count each attempt that failed, by the spans it would have brought.
-//   E2  run() returns within one attempt's deadline and one backoff after `give_up_at`.
+//       shutdown. Errors count each attempt that failed, by the spans it did not bring.
+//   E2  run() returns within one attempt's patience after `give_up_at`.
+//   E3  Nothing is sent before the time that the last Retry-After named, of this batch or the next.
 #pragma once
 
-#include <atomic>
+#include <condition_variable>
 #include <cstdint>
+#include <mutex>
 #include <random>
 #include <span>
 
+#include "client/examples/otlp/export_outcome.h"
+#include "client/examples/otlp/http_client.h"
 #include "client/examples/otlp/span_metrics.h"
 #include "client/examples/otlp/span_queue.h"
-#include "client/examples/otlp/tcp_stream.h"
 
 namespace otlp_demo {
 
 class Exporter {
  public:
-  Exporter(std::uint16_t port, const BatchRules& rules, SpanMetrics metrics, std::uint64_t seed)
-      : port_(port), rules_(rules), metrics_(std::move(metrics)), random_(seed) {}
+  Exporter(Endpoint endpoint, std::chrono::milliseconds patience, const BatchRules& rules,
+           SpanMetrics metrics, std::uint64_t seed)
+      : patience_(patience),
+        rules_(rules),
+        metrics_(std::move(metrics)),
+        random_(seed),
+        client_(std::move(endpoint)) {}
 
   // Until the queue is closed and empty.
   void run(SpanQueue& queue);
 
-  // From now on no batch is begun after `time`. Called once, from another thread.
-  void give_up_at(Clock::time_point time) { give_up_at_.store(time.time_since_epoch().count()); }
+  // From now on no attempt is begun after `time`. Called once, from another thread.
+  void give_up_at(Clock::time_point time);
 
  private:
   void deliver(std::span<const Span> batch);
-  TcpStream::Failure attempt(std::span<const Span> batch);
-  TcpStream::Failure await_reply(Clock::time_point deadline);
-  bool time_is_over() const {
-    return Clock::now().time_since_epoch().count() >= give_up_at_.load();
-  }
+  Outcome attempt(std::span<const Span> batch);
+  // Until nothing forbids attempt number `attempt`; false if the time to give up comes first.
+  bool wait_for_attempt(std::size_t attempt);
 
-  const std::uint16_t port_;
+  const std::chrono::milliseconds patience_;  // with one attempt
   const BatchRules rules_;
-  std::atomic<Clock::rep> give_up_at_{Clock::time_point::max().time_since_epoch().count()};
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Clock::time_point give_up_at_ = Clock::time_point::max();  // under mutex_
 
   // The exporter's thread alone.
   SpanMetrics metrics_;
   std::mt19937_64 random_;
-  TcpStream stream_;
-  std::uint64_t batch_id_ = 0;
+  HttpClient client_;
+  Clock::time_point not_before_{};  // what the last Retry-After named
 };
 
 }  // namespace otlp_demo

@@ -18,7 +18,7 @@
 namespace otlp_demo {
 namespace {
 
-constexpr std::chrono::seconds kStopPatience{6};
+constexpr std::chrono::seconds kStopPatience{6};  // and an attempt's
 constexpr std::chrono::milliseconds kCollectorDown{800};
 
 sigset_t watched_signals() {
@@ -26,6 +26,22 @@ sigset_t watched_signals() {
   sigemptyset(&set);
   for (const int signal : {SIGTERM, SIGINT, SIGCHLD}) sigaddset(&set, signal);
   return set;
+}
+
+Endpoint own_endpoint(std::uint16_t port) {
+  const std::string number = std::to_string(port);
+  return {"127.0.0.1", number, "127.0.0.1:" + number, "/v1/traces"};
+}
+
+// Memory that children share with us, each element as it begins; none if there is none to be had.
+template <class T>
+std::span<T> shared_memory(std::size_t count) {
+  void* const memory =
+      ::mmap(nullptr, count * sizeof(T), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return {};
+  const std::span<T> all(static_cast<T*>(memory), count);
+  for (T& one : all) new (&one) T;
+  return all;
 }
 
 // fork(), and in the child: dies with its parent, stands in a process group of its own so that a
@@ -46,6 +62,7 @@ pid_t fork_child(Body&& body) {
 
 Supervisor::Supervisor(const DemoOptions& options)
     : options_(options),
+      endpoint_(options.target.endpoint ? *options.target.endpoint : own_endpoint(port_.number())),
       workers_(options.workers, 0),
       killed_(options.workers, false),
       random_(options.seed) {
@@ -54,20 +71,19 @@ Supervisor::Supervisor(const DemoOptions& options)
     problem_ = std::string("no TCP port on 127.0.0.1 for the collector: ") + std::strerror(errno);
     return;
   }
-  void* const memory = ::mmap(nullptr, options.workers * sizeof(TruthSlot), PROT_READ | PROT_WRITE,
-                              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    problem_ = std::string("no shared memory for the workers' counts: ") + std::strerror(errno);
+  truth_ = shared_memory<TruthSlot>(options.workers);
+  counts_ = shared_memory<CollectorCounts>(1);
+  if (truth_.empty() || counts_.empty()) {
+    problem_ = std::string("no shared memory for the processes' counts: ") + std::strerror(errno);
     return;
   }
-  truth_ = {static_cast<TruthSlot*>(memory), options.workers};
-  for (TruthSlot& slot : truth_) new (&slot) TruthSlot;
   const sigset_t set = watched_signals();
   ::sigprocmask(SIG_BLOCK, &set, nullptr);
 }
 
 Supervisor::~Supervisor() {
   if (!truth_.empty()) ::munmap(truth_.data(), truth_.size_bytes());
+  if (!counts_.empty()) ::munmap(counts_.data(), counts_.size_bytes());
 }
 
 DemoReport Supervisor::run() {
@@ -75,21 +91,25 @@ DemoReport Supervisor::run() {
   const Clock::time_point end =
       options_.run_for.count() > 0 ? begun + options_.run_for : Clock::time_point::max();
   if (options_.kill_every.count() > 0) kill_at_ = soon(options_.kill_every);
-  start_collector();
+  if (!options_.target.endpoint) start_collector();
   for (std::size_t slot = 0; slot < workers_.size(); ++slot) start_worker(slot);
   while (!stop_asked_ && Clock::now() < end) {
-    wait_for_event(std::min({end, kill_at_, collector_ == 0 ? collector_at_ : end}));
+    const bool wants_collector = collector_ == 0 && !options_.target.endpoint;
+    wait_for_event(std::min({end, kill_at_, wants_collector ? collector_at_ : end}));
     reap();
-    if (collector_ == 0 && Clock::now() >= collector_at_) start_collector();
+    if (wants_collector && Clock::now() >= collector_at_) start_collector();
     if (Clock::now() >= kill_at_) kill_one();
   }
   stop();
+  report_.spans_taken = counts_[0].taken.load();
+  report_.spans_refused = counts_[0].refused.load();
   report_.seconds = std::chrono::duration<double>(Clock::now() - begun).count();
   return report_;
 }
 
 void Supervisor::start_worker(std::size_t slot) {
-  const WorkerPlan plan{port_.number(), random_(), options_.native, &truth_[slot]};
+  const WorkerPlan plan{endpoint_, options_.target.patience, random_(), options_.native,
+                        &truth_[slot]};
   const pid_t child = fork_child([&] { return run_worker(plan); });
   if (child < 0) {
     std::fprintf(stderr, "otlp_demo: no worker: fork: %s\n", std::strerror(errno));
@@ -102,7 +122,7 @@ void Supervisor::start_worker(std::size_t slot) {
 }
 
 void Supervisor::start_collector() {
-  const CollectorPlan plan{port_.number(), random_()};
+  const CollectorPlan plan{port_.number(), random_(), counts_.data()};
   const pid_t child = fork_child([&] { return run_collector(plan); });
   collector_ = child > 0 ? child : 0;
   collector_at_ = soon(kCollectorDown);
@@ -184,7 +204,7 @@ void Supervisor::stop() {
   for (const pid_t worker : workers_) {
     if (worker != 0) ::kill(worker, SIGTERM);
   }
-  if (!reap_until(Clock::now() + kStopPatience)) {
+  if (!reap_until(Clock::now() + kStopPatience + options_.target.patience)) {
     for (std::size_t slot = 0; slot < workers_.size(); ++slot) {
       if (workers_[slot] == 0) continue;
       killed_[slot] = true;

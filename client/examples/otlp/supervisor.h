@@ -49,12 +49,14 @@ class Supervisor {
   Clock::time_point soon(std::chrono::milliseconds mean);
 
   const DemoOptions options_;
-  const ReservedPort port_;
-  std::span<TruthSlot> truth_;        // shared with the workers, one a slot
-  std::vector<pid_t> workers_;        // by slot; 0: none
-  std::vector<bool> killed_;          // by slot: we did it
-  pid_t collector_ = 0;               // 0: none
-  Clock::time_point collector_at_{};  // when to start the next, while there is none
+  const ReservedPort port_;            // of our own collector
+  const Endpoint endpoint_;            // where spans go: there, or to another's
+  std::span<TruthSlot> truth_;         // shared with the workers, one a slot
+  std::span<CollectorCounts> counts_;  // one, shared with the collector
+  std::vector<pid_t> workers_;         // by slot; 0: none
+  std::vector<bool> killed_;           // by slot: we did it
+  pid_t collector_ = 0;                // 0: none
+  Clock::time_point collector_at_{};   // when to start the next, while there is none
   Clock::time_point kill_at_ = Clock::time_point::max();
   bool stopping_ = false;
   bool stop_asked_ = false;

@@ -1,16 +1,25 @@
 #include "client/examples/otlp/tcp_stream.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
 namespace otlp_demo {
+namespace {
+
+constexpr std::int64_t kLongestPollMs = 60'000;  // it is asked again then: poll takes an int
+
+ExportError connect_error(int error) {
+  return error == ECONNREFUSED ? ExportError::kConnectionRefused : ExportError::kConnectFailed;
+}
+
+}  // namespace
 
 void TcpStream::close() noexcept {
   if (descriptor_ >= 0) ::close(descriptor_);
@@ -24,43 +33,54 @@ TcpStream::Failure TcpStream::fail(ExportError error) noexcept {
 
 bool TcpStream::wait_for(short events, Clock::time_point deadline) const {
   for (;;) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const std::int64_t left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) return false;
     pollfd entry{descriptor_, events, 0};
-    const int ready = ::poll(&entry, 1, static_cast<int>(left));
+    const int ready = ::poll(&entry, 1, static_cast<int>(std::min(left, kLongestPollMs)));
     if (ready > 0) return true;
     if (ready < 0 && errno != EINTR) return false;
   }
 }
 
-TcpStream::Failure TcpStream::connect(std::uint16_t port, Clock::time_point deadline) {
+bool TcpStream::is_idle() const noexcept {
+  char byte = 0;
+  return is_open() && ::recv(descriptor_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
+TcpStream::Failure TcpStream::connect(const Addresses& addresses, Clock::time_point deadline) {
+  Failure failure = ExportError::kConnectFailed;
+  for (const SocketAddress& address : addresses) {
+    failure = connect_to(address, deadline);
+    if (!failure || failure == ExportError::kTimeout) break;
+  }
+  return failure;
+}
+
+TcpStream::Failure TcpStream::connect_to(const SocketAddress& address, Clock::time_point deadline) {
   close();
-  descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  descriptor_ =
+      ::socket(address.bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (descriptor_ < 0) return ExportError::kConnectFailed;
   const int on = 1;
   ::setsockopt(descriptor_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+  if (::connect(descriptor_, reinterpret_cast<const sockaddr*>(&address.bytes), address.size) ==
+      0) {
     return {};
   }
-  if (errno != EINPROGRESS || !wait_for(POLLOUT, deadline)) {
-    return fail(ExportError::kConnectFailed);
-  }
+  if (errno != EINPROGRESS) return fail(connect_error(errno));
+  if (!wait_for(POLLOUT, deadline)) return fail(ExportError::kTimeout);
   int error = 0;
   socklen_t size = sizeof error;
   ::getsockopt(descriptor_, SOL_SOCKET, SO_ERROR, &error, &size);
-  return error == 0 ? Failure{} : fail(ExportError::kConnectFailed);
+  return error == 0 ? Failure{} : fail(connect_error(error));
 }
 
-TcpStream::Failure TcpStream::send(std::span<const std::uint8_t> bytes,
-                                   Clock::time_point deadline) {
+TcpStream::Failure TcpStream::send(std::string_view bytes, Clock::time_point deadline) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
-      bytes = bytes.subspan(static_cast<std::size_t>(sent));
+      bytes.remove_prefix(static_cast<std::size_t>(sent));
     } else if (errno == EAGAIN) {
       if (!wait_for(POLLOUT, deadline)) return fail(ExportError::kTimeout);
     } else if (errno != EINTR) {
@@ -70,15 +90,14 @@ TcpStream::Failure TcpStream::send(std::span<const std::uint8_t> bytes,
   return {};
 }
 
-TcpStream::Failure TcpStream::receive(FrameReader& reader, Clock::time_point deadline) {
-  std::array<std::uint8_t, 512> room;
+TcpStream::Failure TcpStream::receive(std::string& bytes, Clock::time_point deadline) {
+  std::array<char, 4096> room;
   for (;;) {
     const ssize_t got = ::recv(descriptor_, room.data(), room.size(), 0);
-    if (got > 0) {
-      reader.take({room.data(), static_cast<std::size_t>(got)});
+    if (got >= 0) {
+      bytes.append(room.data(), static_cast<std::size_t>(got));
       return {};
     }
-    if (got == 0) return fail(ExportError::kConnectionClosed);
     if (errno == EAGAIN) {
       if (!wait_for(POLLIN, deadline)) return fail(ExportError::kTimeout);
     } else if (errno != EINTR) {

@@ -1,13 +1,14 @@
-// One TCP connection to 127.0.0.1 on which nothing waits longer than its deadline.
-// Called by: exporter.
+// One TCP connection on which nothing waits longer than its deadline. Called by: http_client.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
-#include <span>
+#include <string>
+#include <string_view>
 
 #include "client/examples/otlp/batch_rules.h"
-#include "client/examples/otlp/span_frame.h"
+#include "client/examples/otlp/host_lookup.h"
+#include "client/examples/otlp/span.h"
 
 namespace otlp_demo {
 
@@ -21,16 +22,20 @@ class TcpStream {
   TcpStream& operator=(const TcpStream&) = delete;
   ~TcpStream() { close(); }
 
-  Failure connect(std::uint16_t port, Clock::time_point deadline);
+  // To the first of the addresses that takes it. REQUIRES: there is one.
+  Failure connect(const Addresses& addresses, Clock::time_point deadline);
   // REQUIRES: is_open(), for these two.
-  Failure send(std::span<const std::uint8_t> bytes, Clock::time_point deadline);
-  // Waits for some bytes and hands them to `reader`.
-  Failure receive(FrameReader& reader, Clock::time_point deadline);
+  Failure send(std::string_view bytes, Clock::time_point deadline);
+  // Waits for some bytes and appends them; none: the other side has ended, in order.
+  Failure receive(std::string& bytes, Clock::time_point deadline);
 
   bool is_open() const noexcept { return descriptor_ >= 0; }
+  // Open, and the other side has neither ended nor sent what nobody asked for.
+  bool is_idle() const noexcept;
   void close() noexcept;
 
  private:
+  Failure connect_to(const SocketAddress& address, Clock::time_point deadline);
   // False once the deadline has passed.
   bool wait_for(short events, Clock::time_point deadline) const;
   Failure fail(ExportError error) noexcept;

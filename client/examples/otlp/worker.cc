@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kQueueCapacity = 1000;
 constexpr std::chrono::seconds kLastDeliveries{2};
+constexpr std::chrono::milliseconds kTooLong{200};  // a span that took so long has failed
 
 class Producer {
  public:
@@ -47,7 +48,9 @@ class Producer {
     metrics_.span_created(span);
     const Clock::time_point begun = Clock::now();
     work();
-    span.duration_ns = static_cast<std::uint64_t>((Clock::now() - begun).count());
+    const Clock::duration took = Clock::now() - begun;
+    span.duration_ns = static_cast<std::uint64_t>(took.count());
+    span.failed = took >= kTooLong;
     metrics_.span_ended(span);
     if (!queue_.push(span)) metrics_.spans_refused(ExportError::kQueueFull, 1);
     metrics_.queue_size(queue_.size());
@@ -95,7 +98,7 @@ int run_worker(const WorkerPlan& plan) {
 
   const BatchRules rules;
   SpanQueue queue(kQueueCapacity, rules);
-  Exporter exporter(plan.collector_port, rules, metrics, plan.seed);
+  Exporter exporter(plan.collector, plan.export_patience, rules, metrics, plan.seed);
   std::jthread exporting([&] { exporter.run(queue); });
   {
     std::array<std::jthread, kProducers> producing;

@@ -2,14 +2,17 @@
 // Called by: supervisor, in a forked child.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
+#include "client/examples/otlp/endpoint.h"
 #include "client/examples/otlp/truth_page.h"
 
 namespace otlp_demo {
 
 struct WorkerPlan {
-  std::uint16_t collector_port = 0;
+  Endpoint collector;
+  std::chrono::milliseconds export_patience{0};  // with one attempt
   std::uint64_t seed = 0;
   bool native = false;
   TruthSlot* truth = nullptr;
