@@ -14,8 +14,8 @@ MESSAGES = proto_module.module_of(os.path.join(os.path.dirname(os.path.abspath(_
 TYPE = "application/x-protobuf"
 
 Request = collections.namedtuple("Request", "method target version headers body come_at")
-# What goes out, in pieces between which it waits a moment; whether the connection ends behind it.
-Reply = collections.namedtuple("Reply", "pieces ends", defaults=(False,))
+# What goes out, in pieces between which it waits; whether the connection ends behind it.
+Reply = collections.namedtuple("Reply", "pieces ends pause_s", defaults=(False, 0.02))
 
 
 def answer(status, body=b"", **headers):
@@ -104,7 +104,7 @@ class Collector:
             stream.read()  # until the other side ends
             return False
         for number, piece in enumerate(said.pieces):
-            time.sleep(0.02 if number else 0)
+            time.sleep(said.pause_s if number else 0)
             connection.sendall(piece)
         return not said.ends
 

@@ -4,6 +4,7 @@ protocol names, and those it does not, is taken as it has to be. Called by: ctes
 """
 import collections
 import email.utils
+import itertools
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 TOO_LONG_NS = 200_000_000
 ERROR = 2  # STATUS_CODE_ERROR
 MEBIBYTE = 1 << 20
+INTERIM = b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000
 
 
 def environment(folder, **changes):
@@ -224,6 +226,8 @@ class Export(unittest.TestCase):
                 ("hangs", None, "timeout", True),
                 ("hangs amid the head", Reply([head[:30]]), "timeout", True),
                 ("hangs amid the body", Reply([head + b"x"]), "timeout", True),
+                ("interim answers for ever", Reply(itertools.repeat(INTERIM), pause_s=0), "timeout", True),
+                ("a byte at a time for ever", Reply(itertools.chain([chunked], itertools.repeat(b"1\r\nx\r\n"))), "timeout", True),
                 ("closes at once", Reply([b""], True), "connection_closed", True),
                 ("closes amid the head", Reply([head[:30]], True), "connection_closed", True),
                 ("closes amid the body", Reply([head + b"x"], True), "connection_closed", True),

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -43,7 +44,8 @@ Clock::time_point CollectorConnection::wake_at() const {
 }
 
 bool CollectorConnection::go_on(short events) {
-  if (Clock::now() >= last_heard_ + kSilence || (events & (POLLERR | POLLNVAL)) != 0) return false;
+  constexpr short kOver = POLLERR | POLLHUP | POLLNVAL;
+  if (Clock::now() >= last_heard_ + kSilence || (events & kOver) != 0) return false;
   if (answer_.empty() && events != 0 && !receive()) return false;
   return send_if_due();
 }

@@ -52,8 +52,6 @@ class HttpMessage {
     return reading == Reading::kMore ? Reading::kBroken : reading;
   }
 
-  // Whether any of it has come.
-  bool has_begun() const { return parser_.got_some(); }
   bool keeps_alive() const { return parser_.keep_alive(); }
   // REQUIRES: kWhole.
   const typename Parser::value_type& message() const { return parser_.get(); }

@@ -78,6 +78,8 @@ TcpStream::Failure TcpStream::connect_to(const SocketAddress& address, Clock::ti
 
 TcpStream::Failure TcpStream::send(std::string_view bytes, Clock::time_point deadline) {
   while (!bytes.empty()) {
+    // One who always takes or sends a little never makes us wait.
+    if (Clock::now() >= deadline) return fail(ExportError::kTimeout);
     const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(sent));
@@ -93,6 +95,7 @@ TcpStream::Failure TcpStream::send(std::string_view bytes, Clock::time_point dea
 TcpStream::Failure TcpStream::receive(std::string& bytes, Clock::time_point deadline) {
   std::array<char, 4096> room;
   for (;;) {
+    if (Clock::now() >= deadline) return fail(ExportError::kTimeout);
     const ssize_t got = ::recv(descriptor_, room.data(), room.size(), 0);
     if (got >= 0) {
       bytes.append(room.data(), static_cast<std::size_t>(got));
