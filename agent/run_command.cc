@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <string_view>
+#include <system_error>
 
 #include "agent/preload_library.h"
 #include "agent/preload_verdict.h"

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <system_error>
 
 #include "ebpf/counter_rows.h"
 #include "ebpf/embedded_object.h"

@@ -6,6 +6,7 @@
 #include <fstream>
 #include <optional>
 #include <string_view>
+#include <system_error>
 
 #include "ebpf/cgroup_path.h"
 #include "ebpf/counter_rows.h"

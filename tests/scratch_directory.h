@@ -19,6 +19,7 @@
 #include <iterator>
 #include <span>
 #include <string>
+#include <system_error>
 
 namespace notch::testing {
 

@@ -10,6 +10,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cctype>
 #include <cerrno>
+#include <cstdint>
 
 namespace notch::agent::testing {
 namespace {

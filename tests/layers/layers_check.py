@@ -12,6 +12,7 @@ import house_rules
 import includes
 import ordering_tags
 import source_tree
+import standard_headers
 
 
 def check(root):
@@ -22,6 +23,7 @@ def check(root):
         for rule in (includes.violations, *house_rules.ALL):
             found += [(file.path, line, what) for line, what in rule(file)]
     found += ordering_tags.violations(files)
+    found += standard_headers.violations(files)
     return len(files), sorted(found)
 
 

@@ -197,15 +197,15 @@ class HouseRules(Tree):
         self.expect_clean("agent/a.cc", HEAD + 'auto p = "/dev/sh' 'm";\n')
 
     def test_unkeyed_tables(self):
-        for path, text in (("agent/a.h", "std::unordered_map<std::string, int> a;\n"),
-                           ("agent/b.h", "std::unordered_set<const std::string> b;\n"),
-                           ("shm/c.h", "auto c = std::hash<std::string_view>()(text);\n")):
+        for path, text in (("agent/a.h", "std::unordered_map<std::string_view, int> a;\n"),
+                           ("agent/b.h", "std::unordered_set<const std::string_view> b;\n"),
+                           ("shm/c.h", "auto c = std::hash<std::string_view_view>()(text);\n")):
             self.write(path, HEAD + text)
         self.assertEqual(self.found()[0], ["agent/a.h:2", "agent/b.h:2", "shm/c.h:2"])
 
     def test_keyed_tables_and_those_of_numbers(self):
-        self.expect_clean("agent/keyed_hash.h", HEAD + "std::unordered_set<std::string, KeyedHash> b;\n")
-        self.expect_clean("agent/a.h", HEAD + "std::unordered_map<std::uint32_t, std::string> a;\n")
+        self.expect_clean("agent/keyed_hash.h", HEAD + "std::unordered_set<std::string_view, KeyedHash> b;\n")
+        self.expect_clean("agent/a.h", HEAD + "std::unordered_map<std::uint32_t, std::string_view> a;\n")
 
     def test_head_comment(self):
         self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")
@@ -314,6 +314,19 @@ class Functions(unittest.TestCase):
     def test_a_body_ends_at_its_own_brace(self):
         function, = code_text.functions_of("int f()\n{\n  if (x) {\n  }\n}\nint x;\n")
         self.assertEqual((function.first, function.last), (2, 5))
+
+
+class StandardHeaders(Tree):
+    def test_a_name_needs_its_header(self):
+        self.expect(["shm/a.cc:3"], "uses std::find without <algorithm>", "shm/a.cc",
+                    HEAD + "#include <vector>\nbool a(int* b, int* e) { return std::find(b, e, 1) != e; }\n")
+
+    def test_a_header_of_ours_may_bring_it(self):
+        self.write("shm/a.h", HEAD + "#pragma once\n#include <algorithm>\n")
+        self.expect_clean("shm/a.cc", HEAD + '#include "shm/a.h"\nbool a(int* b, int* e) { return std::find(b, e, 1) != e; }\n')
+
+    def test_words_in_comments_and_strings_need_none(self):
+        self.expect_clean("shm/a.cc", HEAD + '// std::find(\nconst char* a = "std::sort(";\n')
 
 
 if __name__ == "__main__":
