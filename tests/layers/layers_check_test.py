@@ -197,15 +197,15 @@ class HouseRules(Tree):
         self.expect_clean("agent/a.cc", HEAD + 'auto p = "/dev/sh' 'm";\n')
 
     def test_unkeyed_tables(self):
-        for path, text in (("agent/a.h", "std::unordered_map<std::string_view, int> a;\n"),
-                           ("agent/b.h", "std::unordered_set<const std::string_view> b;\n"),
-                           ("shm/c.h", "auto c = std::hash<std::string_view_view>()(text);\n")):
+        for path, text in (("agent/a.h", "#include <string>\nstd::unordered_map<std::string, int> a;\n"),
+                           ("agent/b.h", "#include <string>\nstd::unordered_set<const std::string> b;\n"),
+                           ("shm/c.h", "auto c = std::hash<std::string_view>()(text);\n")):
             self.write(path, HEAD + text)
-        self.assertEqual(self.found()[0], ["agent/a.h:2", "agent/b.h:2", "shm/c.h:2"])
+        self.assertEqual(self.found()[0], ["agent/a.h:3", "agent/b.h:3", "shm/c.h:2"])
 
     def test_keyed_tables_and_those_of_numbers(self):
-        self.expect_clean("agent/keyed_hash.h", HEAD + "std::unordered_set<std::string_view, KeyedHash> b;\n")
-        self.expect_clean("agent/a.h", HEAD + "std::unordered_map<std::uint32_t, std::string_view> a;\n")
+        self.expect_clean("agent/keyed_hash.h", HEAD + "#include <string>\nstd::unordered_set<std::string, KeyedHash> b;\n")
+        self.expect_clean("agent/a.h", HEAD + "#include <cstdint>\n#include <string>\nstd::unordered_map<std::uint32_t, std::string> a;\n")
 
     def test_head_comment(self):
         self.expect(["agent/a.h:1"], "what it is", "agent/a.h", "#pragma once\n")
