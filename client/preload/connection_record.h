@@ -17,8 +17,8 @@
 //   N5  A note that was left is acted on: it is in the byte that the holder gives back.
 //   N6  An exchange whose answer may have passed by a way that is not seen is no error: where only our
 //       own close says that there is none, and the connection was doubted, or another thread has begun
-//       its first write and has not told of it, or the process has forked
-//       since the request began (the child may have answered), the end counts as not seen.
+//       its first write and has not told of it, or the process has forked since the request began (the
+//       child may have answered), or ends itself, the end counts as not seen.
 #pragma once
 
 #include <sys/types.h>

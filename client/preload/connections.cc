@@ -17,7 +17,7 @@
 
 namespace notch::preload {
 
-std::uint8_t watches[kMostDescriptors];
+alignas(std::uint64_t) std::uint8_t watches[kMostDescriptors];
 __thread std::uint8_t last_endpoint;
 __thread std::int32_t last_descriptor;
 
@@ -303,6 +303,20 @@ void end_connections(unsigned first, unsigned last) noexcept {
       shm::write_alone(watches[i], of_closed(watch));
     } else if (((watch & ~kCount) | shm::read_alone(owners[i])) != 0) {
       end_connection(static_cast<int>(i));
+    }
+  }
+}
+
+void end_all_connections() noexcept {
+  constexpr std::uint64_t kHasInEach = 0x0101010101010101U * kHas;
+  for (unsigned i = 0; i < kMostDescriptors; i += sizeof(std::uint64_t)) {
+    // Relaxed: who makes a connection while the process ends may make it too late.
+    if ((shm::read_alone(*reinterpret_cast<std::uint64_t*>(&watches[i])) & kHasInEach) == 0)
+      continue;
+    for (unsigned number = i; number < i + sizeof(std::uint64_t); ++number) {
+      if ((shm::read_alone(watches[number]) & kHas) == 0) continue;
+      doubt_connection(static_cast<int>(number));
+      end_connection(static_cast<int>(number));
     }
   }
 }

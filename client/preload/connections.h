@@ -14,7 +14,8 @@
 //   had the place. Copies beyond are not followed.
 //
 // Invariants, besides those of connection_record.h
-//   C1  A connection is over when the last of its numbers is closed, or given out anew.
+//   C1  A connection is over when the last of its numbers is closed, or given out anew, or the
+//       process ends by exit().
 //   C2  A connection that another process had before is on neither side until a message of HTTP
 //       begins on it, and is not counted as open before.
 #pragma once
@@ -91,6 +92,10 @@ void conclude_connecting(int fd, int error_number) noexcept;
 bool bind_session(int fd, unsigned session) noexcept;
 void unbind_session(int fd, unsigned session) noexcept;
 void end_connections(unsigned first, unsigned last) noexcept;
+
+// The process ends, and all its connections: of a request that is under way nobody knows whether it
+// is answered, for libc writes what its streams still hold after this.
+void end_all_connections() noexcept;
 
 // A call was made on the number past the wrappers.
 void doubt_connection(int fd) noexcept;

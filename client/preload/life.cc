@@ -154,6 +154,7 @@ void name_routes() noexcept {
 
 [[gnu::destructor]] void end() {
   const int saved_errno = errno;
+  if (!is_vfork_child()) end_all_connections();
   end_core();
   errno = saved_errno;
 }

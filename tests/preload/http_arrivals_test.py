@@ -66,6 +66,21 @@ os.set_inheritable(writes, True)
 run(writes, WRITE, close_fds=False)
 run(f'(os.dup({writes}), os.close({writes}))[0]', WRITE, close_fds=False)
 """
+# A child for each connection, which leaves the closing to its end: of an answer that only this ends, of one that is written
+# past the library, and of one that has its length.
+CHILDREN = """
+import os, socket, sys
+listener = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+for answer in (b'HTTP/1.0 200 OK\\r\\n\\r\\nok', b'', b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok'):
+    connection, _ = listener.accept()
+    if os.fork() == 0:
+        connection.recv(1000)
+        connection.sendall(answer)
+        connection.detach()
+        sys.exit()
+    connection.close()
+    os.wait()
+"""
 
 
 class Arrivals(HttpTestCase):
@@ -122,6 +137,17 @@ class Arrivals(HttpTestCase):
 
     def test_a_request_read_by_one_and_answered_by_another_counts_once(self):
         self.assert_seen(self.serve("answer_of_another"), {SEEN: CONNECTIONS * (EACH - 1)}, CONNECTIONS)
+
+    def test_the_end_of_a_process_is_that_of_its_connections(self):
+        port = live_agent.free_port()
+        server = self.start_server([sys.executable, "-S", "-c", CHILDREN, str(port)], port)
+        for _ in range(3):
+            with socket.create_connection(("127.0.0.1", port), 20) as client:
+                client.sendall(REQUEST)
+                while client.recv(1000):
+                    pass
+        self.assertEqual(server.wait(20), 0)
+        self.assert_seen(self.page(), {SEEN: 2}, unended=1)
 
     def test_what_is_closed_at_once_is_nothing(self):
         port = live_agent.free_port()
