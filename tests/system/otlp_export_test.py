@@ -5,6 +5,7 @@ protocol names, and those it does not, is taken as it has to be. Called by: ctes
 import collections
 import email.utils
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import segment_reader  # noqa: E402  (found through the line above)
 DEMO, NOTCHD = sys.argv.pop(1), sys.argv.pop(1)
 DEADLINE_S = 60
 KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+BATCH = 256  # spans
 TOO_LONG_NS = 200_000_000
 ERROR = 2  # STATUS_CODE_ERROR
 MEBIBYTE = 1 << 20
@@ -78,11 +80,32 @@ class Export(unittest.TestCase):
         self.assertEqual(sum(done.values()), sent)  # each span once, however often it was sent
         return counts, done, collector, sent
 
+    def agent(self):
+        started = live_agent.Agent(NOTCHD, os.path.join(scratch.folder_of(self), "segments"))
+        self.addCleanup(started.end)
+        started.start_and_wait()
+        return started
+
+    def test_what_workers_exported_that_were_killed_reached_the_collector(self):
+        agent, collector = self.agent(), self.collector(lambda request: reply(200))
+        report = os.path.join(scratch.folder_of(self), "report")
+        code, output = run(agent.directory, "--workers", "3", "--for", "3", "--kill-every", "0.4", "--endpoint", collector.url,
+                           "--report", report)
+        self.assertEqual(code, 0, output)
+        live_agent.until(DEADLINE_S, "all processes' counts", agent.all_folded)
+        with open(report, encoding="utf-8") as file:
+            killed = json.load(file)["processes"]["killed"]
+        self.assertGreater(killed, 2)
+        exported = sum(value for (name, labels), value in agent.samples("otlp_spans_exported_total").items()
+                       if 'status="success"' in labels)
+        decoded = {bytes(span.span_id) for body in collector.bodies() for _, _, span in otlp_collector.spans_of(body)}
+        # A worker can be killed between the collector's answer and its count: one batch each.
+        self.assertGreater(exported, 0)
+        self.assertLessEqual(exported, len(decoded))
+        self.assertLessEqual(len(decoded), exported + killed * BATCH)
+
     def test_what_another_collector_decodes_is_what_the_page_says(self):
-        folder = scratch.folder_of(self)
-        agent = live_agent.Agent(NOTCHD, os.path.join(folder, "segments"))
-        self.addCleanup(agent.end)
-        agent.start_and_wait()
+        agent = self.agent()
         collector = self.collector(lambda request: reply(200))
         code, output = run(agent.directory, "--workers", "3", "--for", "3", "--endpoint", collector.url)
         self.assertEqual(code, 0, output)
