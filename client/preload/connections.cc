@@ -36,8 +36,9 @@ constexpr unsigned kMostLooksInherited = 7;
 constexpr unsigned kLooksShift = 5;
 
 Connection* record_pages[pages_of(kMostDescriptors)];
-Records records;                        // the constructor's
-std::uint8_t owners[kMostDescriptors];  // the generation that counts it as open, 0 if none does
+Records records;  // the constructor's
+// The generation that counts it as open, 0 if none does.
+alignas(std::uint64_t) std::uint8_t owners[kMostDescriptors];
 Elsewhere<kMostElsewhere> elsewhere;
 
 // Null if the number has none.
@@ -48,6 +49,18 @@ Connection* record_of(int fd) noexcept {
   if ((watch & kHas) == 0) return nullptr;
   const unsigned place = (watch & kElsewhere) == 0 ? index : elsewhere.find(index);
   return place < records.count ? &records.at(place) : nullptr;
+}
+
+// Numbers that are looked at in one step.
+constexpr unsigned kAtOnce = sizeof(std::uint64_t);
+
+// Whether any of kAtOnce numbers is more than one that was closed. Relaxed: who makes a connection
+// while its number is closed, or while the process ends, may make it too late.
+bool is_any_known(unsigned first) noexcept {
+  constexpr std::uint64_t kKnown = 0x0101010101010101U * (0xff - kCount);
+  const auto& watch = *reinterpret_cast<const std::uint64_t*>(&watches[first]);
+  const auto& owner = *reinterpret_cast<const std::uint64_t*>(&owners[first]);
+  return ((shm::read_alone(watch) & kKnown) | shm::read_alone(owner)) != 0;
 }
 
 // What is known of a number once it is closed.
@@ -298,6 +311,10 @@ void end_connection(int fd) noexcept {
 
 void end_connections(unsigned first, unsigned last) noexcept {
   for (unsigned i = first; i <= last && i < kMostDescriptors; ++i) {
+    if (i % kAtOnce == 0 && !is_any_known(i)) {
+      i += kAtOnce - 1;
+      continue;
+    }
     const std::uint8_t watch = shm::read_alone(watches[i]);
     if ((watch & kInherited) != 0) {
       shm::write_alone(watches[i], of_closed(watch));
@@ -308,12 +325,9 @@ void end_connections(unsigned first, unsigned last) noexcept {
 }
 
 void end_all_connections() noexcept {
-  constexpr std::uint64_t kHasInEach = 0x0101010101010101U * kHas;
-  for (unsigned i = 0; i < kMostDescriptors; i += sizeof(std::uint64_t)) {
-    // Relaxed: who makes a connection while the process ends may make it too late.
-    if ((shm::read_alone(*reinterpret_cast<std::uint64_t*>(&watches[i])) & kHasInEach) == 0)
-      continue;
-    for (unsigned number = i; number < i + sizeof(std::uint64_t); ++number) {
+  for (unsigned i = 0; i < kMostDescriptors; i += kAtOnce) {
+    if (!is_any_known(i)) continue;
+    for (unsigned number = i; number < i + kAtOnce; ++number) {
       if ((shm::read_alone(watches[number]) & kHas) == 0) continue;
       doubt_connection(static_cast<int>(number));
       end_connection(static_cast<int>(number));
