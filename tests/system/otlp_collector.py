@@ -4,6 +4,7 @@ as it is told, also what no server would. Called by: otlp_export_test.
 import collections
 import http.client
 import os
+import select
 import socket
 import threading
 import time
@@ -111,6 +112,12 @@ class Collector:
     def bodies(self):
         with self._lock:
             return [request.body for request in self.requests]
+
+    def is_left(self):
+        """Whether every connection was taken and has ended: the requests are all there are."""
+        waiting = select.select([self._listener], [], [], 0)[0]
+        with self._lock:
+            return not waiting and not self._open
 
     def end(self):
         self._listener.shutdown(socket.SHUT_RDWR)
