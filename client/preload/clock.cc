@@ -1,5 +1,7 @@
 #include "client/preload/clock.h"
 
+#include <sys/auxv.h>
+
 #include "shm/memory_order.h"
 
 #if defined(__x86_64__)
@@ -23,9 +25,10 @@ constexpr std::uint32_t kAsked = 2;
 
 struct State {
   ReadClock ask = clock_gettime;
-  std::uint32_t way = 0;      // ClockWay
-  std::uint32_t allowed = 1;  // 0: kNone, whatever `way` says
-  std::uint32_t counter = 0;  // kUnasked, kAsked: whether it is even
+  clockid_t clock = CLOCK_MONOTONIC;  // published by `way` [tag: clock-way]
+  std::uint32_t way = 0;              // ClockWay
+  std::uint32_t allowed = 1;          // 0: kNone, whatever `way` says
+  std::uint32_t counter = 0;          // kUnasked, kAsked: whether it is even
   std::uint64_t first_ticks = 0;
   std::uint64_t first_ns = 0;
   double seconds_per_tick = 0;  // published by `way` [tag: clock-way]
@@ -35,7 +38,7 @@ constinit State state;
 
 std::uint64_t monotonic_ns() noexcept {
   timespec time{};
-  state.ask(CLOCK_MONOTONIC, &time);
+  state.ask(state.clock, &time);
   return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
          static_cast<std::uint64_t>(time.tv_nsec);
 }
@@ -91,11 +94,19 @@ void start_clock(ReadClock libcs) noexcept {
     if (next - last < quickest) quickest = next - last;
     last = next;
   }
-  if (quickest > kMostReadingNs) return;
-  state.counter = kUnasked;
-  state.first_ns = last;
-  state.first_ticks = ticks();
+  if (quickest > kMostReadingNs) {
+    if (getauxval(AT_SYSINFO_EHDR) == 0) return;  // no vDSO: each clock is a system call
+    state.clock = CLOCK_MONOTONIC_COARSE;
+  } else {
+    state.counter = kUnasked;
+    state.first_ns = last;
+    state.first_ticks = ticks();
+  }
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kVdso));  // [tag: clock-way]
+}
+
+bool is_clock_coarse() noexcept {
+  return state.clock == CLOCK_MONOTONIC_COARSE;
 }
 
 void forbid_clock() noexcept {

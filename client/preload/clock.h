@@ -3,9 +3,13 @@
 //
 // Three ways, the first that is safe and known to work:
 //   kCounter  the processor's time stamp counter, once it is known to run evenly and how fast
-//   kVdso     clock_gettime() where it makes no system call
+//   kVdso     clock_gettime() where it makes no system call: by CLOCK_MONOTONIC or, where that one
+//             is slow, as with the kernel's clock sources hpet, acpi_pm and xen, by
+//             CLOCK_MONOTONIC_COARSE, which the vDSO reads from memory. It goes on by a tick of the
+//             kernel's, 1 to 4 ms: a short time is then mostly 0 and now and then a tick, and sums
+//             are right on average.
 //   kNone     no time at all: what is timed is still counted. After SECCOMP_MODE_STRICT and
-//             PR_TSC_SIGSEGV, which make the other two deadly, and where clock_gettime() is slow.
+//             PR_TSC_SIGSEGV, which make the other two deadly, and where there is no vDSO.
 //
 // Invariants
 //   K1  No system call, lock or allocation; errno is not touched.
@@ -29,6 +33,9 @@ struct Moment {
 // library may have taken the name to tell the program another time.
 using ReadClock = int (*)(clockid_t clock, timespec* time);
 void start_clock(ReadClock libcs = nullptr) noexcept;
+
+// Whether the way chosen goes on by ticks.
+bool is_clock_coarse() noexcept;
 
 // From here on, no way or the chosen one again.
 void forbid_clock() noexcept;

@@ -11,6 +11,7 @@
 #include "client/preload/clock.h"
 #include "client/preload/connections.h"
 #include "client/preload/core.h"
+#include "client/preload/definitions.h"
 #include "client/preload/descriptors.h"
 #include "client/preload/dns_figures.h"
 #include "client/preload/http_figures.h"
@@ -27,6 +28,7 @@
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "client/seal.h"
+#include "notch/counter.h"
 #include "shm/memory_order.h"
 
 extern "C" {
@@ -117,6 +119,15 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
   return modules;
 }
 
+// A counter, so that it stays when the program that began is gone and a child of it goes on.
+Counter define_coarse_starts() noexcept {
+  return Counter(
+      define_counter("libc_clock_coarse_starts_total",
+                     "Programs started whose durations are taken by the kernel's coarse clock.", "",
+                     {})
+          .with({}));
+}
+
 // Nothing of these is there for a program whose connections nobody follows, or that has none.
 void begin_followed_connections(std::uint32_t modules) noexcept {
   begin_connections();
@@ -138,10 +149,12 @@ void name_routes() noexcept {
   if (choice.modules != 0 && begin_core()) {
     const unsigned standard = learn_standard_descriptors();
     if (standard != 0) choice = with_connections(choice);
+    start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
     const std::uint32_t modules = define_figures(choice.modules);
     if (choice.connects) name_routes();
+    Counter coarse = is_clock_coarse() ? define_coarse_starts() : Counter();
     if (close_definitions()) {
-      start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
+      coarse.add();
       watch_forks();
       if (choice.connects) begin_followed_connections(modules);
       // Release: the handles are there before anyone counts.

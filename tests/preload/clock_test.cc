@@ -1,8 +1,10 @@
 // The clock of the preloaded library: it agrees with the kernel's, changes its way when the rate is
-// known, and stands still when it is forbidden.
+// known, stands still when it is forbidden, and is the coarse one where the fine one is slow.
 #include "client/preload/clock.h"
 
 #include <gtest/gtest.h>
+#include <sys/auxv.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <thread>
@@ -35,7 +37,7 @@ TEST(Clock, GoesFromNoWayToTheCounterAndBack) {
   EXPECT_LT(seconds_since(now()), 0);
   start_clock();
   const Moment early = now();
-  if (early.by == ClockWay::kNone) GTEST_SKIP() << "clock_gettime() is slow here";
+  if (early.by == ClockWay::kNone || is_clock_coarse()) GTEST_SKIP() << "clock_gettime() is slow";
   ASSERT_EQ(early.by, ClockWay::kVdso);
   expect_agreement(0);
   const ClockWay by = now().by;  // the counter, if this processor has an even one
@@ -50,6 +52,49 @@ TEST(Clock, GoesFromNoWayToTheCounterAndBack) {
   allow_clock();
   EXPECT_EQ(now().by, by);
   EXPECT_GE(seconds_since(before), 0);
+}
+
+// As where the kernel's clock source is one that the vDSO cannot read.
+int fine_readings = 0;
+int read_as_by_a_system_call(clockid_t clock, timespec* time) {
+  if (clock != CLOCK_MONOTONIC_COARSE) {
+    ++fine_readings;
+    const auto end = steady_clock::now() + std::chrono::microseconds(2);
+    while (steady_clock::now() < end) {
+    }
+  }
+  return clock_gettime(clock, time);
+}
+
+// Its own process, as it has a clock of its own. Each check has its exit code.
+[[noreturn]] void time_coarsely() {
+  start_clock(read_as_by_a_system_call);
+  if (!is_clock_coarse()) _exit(1);
+  const int readings_to_choose = fine_readings;
+  timespec tick{};
+  clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  const double tick_s = static_cast<double>(tick.tv_nsec) * 1e-9;
+  const auto outer = steady_clock::now();
+  const Moment start = now();
+  const std::uint64_t start_ns = now_ns();
+  const auto inner = steady_clock::now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  const double least_s = kernel_seconds(inner);
+  const double seconds = seconds_since(start);
+  const double seconds_kept = static_cast<double>(now_ns() - start_ns) * 1e-9;
+  const double most_s = kernel_seconds(outer);
+  if (start_ns == 0) _exit(2);
+  if (seconds < least_s - tick_s || seconds > most_s + tick_s) _exit(3);
+  if (seconds_kept < least_s - tick_s || seconds_kept > most_s + tick_s) _exit(4);
+  // Nor does it become the counter, whose rate nobody learns from ticks.
+  if (now().by != ClockWay::kVdso) _exit(5);
+  if (fine_readings != readings_to_choose) _exit(6);
+  _exit(0);
+}
+
+TEST(ClockDeathTest, IsTheCoarseOneWhereTheFineOneIsSlow) {
+  if (getauxval(AT_SYSINFO_EHDR) == 0) GTEST_SKIP() << "no vDSO here";
+  EXPECT_EXIT(time_coarsely(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Sampling, IsOneIn32AndAHalfWithoutARhythm) {
