@@ -128,6 +128,10 @@ void KernelObject::leave_out(const char* program) {
   bpf_program__set_autoload(bpf_object__find_program_by_name(parts_->object, program), false);
 }
 
+void KernelObject::leave_out_map(const char* map) {
+  bpf_map__set_autocreate(bpf_object__find_map_by_name(parts_->object, map), false);
+}
+
 void KernelObject::set_constants(const void* bytes, std::size_t size) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, parts_->object) {

@@ -41,6 +41,7 @@ class KernelObject {
   void set_entries(const char* map, std::size_t entries);
   void share_map(const char* map, const KernelObject& owner);
   void leave_out(const char* program);
+  void leave_out_map(const char* map);  // its uses are behind a constant, and the kernel drops them
   template <class Constants>
   void set_constants(const Constants& constants) {
     set_constants(&constants, sizeof constants);

@@ -16,6 +16,7 @@ Outcome KernelObject::open(const char*, std::span<const unsigned char>,
 void KernelObject::set_entries(const char*, std::size_t) {}
 void KernelObject::share_map(const char*, const KernelObject&) {}
 void KernelObject::leave_out(const char*) {}
+void KernelObject::leave_out_map(const char*) {}
 void KernelObject::set_constants(const void*, std::size_t) {}
 Outcome KernelObject::run() {
   return {Refusal::kNotBuilt, "this agent was built without libbpf"};

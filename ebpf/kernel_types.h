@@ -28,6 +28,7 @@ typedef _Bool bool;
 
 /* Values of the kernel's user interface (linux/bpf.h). */
 enum bpf_map_type {
+  BPF_MAP_TYPE_HASH = 1,
   BPF_MAP_TYPE_ARRAY = 2,
   BPF_MAP_TYPE_SK_STORAGE = 24,
   BPF_MAP_TYPE_TASK_STORAGE = 29,
@@ -35,6 +36,7 @@ enum bpf_map_type {
 enum {
   BPF_F_NO_PREALLOC = 1U << 0,
   BPF_F_MMAPABLE = 1U << 10,
+  BPF_ANY = 0,
   BPF_LOCAL_STORAGE_GET_F_CREATE = 1U << 0,
 };
 

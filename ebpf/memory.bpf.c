@@ -2,6 +2,7 @@
  * Compiled by: ebpf/compile_object. */
 #include "ebpf/kernel_types.h"
 
+#include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
@@ -24,6 +25,14 @@ struct {
   __type(value, struct stalled);
 } records SEC(".maps");
 
+/* Instead of `records`, where that cannot be: by thread and kind. An entry goes with its stall. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 4096);
+  __type(key, __u64);
+  __type(value, __u64);
+} since_by_thread SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
@@ -45,25 +54,52 @@ static __always_inline struct stall_row* own_row(void) {
   return bpf_map_lookup_elem(&stalls, &cpu);
 }
 
-static __always_inline void begin(__u32 kind) {
+static __always_inline __u64 key_of(__u32 kind) {
+  return bpf_get_current_pid_tgid() << 2 | kind; /* the thread's number is in the lower half */
+}
+
+static __always_inline int keep_begin(__u32 kind) {
+  __u64 now_ns = bpf_ktime_get_ns();
+  if (constants.keeps_by_thread) {
+    __u64 key = key_of(kind);
+    return bpf_map_update_elem(&since_by_thread, &key, &now_ns, BPF_ANY) == 0;
+  }
   struct stalled* record =
       bpf_task_storage_get(&records, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (record) {
-    record->since_ns[kind] = bpf_ktime_get_ns();
-    return;
+  if (record) record->since_ns[kind] = now_ns;
+  return record != 0;
+}
+
+/* When the stall began, 0 if that is not known; from now on it is not. */
+static __always_inline __u64 take_begin(__u32 kind) {
+  __u64 since_ns = 0;
+  if (constants.keeps_by_thread) {
+    __u64 key = key_of(kind);
+    __u64* kept = bpf_map_lookup_elem(&since_by_thread, &key);
+    if (!kept) return 0;
+    since_ns = *kept;
+    bpf_map_delete_elem(&since_by_thread, &key);
+    return since_ns;
   }
+  struct stalled* record = bpf_task_storage_get(&records, bpf_get_current_task_btf(), 0, 0);
+  if (!record) return 0;
+  since_ns = record->since_ns[kind];
+  record->since_ns[kind] = 0;
+  return since_ns;
+}
+
+static __always_inline void begin(__u32 kind) {
+  if (keep_begin(kind)) return;
   struct stall_row* row = own_row();
   /* Three programs count here, and one can interrupt another. */
   if (row) __sync_fetch_and_add(&row->untracked, 1);
 }
 
 static __always_inline void end(__u32 kind) {
-  struct stalled* record = bpf_task_storage_get(&records, bpf_get_current_task_btf(), 0, 0);
-  if (!record || record->since_ns[kind] == 0) return;
-  __u64 time_ns = bpf_ktime_get_ns() - record->since_ns[kind];
-  record->since_ns[kind] = 0;
+  __u64 since_ns = take_begin(kind);
+  if (since_ns == 0) return;
   struct stall_row* row = own_row();
-  if (row) notch_count_time(&row->time[kind], time_ns);
+  if (row) notch_count_time(&row->time[kind], bpf_ktime_get_ns() - since_ns);
 }
 
 SEC("tp_btf/mm_vmscan_direct_reclaim_begin")
@@ -92,7 +128,8 @@ int BPF_PROG(memcg_reclaim_end) {
 
 /* The kernel's own compaction thread stalls nobody. */
 static __always_inline bool is_kernel_thread(void) {
-  return bpf_get_current_task_btf()->flags & 0x00200000 /* PF_KTHREAD */;
+  const struct task_struct* task = (const struct task_struct*)bpf_get_current_task();
+  return BPF_CORE_READ(task, flags) & 0x00200000 /* PF_KTHREAD */;
 }
 
 SEC("tp_btf/mm_compaction_begin")

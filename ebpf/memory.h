@@ -26,6 +26,6 @@ struct memory_row {
 };
 
 struct memory_constants {
-  __u32 victim_is_pid; /* mark_victim tells a process id, not a task (before Linux 6.9) */
-  __u32 padding;
+  __u32 victim_is_pid;   /* mark_victim tells a process id, not a task (before Linux 6.9) */
+  __u32 keeps_by_thread; /* nothing may be kept with a task (before Linux 5.12) */
 };

@@ -28,13 +28,21 @@ std::string signal_name(int signal) {
 }  // namespace
 
 Outcome MemoryProbe::start(const ServiceTable& services) {
+  const Outcome outcome = load(services, false);
+  if (outcome.refusal != Refusal::kRefused) return outcome;
+  const Outcome second = load(services, true);
+  return second.ok() ? second : outcome;
+}
+
+Outcome MemoryProbe::load(const ServiceTable& services, bool keeps_by_thread) {
   const Outcome outcome =
       object_.open("memory", memory_object(), {"sched_process_exit", "mark_victim"});
   if (!outcome.ok()) return outcome;
   object_.set_entries("stalls", possible_processors());
   object_.set_entries("rows", possible_processors() * std::size_t{NOTCH_SERVICE_SLOTS});
   object_.share_map("service_slots", services.object());
-  object_.set_constants(memory_constants{!argument_is_pointer("mark_victim", 0), 0});
+  object_.leave_out_map(keeps_by_thread ? "records" : "since_by_thread");
+  object_.set_constants(memory_constants{!argument_is_pointer("mark_victim", 0), keeps_by_thread});
   return object_.run();
 }
 

@@ -11,6 +11,8 @@ class MemoryProbe final : public Probe {
  public:
   const char* name() const override { return "memory"; }
   Outcome start(const ServiceTable& services) override;
+  // `keeps_by_thread`: as where the kernel lets nothing be kept with a task. Called by: start(), tests.
+  Outcome load(const ServiceTable& services, bool keeps_by_thread);
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
   ServiceSums* service_sums() override { return &rows_; }
   const KernelObject& object() const override { return object_; }

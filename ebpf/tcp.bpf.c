@@ -1,6 +1,6 @@
 /* TCP connections from their states, and the bytes of every program's sockets, whatever it is
- * written in. A connection's record is kept with its socket, and goes with it. Compiled by:
- * ebpf/compile_object.
+ * written in. A connection's record is kept with its socket, and goes with it; before
+ * Linux 5.11 by the socket's address, until it is closed. Compiled by: ebpf/compile_object.
  */
 #include "ebpf/kernel_types.h"
 
@@ -17,6 +17,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 enum { kTcp = 6, kEstablished = 1, kSynSent = 2, kSynReceived = 3, kClosed = 7 };
 enum { kUnix = 1, kInet = 2, kInet6 = 10, kPeek = 2 /* MSG_PEEK */ };
 
+const volatile struct tcp_constants constants = {0, 0};
+
 struct connection {
   __u64 since_ns; /* the SYN's time, then the establishment's */
   __u32 direction;
@@ -29,6 +31,13 @@ struct {
   __type(key, int);
   __type(value, struct connection);
 } records SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 16384);
+  __type(key, __u64);
+  __type(value, struct connection);
+} records_by_address SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,9 +60,37 @@ static __always_inline struct tcp_row* own_row(void) {
   return bpf_map_lookup_elem(&connections, &cpu);
 }
 
-static __always_inline void begin(struct sock* sk, struct tcp_row* row, __u32 direction,
+/* A socket, and its address as a number, which some kernels let no program make of the pointer. */
+struct socket {
+  struct sock* sk;
+  __u64 address;
+};
+
+/* `context`: that of an event whose first argument is the socket. */
+static __always_inline struct socket socket_of(struct sock* sk, const void* context) {
+  struct socket socket = {sk, 0};
+  if (constants.keeps_by_address)
+    bpf_probe_read_kernel(&socket.address, sizeof socket.address, context);
+  return socket;
+}
+
+static __always_inline struct connection* record_of(struct socket* socket) {
+  if (constants.keeps_by_address) return bpf_map_lookup_elem(&records_by_address, &socket->address);
+  return bpf_sk_storage_get(&records, socket->sk, 0, 0);
+}
+
+static __always_inline struct connection* make_record(struct socket* socket) {
+  if (constants.keeps_by_address) {
+    struct connection none = {};
+    bpf_map_update_elem(&records_by_address, &socket->address, &none, BPF_ANY);
+    return bpf_map_lookup_elem(&records_by_address, &socket->address);
+  }
+  return bpf_sk_storage_get(&records, socket->sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
+static __always_inline void begin(struct socket* socket, struct tcp_row* row, __u32 direction,
                                   __u32 established) {
-  struct connection* record = bpf_sk_storage_get(&records, sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+  struct connection* record = make_record(socket);
   if (!record) {
     row->untracked += 1;
     return;
@@ -63,12 +100,12 @@ static __always_inline void begin(struct sock* sk, struct tcp_row* row, __u32 di
   record->established = established;
 }
 
-static __always_inline void established(struct sock* sk, struct tcp_row* row, int old_state) {
-  struct connection* record = bpf_sk_storage_get(&records, sk, 0, 0);
+static __always_inline void established(struct socket* socket, struct tcp_row* row, int old_state) {
+  struct connection* record = record_of(socket);
   if (!record) {
     /* Accepted; or, from SYN_SENT, connecting since before the probe. */
     __u32 direction = old_state == kSynReceived ? NOTCH_TCP_INBOUND : NOTCH_TCP_OUTBOUND;
-    begin(sk, row, direction, 1);
+    begin(socket, row, direction, 1);
     row->opened[direction] += 1;
     return;
   }
@@ -79,8 +116,8 @@ static __always_inline void established(struct sock* sk, struct tcp_row* row, in
   record->established = 1;
 }
 
-static __always_inline void closed(struct sock* sk, struct tcp_row* row, int old_state) {
-  struct connection* record = bpf_sk_storage_get(&records, sk, 0, 0);
+static __always_inline void closed(struct socket* socket, struct tcp_row* row, int old_state) {
+  struct connection* record = record_of(socket);
   if (old_state == kSynSent) {
     row->connect_failures += 1;
     return;
@@ -92,7 +129,7 @@ static __always_inline void closed(struct sock* sk, struct tcp_row* row, int old
   record->established = 0; /* once: a socket can be closed from several states in turn */
   __u32 direction = record->direction & 1;
   notch_count_time(&row->lifetime[direction], bpf_ktime_get_ns() - record->since_ns);
-  __u32 srtt_us = BPF_CORE_READ((struct tcp_sock*)sk, srtt_us) >> 3;
+  __u32 srtt_us = BPF_CORE_READ((struct tcp_sock*)socket->sk, srtt_us) >> 3;
   if (srtt_us) notch_count_time(&row->round_trip[direction], srtt_us * 1000ULL);
 }
 
@@ -101,12 +138,15 @@ int BPF_PROG(inet_sock_set_state, struct sock* sk, int old_state, int new_state)
   if (sk->sk_protocol != kTcp) return 0;
   struct tcp_row* row = own_row();
   if (!row) return 0;
+  struct socket socket = socket_of(sk, ctx);
   if (new_state == kSynSent) {
-    begin(sk, row, NOTCH_TCP_OUTBOUND, 0);
+    begin(&socket, row, NOTCH_TCP_OUTBOUND, 0);
   } else if (new_state == kEstablished) {
-    established(sk, row, old_state);
+    established(&socket, row, old_state);
   } else if (new_state == kClosed && old_state != 10 /* was listening */) {
-    closed(sk, row, old_state);
+    /* By address there is no record any more when a closed one is closed again. */
+    if (!constants.keeps_by_address || old_state != kClosed) closed(&socket, row, old_state);
+    if (constants.keeps_by_address) bpf_map_delete_elem(&records_by_address, &socket.address);
   }
   return 0;
 }
@@ -115,7 +155,8 @@ SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(tcp_retransmit_skb, struct sock* sk) {
   struct tcp_row* row = own_row();
   if (!row) return 0;
-  struct connection* record = bpf_sk_storage_get(&records, sk, 0, 0);
+  struct socket socket = socket_of(sk, ctx);
+  struct connection* record = record_of(&socket);
   row->retransmits[record ? record->direction & 1 : NOTCH_TCP_UNKNOWN] += 1;
   return 0;
 }

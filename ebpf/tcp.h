@@ -31,6 +31,11 @@ struct tcp_row {
   __u64 padding[3];
 };
 
+struct tcp_constants {
+  __u32 keeps_by_address; /* nothing may be kept with a socket (before Linux 5.11) */
+  __u32 padding;
+};
+
 /* Map `rows`: a row for each processor and service. */
 struct socket_row {
   __u64 sent_bytes[NOTCH_SOCKET_FAMILIES];

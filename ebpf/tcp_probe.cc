@@ -96,11 +96,20 @@ void add_sockets(const ServiceTable& services, const ServiceRows<socket_row>& ro
 }  // namespace
 
 Outcome TcpProbe::start(const ServiceTable& services) {
+  const Outcome outcome = load(services, false);
+  if (outcome.refusal != Refusal::kRefused) return outcome;
+  const Outcome second = load(services, true);
+  return second.ok() ? second : outcome;
+}
+
+Outcome TcpProbe::load(const ServiceTable& services, bool keeps_by_address) {
   const Outcome outcome = object_.open("tcp", tcp_object(), {"inet_sock_set_state"});
   if (!outcome.ok()) return outcome;
   object_.set_entries("connections", possible_processors());
   object_.set_entries("rows", possible_processors() * std::size_t{NOTCH_SERVICE_SLOTS});
   object_.share_map("service_slots", services.object());
+  object_.leave_out_map(keeps_by_address ? "records" : "records_by_address");
+  object_.set_constants(tcp_constants{keeps_by_address, 0});
   return object_.run();
 }
 
