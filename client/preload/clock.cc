@@ -85,7 +85,7 @@ void learn_rate(std::uint64_t ns) noexcept {
 
 }  // namespace
 
-void start_clock(ReadClock libcs) noexcept {
+bool start_clock(ReadClock libcs) noexcept {
   if (libcs != nullptr) state.ask = libcs;
   std::uint64_t quickest = ~std::uint64_t{0};
   std::uint64_t last = monotonic_ns();
@@ -95,7 +95,7 @@ void start_clock(ReadClock libcs) noexcept {
     last = next;
   }
   if (quickest > kMostReadingNs) {
-    if (getauxval(AT_SYSINFO_EHDR) == 0) return;  // no vDSO: each clock is a system call
+    if (getauxval(AT_SYSINFO_EHDR) == 0) return false;  // no vDSO: each clock is a system call
     state.clock = CLOCK_MONOTONIC_COARSE;
   } else {
     state.counter = kUnasked;
@@ -103,9 +103,6 @@ void start_clock(ReadClock libcs) noexcept {
     state.first_ticks = ticks();
   }
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kVdso));  // [tag: clock-way]
-}
-
-bool is_clock_coarse() noexcept {
   return state.clock == CLOCK_MONOTONIC_COARSE;
 }
 

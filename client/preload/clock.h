@@ -30,12 +30,9 @@ struct Moment {
 };
 
 // Chooses a way. For the constructor. `libcs`: libc's own clock_gettime, if it is known, for another
-// library may have taken the name to tell the program another time.
+// library may have taken the name to tell the program another time. True: by the coarse clock.
 using ReadClock = int (*)(clockid_t clock, timespec* time);
-void start_clock(ReadClock libcs = nullptr) noexcept;
-
-// Whether the way chosen goes on by ticks.
-bool is_clock_coarse() noexcept;
+bool start_clock(ReadClock libcs = nullptr) noexcept;
 
 // From here on, no way or the chosen one again.
 void forbid_clock() noexcept;

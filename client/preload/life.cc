@@ -28,7 +28,7 @@
 #include "client/preload/vfork.h"
 #include "client/process.h"
 #include "client/seal.h"
-#include "notch/counter.h"
+#include "notch/abi.h"
 #include "shm/memory_order.h"
 
 extern "C" {
@@ -119,13 +119,12 @@ std::uint32_t define_figures(std::uint32_t modules) noexcept {
   return modules;
 }
 
-// A counter, so that it stays when the program that began is gone and a child of it goes on.
-Counter define_coarse_starts() noexcept {
-  return Counter(
-      define_counter("libc_clock_coarse_starts_total",
-                     "Programs started whose durations are taken by the kernel's coarse clock.", "",
-                     {})
-          .with({}));
+// A counter, so that it stays when the program that began is gone and a child of it goes on. Gives its cell.
+std::uint64_t define_coarse_starts() noexcept {
+  return define_counter("libc_clock_coarse_starts_total", "Programs timed by the coarse clock.", "",
+                        {})
+      .with({})
+      .offset;
 }
 
 // Nothing of these is there for a program whose connections nobody follows, or that has none.
@@ -149,12 +148,12 @@ void name_routes() noexcept {
   if (choice.modules != 0 && begin_core()) {
     const unsigned standard = learn_standard_descriptors();
     if (standard != 0) choice = with_connections(choice);
-    start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
+    const bool is_coarse = start_clock(reinterpret_cast<ReadClock>(libc_function("clock_gettime")));
     const std::uint32_t modules = define_figures(choice.modules);
     if (choice.connects) name_routes();
-    Counter coarse = is_clock_coarse() ? define_coarse_starts() : Counter();
+    const std::uint64_t coarse_starts = is_coarse ? define_coarse_starts() : 0;
     if (close_definitions()) {
-      coarse.add();
+      if (is_coarse) notch_v1_add_integer(coarse_starts, 1);
       watch_forks();
       if (choice.connects) begin_followed_connections(modules);
       // Release: the handles are there before anyone counts.
