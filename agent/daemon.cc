@@ -85,6 +85,7 @@ class Daemon {
   explicit Daemon(const Options& options)
       : options_(options),
         signals_(loop_, SIGTERM, SIGINT, SIGHUP),
+        watch_timer_(loop_),
         sweep_timer_(loop_),
         host_timer_(loop_),
         watch_(loop_),
@@ -354,9 +355,26 @@ class Daemon {
     watch_.async_wait(asio::posix::stream_descriptor::wait_read,
                       [this](const boost::system::error_code& error) {
                         if (error) return;
-                        guarded([this] { take_changes(); });
-                        if (!stopping_) watch_again();
+                        guarded([this] { look_at_changes(); });
+                        if (!stopping_) watch_after_pause();
                       });
+  }
+
+  void watch_after_pause() {
+    watch_timer_.expires_at(next_look_);
+    watch_timer_.async_wait([this](const boost::system::error_code& error) {
+      if (!error && !stopping_) watch_again();
+    });
+  }
+
+  // The pause after a look is as long as the look was: half of the loop is everybody else's,
+  // however fast files come and go.
+  void look_at_changes() {
+    const auto start = std::chrono::steady_clock::now();
+    if (start < next_look_) return;
+    take_changes();
+    const auto end = std::chrono::steady_clock::now();
+    next_look_ = end + (end - start);
   }
 
   void sweep_after(std::chrono::milliseconds delay) {
@@ -365,7 +383,7 @@ class Daemon {
       if (error) return;
       guarded([this] {
         const Moment now = moment_now();
-        take_changes();
+        look_at_changes();
         regain_directory(now);
         watch_directory(now);
         sweep();
@@ -457,6 +475,7 @@ class Daemon {
     stopping_ = true;
     supervisor_.stopping();
     signals_.cancel();
+    watch_timer_.cancel();
     sweep_timer_.cancel();
     host_timer_.cancel();
     boost::system::error_code ignored;
@@ -467,6 +486,8 @@ class Daemon {
   const Options& options_;
   asio::io_context loop_{1};
   asio::signal_set signals_;
+  asio::steady_timer watch_timer_;
+  std::chrono::steady_clock::time_point next_look_;
   asio::steady_timer sweep_timer_;
   asio::steady_timer host_timer_;
   asio::posix::stream_descriptor watch_;
