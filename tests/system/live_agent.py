@@ -48,6 +48,7 @@ class Agent:
         self.directory, self.log_path = directory, directory + ".log"
         self.command = [program, "--dir", directory, "--listen", self.address, "--sweep-ms", "50", *flags]
         self.process, self.kills = None, 0
+        self.headers = {}  # of every request
 
     def start(self, **identity):
         with open(self.log_path, "ab") as log:
@@ -90,7 +91,8 @@ class Agent:
         """Any answer; header names with _ for -. Raises OSError while the agent is not there."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         try:
-            connection.request("GET", path, headers={n.replace("_", "-"): v for n, v in headers.items()})
+            more = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request("GET", path, headers={**self.headers, **more})
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
         finally:

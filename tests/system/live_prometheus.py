@@ -1,5 +1,5 @@
-"""A real Prometheus of the test's own, in a folder of its own, on a free port: scrapes each second.
-Called by: prometheus_test, exposition_prometheus, dashboards_test.
+"""A real Prometheus of the test's own, in a folder of its own, on a free port: scrapes each second, or as it is told.
+Called by: prometheus_test, exposition_prometheus, dashboards_test, hostile_case.
 """
 import json
 import os
@@ -18,13 +18,13 @@ DEADLINE_S = 60
 class Prometheus:
     """Scrapes every job {name: metrics path} of one target; ends with the `with` block. `more`: lines of each job's."""
 
-    def __init__(self, folder, target, jobs, native, more=""):
+    def __init__(self, folder, target, jobs, native, more="", every_s=1):
         if shutil.which("prometheus") is None:
             sys.exit("prometheus is missing: install the Debian package prometheus")
         self.jobs = jobs
         config = os.path.join(folder, "prometheus.yml")
         with open(config, "w", encoding="utf-8") as file:
-            file.write("global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n" + "".join(
+            file.write(f"global: {{scrape_interval: {every_s}s, scrape_timeout: {every_s}s}}\nscrape_configs:\n" + "".join(
                 f"- job_name: {job}\n  metrics_path: {path}\n  honor_labels: true\n"
                 f"  static_configs: [{{targets: ['{target}']}}]\n{more}" for job, path in jobs.items()))
         self.port = live_agent.free_port()

@@ -1,5 +1,5 @@
 """A test with programs of several users, none of them root's, and a live agent of a third.
-Called by: hostile_prometheus_test, user_names_test, user_rows_test.
+Called by: hostile_case, user_names_test, user_rows_test.
 """
 import os
 import unittest
