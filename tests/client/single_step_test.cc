@@ -220,8 +220,8 @@ TEST_P(ForkAtEachInstruction, OfAColumnsBirth) {
 TEST_P(ForkAtEachInstruction, OfADefinition) {
   if (way() == Way::kRawClone)
     GTEST_SKIP() << "a bare clone may not come out of the library's own calls";
-  constexpr int kSeries = 1000;
-  const auto name_of = [](int series) { return std::string(40, 'n') + std::to_string(series); };
+  constexpr std::size_t kSeries = 1000;
+  const auto name_of = [](std::size_t series) { return std::string(40, 'n') + std::to_string(series); };
   const Shared<std::array<bool, kSeries>> grow;
   const Shared<StepCounts> of;
   expect_quiet_success([&] {
@@ -230,7 +230,7 @@ TEST_P(ForkAtEachInstruction, OfADefinition) {
     family.with(name_of(0)).add();
     const shm::Segment& segment = *client::attached_segment();
     const auto committed = [&] { return segment.cells_committed + segment.catalogue_committed; };
-    for (int i = 1; i < kSeries; ++i) {
+    for (std::size_t i = 1; i < kSeries; ++i) {
       const std::uint64_t before = committed();
       family.with(name_of(i)).add();
       (*grow)[i] = committed() != before;
@@ -241,7 +241,7 @@ TEST_P(ForkAtEachInstruction, OfADefinition) {
     auto total = counter({.name = "test_steps_total", .help = "Steps."});
     auto family = counter_family(
         {.name = "test_many_total", .help = "M.", .labels = {"by"}, .series_limit = kSeries});
-    for (int i = 0; i < kSeries; ++i) {
+    for (std::size_t i = 0; i < kSeries; ++i) {
       const std::string name = name_of(i);
       const auto define = [&] { family.with(name).add(); };
       if (!(*grow)[i]) {
