@@ -221,7 +221,9 @@ TEST_P(ForkAtEachInstruction, OfADefinition) {
   if (way() == Way::kRawClone)
     GTEST_SKIP() << "a bare clone may not come out of the library's own calls";
   constexpr std::size_t kSeries = 1000;
-  const auto name_of = [](std::size_t series) { return std::string(40, 'n') + std::to_string(series); };
+  const auto name_of = [](std::size_t series) {
+    return std::string(40, 'n') + std::to_string(series);
+  };
   const Shared<std::array<bool, kSeries>> grow;
   const Shared<StepCounts> of;
   expect_quiet_success([&] {
