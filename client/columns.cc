@@ -25,8 +25,8 @@ void** own_columns() noexcept {
 // Release: the column's memory is there before anyone adds to it. The acquire is the address
 // dependency of the section in cell.h, which loads the pointer and then uses it.
 // [tag: column-pointer]
-bool store_column(void*& entry, std::byte* column, const std::byte* base) noexcept {
 #ifdef NOTCH_RSEQ
+bool store_column(void*& entry, std::byte* column, const std::byte* base) noexcept {
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
       NOTCH_RSEQ_SECTION("movq (%[base_now]), %%rax\n\tcmpq %[base], %%rax\n\tjne %l[slow]\n\t",
@@ -38,9 +38,13 @@ bool store_column(void*& entry, std::byte* column, const std::byte* base) noexce
       : slow);
   return true;
 slow:
-#endif
   return false;
 }
+#else
+bool store_column(void*&, std::byte*, const std::byte*) noexcept {
+  return false;
+}
+#endif
 
 void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
   if (id < 0 || id >= static_cast<std::int32_t>(shm::kMaxColumns) - 1) return;
