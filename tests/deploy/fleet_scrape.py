@@ -6,6 +6,7 @@ Usage: fleet_scrape.py PROGRAMS_FOLDER HOSTS [SECONDS]   (interval 15 s, each ho
 Prints the page's size and samples, and what Prometheus measured: samples a second, bytes, CPU, memory.
 """
 
+import gzip
 import http.server
 import os
 import signal
@@ -31,7 +32,8 @@ def page_of(programs, folder):
                             env=live_agent.environment(NOTCH_DIR=agent.directory, NOTCH_SERVICE="otlp-service"))
     try:
         time.sleep(8)
-        return agent.get().body, agent.get(Accept_Encoding="gzip").body
+        zipped = agent.get(Accept_Encoding="gzip").body  # one page: the next has more series
+        return gzip.decompress(zipped), zipped
     finally:
         demo.send_signal(signal.SIGTERM)
         demo.wait()
