@@ -282,6 +282,8 @@ class Nginx(WebServerCase):
     def test_a_directory_that_is_closed_to_the_workers_user(self):
         os.chmod(self.agent.directory, 0o700)
         self.run_nginx()
+        [said] = [line for line in self.lines("server.out") if line.startswith("notch: ")]
+        self.assertIn("executes as another user is not measured", said)
 
 
 class NodeCluster(WebServerCase):
