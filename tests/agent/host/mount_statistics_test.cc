@@ -142,7 +142,7 @@ class HungMounts : public ::testing::Test {
       ASSERT_EQ(::mount("notch_test", point.c_str(), type, 0, options.c_str()), 0)
           << type << ": " << std::strerror(errno);
       mounted_.push_back(point);
-      table.append("notch_test /" + name + " " + type + " rw 0 0\n");
+      table.append("1 2 0:5 / /" + name + " rw - " + type + " notch_test rw\n");
     };
     ASSERT_EQ(::mkdir(folder_.path("root").c_str(), 0700), 0);
     ASSERT_EQ(::mkdir(folder_.path("proc").c_str(), 0700), 0);
@@ -156,8 +156,8 @@ class HungMounts : public ::testing::Test {
     }
     add("tmpfs", "good", "size=8192");
     // One that no thread of the local ones is for.
-    table.append("notch_test /good 9p rw 0 0\n");
-    folder_.write("proc/1/mounts", table);
+    table.append("1 2 0:5 / /good rw - 9p notch_test rw\n");
+    folder_.write("proc/1/mountinfo", table);
   }
 
   void TearDown() override {
