@@ -4,6 +4,7 @@ at one time: its memory stays bounded, and a scraper that reads gets its page me
 Called by: ctest, as slow_readers_test.py NOTCHD SPOKEN_WORKER.
 """
 import http.client
+import pathlib
 import re
 import resource
 import secrets
@@ -23,7 +24,8 @@ REQUEST = "GET {} HTTP/1.1\r\nHost: agent\r\n{}\r\n"
 
 
 class SlowReaders(agent_test_case.AgentTestCase):
-    flags = ("--web.max-held-bytes", str(HELD_MB << 20))
+    other_port = live_agent.free_port()
+    flags = ("--web.max-held-bytes", str(HELD_MB << 20), "--listen", f"[::1]:{other_port}")
 
     def setUp(self):
         super().setUp()
@@ -65,17 +67,29 @@ class SlowReaders(agent_test_case.AgentTestCase):
             self.assertEqual(readers[-1].recv(1), b"H")
         return readers
 
-    def assert_scrapes_are_answered(self, times=4):
+    def assert_scrapes_are_answered(self, times=4, from_elsewhere=False):
         for _ in range(times):
             begun = time.monotonic()
-            answer = self.agent.get()
-            self.assertEqual(answer.status, 200, answer.body[:200])
-            self.assertGreater(len(answer.body), self.page_bytes)
+            status, body = self.scraped(*(("::1", self.other_port) if from_elsewhere else ("127.0.0.1", self.agent.port)))
+            self.assertEqual(status, 200, body[:200])
+            self.assertGreater(len(body), self.page_bytes)
             self.assertLess(time.monotonic() - begun, 10)
             time.sleep(0.3)
 
+    def scraped(self, address, port):
+        connection = http.client.HTTPConnection(address, port, timeout=30)
+        try:
+            connection.request("GET", "/metrics")
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
     def assert_little_is_held(self):
         """The pages being sent, one more, and what of two is kept for the next."""
+        if re.search(rb"__[at]san_init", pathlib.Path(self.agent.command[0]).read_bytes()):
+            print("skipped: slow_readers_test: memory: a sanitizer's run time keeps what is freed")
+            return
         self.assertLess(self.peak_mb(), HELD_MB + 6 * (self.page_bytes >> 20))
 
     def cut(self, reason):
@@ -150,7 +164,8 @@ class SlowReaders(agent_test_case.AgentTestCase):
             except BlockingIOError:
                 pass
         time.sleep(1.5)
-        self.assert_scrapes_are_answered()
+        # A reader's next request follows its last at once: who shares its address may find no place.
+        self.assert_scrapes_are_answered(from_elsewhere=True)
 
 
 class Hoarders(agent_test_case.AgentTestCase):
