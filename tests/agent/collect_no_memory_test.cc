@@ -17,11 +17,16 @@ namespace {
 constexpr std::size_t kUnlimited = std::numeric_limits<std::size_t>::max();
 std::size_t allocations_left = kUnlimited;
 
-void* allocate(std::size_t bytes) {
+// Not inlined, nor is its counterpart: by what is behind them, g++ would take new and delete for no pair.
+[[gnu::noinline]] void* allocate(std::size_t bytes) {
   if (allocations_left == 0) throw std::bad_alloc();
   if (allocations_left != kUnlimited) --allocations_left;
   if (void* const memory = std::malloc(bytes)) return memory;
   throw std::bad_alloc();
+}
+
+[[gnu::noinline]] void release(void* memory) noexcept {
+  std::free(memory);
 }
 
 }  // namespace
@@ -33,16 +38,16 @@ void* operator new[](std::size_t bytes) {
   return allocate(bytes);
 }
 void operator delete(void* memory) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
+  release(memory);
 }
 
 namespace notch::testing {
