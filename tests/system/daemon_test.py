@@ -174,6 +174,7 @@ class Ends(agent_test_case.AgentTestCase):
             self.agent.process.send_signal(signal.SIGTERM)
             live_agent.until(10, "the signal's line in the log", lambda: "ending" in self.agent.log())
             self.assertIsNone(self.agent.process.poll())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # the rest within the time that the end waits
             while True:
                 part = client.recv(1 << 20)
                 if not part:
