@@ -146,10 +146,10 @@ class SmallFileSystem(FullDirectory):
     def start_until_refused(self, uid, most=2000):
         """Processes that live on; how many have a segment."""
         for number in range(most):
-            before = len(os.listdir(self.agent.directory))
+            before = self.agent.segment_names()  # the agent's own files come and go
             worker = self.worker_of(uid, "many")
             self.assertEqual(worker.say("counter", "many_total"), "ok")
-            if len(os.listdir(self.agent.directory)) == before:
+            if self.agent.segment_names() == before:
                 return number
         return most
 
