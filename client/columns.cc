@@ -20,13 +20,13 @@ void** own_columns() noexcept {
 // Stores the column if the process's columns are still those of the segment at `base`: a signal
 // handler may fork at any instruction, and the child, which has no columns, goes on with what its
 // parent's thread had begun. A section is begun anew behind a handler, so nothing lies between the
-// check and the store. False, and nothing stored, if a handler comes each time.
+// check and the store. Nothing is stored if a handler comes each time.
 //
 // Release: the column's memory is there before anyone adds to it. The acquire is the address
 // dependency of the section in cell.h, which loads the pointer and then uses it.
 // [tag: column-pointer]
 #ifdef NOTCH_RSEQ
-bool store_column(void*& entry, std::byte* column, const std::byte* base) noexcept {
+void store_column(void*& entry, std::byte* column, const std::byte* base) noexcept {
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;
   asm volatile goto(
       NOTCH_RSEQ_SECTION("movq (%[base_now]), %%rax\n\tcmpq %[base], %%rax\n\tjne %l[slow]\n\t",
@@ -36,14 +36,11 @@ bool store_column(void*& entry, std::byte* column, const std::byte* base) noexce
         [base] "r"(base), [column] "r"(column), [entry] "r"(&entry)
       : "rax", "cc", "memory"
       : slow);
-  return true;
 slow:
-  return false;
+  return;
 }
 #else
-bool store_column(void*&, std::byte*, const std::byte*) noexcept {
-  return false;
-}
+void store_column(void*&, std::byte*, const std::byte*) noexcept {}
 #endif
 
 void commit_column_of(std::int32_t id, shm::Segment& segment) noexcept {
@@ -66,7 +63,7 @@ void publish_columns(shm::Segment& segment) noexcept {
   Wiped& own = *wiped();
   shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
   shm::publish(own.segment, &segment);              // [tag: attached]
-  // Relaxed is enough: it is read under the lock alone, or by the thread that holds it.
+  // Relaxed is enough: it is read under the lock alone.
   shm::write_alone(own.columns_base, const_cast<const std::byte*>(segment.memory.base()));
   commit_running_column(segment);
   // [tag: column-pointer] As store_column().
