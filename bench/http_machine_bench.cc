@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "client/preload/http_machine.h"
+#include "client/preload/http/http_machine.h"
 
 namespace {
 

@@ -27,8 +27,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "client/preload/http_exchange.h"
-#include "client/preload/http_machine.h"
+#include "client/preload/http/http_exchange.h"
+#include "client/preload/http/http_machine.h"
 #include "client/preload/record_pages.h"
 #include "shm/memory_order.h"
 

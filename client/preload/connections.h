@@ -28,7 +28,7 @@
 
 #include "client/preload/connection_record.h"
 #include "client/preload/descriptors.h"
-#include "client/preload/http_exchange.h"
+#include "client/preload/http/http_exchange.h"
 #include "shm/memory_order.h"
 
 struct msghdr;

@@ -12,8 +12,8 @@
 #include <cstdint>
 
 #include "client/preload/core.h"
-#include "client/preload/http_exchange.h"
-#include "client/preload/http_route.h"
+#include "client/preload/http/http_exchange.h"
+#include "client/preload/http/http_route.h"
 
 namespace notch::preload {
 

@@ -20,7 +20,7 @@
 #include <string>
 #include <string_view>
 
-#include "tests/preload/http_events.h"
+#include "tests/preload/http/http_events.h"
 
 namespace notch::testing {
 namespace {

@@ -43,7 +43,22 @@ def _public_header(header):
 
 
 def _client(header):
+    if header.startswith("client/preload/"):
+        return False
     return is_system(header) or _of_the_api(header) or header.startswith(("shm/", "client/"))
+
+
+def _preload(header):
+    return _client(header) or header.startswith("client/preload/") and not header.startswith("client/preload/tls/")
+
+
+def _preload_http(header):
+    return is_system(header) or header.startswith("client/preload/http/") or header in (
+        "client/text_hash.h", "shm/memory_order.h")
+
+
+def _preload_tls(header):
+    return _preload(header) or header.startswith("client/preload/tls/")
 
 
 def _example(header):
@@ -83,7 +98,10 @@ RULES = (
     ("shm/", "", _shm, "shm knows the standard library, libc and Boost.Interprocess"),
     ("client/include/", "", _public_header, "a public header knows the standard library and the API"),
     ("client/examples/", "", _example, "an example knows the public API, not what is behind it"),
-    ("client/", "", _client, "client knows shm, the standard library and libc"),
+    ("client/preload/http/", "", _preload_http, "HTTP as values knows itself, a hash and the memory orders"),
+    ("client/preload/tls/", "", _preload_tls, "client knows shm, the standard library and libc"),
+    ("client/preload/", "", _preload, "what is in both preloaded libraries knows nothing that only the second has"),
+    ("client/", "", _client, "client knows shm, the standard library and libc, and nothing of preload"),
     ("agent/", "", _agent, "agent knows shm's reader and ebpf's loaders, never client"),
     ("ebpf/", ".bpf.c", _ebpf_kernel, "a kernel program knows vmlinux.h, libbpf and ebpf"),
     ("ebpf/", "", _ebpf, "ebpf knows libbpf, the standard library and libc"),

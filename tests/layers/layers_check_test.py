@@ -69,6 +69,22 @@ class Includes(Tree):
     def test_client_knows_shm(self):
         self.allow("client/a.cc", "shm/layout.h")
 
+    def test_client_knows_no_preload(self):
+        self.refuse("client/a.cc", "client/preload/a.h")
+        self.allow("client/a.cc", "client/a.h")
+
+    def test_http_values_know_nothing_of_the_library(self):
+        self.refuse("client/preload/http/a.cc", "client/preload/core.h")
+        self.allow("client/preload/http/a.cc", "client/preload/http/b.h")
+
+    def test_the_library_without_tls_knows_no_tls(self):
+        self.refuse("client/preload/a.cc", "client/preload/tls/a.h")
+        self.allow("client/preload/a.cc", "client/preload/b.h")
+
+    def test_tls_knows_the_library(self):
+        self.allow("client/preload/tls/a.cc", "client/preload/b.h")
+        self.refuse("client/preload/tls/a.cc", "agent/a.h")
+
     def test_public_header_knows_no_shm(self):
         self.refuse("client/include/notch/a.h", "shm/layout.h")
 

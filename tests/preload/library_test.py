@@ -15,7 +15,7 @@ FOLDER = os.path.join(os.path.dirname(__file__), "../../client/preload")
 # The macros that make a row an export, by table.
 TABLES = {"wrappers.def": ("NOTCH_WRAPPER(module, result, name, ...)",)}
 if sys.argv[1:2] == ["tls"]:
-    TABLES["tls_wrappers.def"] = tuple(f"NOTCH_{macro}(result, name, ...)" for macro in ("TLS", "TLS_NEW", "TLS_LIBC"))
+    TABLES["tls/tls_wrappers.def"] = tuple(f"NOTCH_{macro}(result, name, ...)" for macro in ("TLS", "TLS_NEW", "TLS_LIBC"))
     del sys.argv[1]
 FLOOR = (2, 17)
 # The one that is installed is g++'s; clang's has a page more.

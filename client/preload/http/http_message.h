@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "client/preload/http_head.h"
-#include "client/preload/http_pending.h"
+#include "client/preload/http/http_head.h"
+#include "client/preload/http/http_pending.h"
 
 namespace notch::preload::http_parts {
 

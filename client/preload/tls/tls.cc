@@ -17,10 +17,10 @@
 #include "client/preload/connections.h"
 #include "client/preload/endpoints.h"
 #include "client/preload/modules.h"
-#include "client/preload/openssl.h"
-#include "client/preload/tls_figures.h"
+#include "client/preload/tls/openssl.h"
+#include "client/preload/tls/tls_figures.h"
+#include "client/preload/tls/tls_sessions.h"
 #include "client/preload/tls_part.h"
-#include "client/preload/tls_sessions.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -359,4 +359,4 @@ void begin_tls_part() noexcept {
     if (!is_active(kTls)) return openssl.name arguments;                                \
     return body(id, openssl.name, NOTCH_TLS_EACH arguments);                            \
   }
-#include "client/preload/tls_wrappers.def"
+#include "client/preload/tls/tls_wrappers.def"

@@ -1,4 +1,4 @@
-#include "client/preload/http_role.h"
+#include "client/preload/http/http_role.h"
 
 #include <algorithm>
 #include <cstring>

@@ -19,7 +19,7 @@
 #include <cstdint>
 
 #include "client/preload/connection_record.h"
-#include "client/preload/openssl.h"
+#include "client/preload/tls/openssl.h"
 
 namespace notch::preload {
 

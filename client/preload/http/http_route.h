@@ -28,7 +28,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "client/preload/http_exchange.h"
+#include "client/preload/http/http_exchange.h"
 
 namespace notch::preload {
 

@@ -1,4 +1,4 @@
-#include "client/preload/http_pending.h"
+#include "client/preload/http/http_pending.h"
 
 #include <algorithm>
 #include <limits>

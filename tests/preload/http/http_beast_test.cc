@@ -10,7 +10,7 @@
 #include <iterator>
 #include <random>
 
-#include "tests/preload/http_transcript.h"
+#include "tests/preload/http/http_transcript.h"
 
 namespace notch::testing {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/preload/http_head.h"
+#include "client/preload/http/http_head.h"
 
 #include <algorithm>
 #include <array>

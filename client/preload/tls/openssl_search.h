@@ -2,7 +2,7 @@
 // rules. Called by: openssl.cc.
 #pragma once
 
-#include "client/preload/openssl.h"
+#include "client/preload/tls/openssl.h"
 
 namespace notch::preload {
 

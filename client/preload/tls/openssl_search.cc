@@ -1,4 +1,4 @@
-#include "client/preload/openssl_search.h"
+#include "client/preload/tls/openssl_search.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -18,7 +18,7 @@ constexpr char kNames[] =
 #define NOTCH_TLS(result, name, ...) #name "\0"
 #define NOTCH_TLS_NEW(result, name, ...) #name "\0"
 #define NOTCH_TLS_QUERY(result, name, parameters) #name "\0"
-#include "client/preload/tls_wrappers.def"
+#include "client/preload/tls/tls_wrappers.def"
     ;
 constexpr std::size_t kFunctions = offsetof(OpenSsl, begin) / sizeof(void*);
 

@@ -1,5 +1,5 @@
 // The HTTP machine under test: what it told as lines of text, and ways to cut what it is fed.
-// Called by: the tests of client/preload/http_*, tests/fuzz/http_machine_fuzz.cc.
+// Called by: the tests of client/preload/http/, tests/fuzz/http_machine_fuzz.cc.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "client/preload/http_machine.h"
+#include "client/preload/http/http_machine.h"
 
 namespace notch::testing {
 

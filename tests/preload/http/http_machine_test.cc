@@ -1,6 +1,6 @@
 // Conversations: keep-alive, pipelining, answers without bodies, upgrades, ends, what is not HTTP.
 // Called by: ctest.
-#include "tests/preload/http_transcript.h"
+#include "tests/preload/http/http_transcript.h"
 
 namespace notch::testing {
 namespace {

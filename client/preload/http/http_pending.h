@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-#include "client/preload/http_connection.h"
-#include "client/preload/http_exchange.h"
+#include "client/preload/http/http_connection.h"
+#include "client/preload/http/http_exchange.h"
 
 namespace notch::preload::http_parts {
 

@@ -2,8 +2,8 @@
 // connection that it has neither accepted nor made. Called by: connections.cc.
 #pragma once
 
-#include "client/preload/http_exchange.h"
-#include "client/preload/http_head.h"
+#include "client/preload/http/http_exchange.h"
+#include "client/preload/http/http_head.h"
 
 namespace notch::preload {
 

@@ -1,4 +1,4 @@
-#include "client/preload/tls_figures.h"
+#include "client/preload/tls/tls_figures.h"
 
 #include <cstddef>
 #include <string_view>

@@ -1,6 +1,6 @@
 // Templates of paths: the rule for a segment, the forms of a target, the limits, patterns, threads.
 // Called by: ctest.
-#include "client/preload/http_route.h"
+#include "client/preload/http/http_route.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,8 +1,8 @@
-#include "client/preload/tls_sessions.h"
+#include "client/preload/tls/tls_sessions.h"
 
 #include "client/preload/connections.h"
 #include "client/preload/endpoints.h"
-#include "client/preload/tls_figures.h"
+#include "client/preload/tls/tls_figures.h"
 #include "client/preload/tls_part.h"
 #include "shm/memory_order.h"
 

@@ -1,9 +1,9 @@
-#include "client/preload/http_machine.h"
+#include "client/preload/http/http_machine.h"
 
 #include <algorithm>
 
-#include "client/preload/http_message.h"
-#include "client/preload/http_pending.h"
+#include "client/preload/http/http_message.h"
+#include "client/preload/http/http_pending.h"
 
 namespace notch::preload {
 namespace {

@@ -1,4 +1,4 @@
-#include "client/preload/http_route.h"
+#include "client/preload/http/http_route.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "client/preload/http_message.h"
+#include "client/preload/http/http_message.h"
 
 #include <algorithm>
 

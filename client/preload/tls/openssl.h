@@ -41,7 +41,7 @@ struct OpenSsl {
 #define NOTCH_TLS(result, name, parameters, ...) result(*name) parameters;
 #define NOTCH_TLS_NEW(result, name, parameters, ...) result(*name) parameters;
 #define NOTCH_TLS_QUERY(result, name, parameters) result(*name) parameters;
-#include "client/preload/tls_wrappers.def"
+#include "client/preload/tls/tls_wrappers.def"
   std::uintptr_t begin;  // its object's addresses
   std::uintptr_t end;
   LoadedObject loaded;  // it, in the loader's index

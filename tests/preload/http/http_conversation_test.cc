@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "tests/preload/http_transcript.h"
+#include "tests/preload/http/http_transcript.h"
 
 namespace notch::testing {
 namespace {
@@ -71,7 +71,7 @@ std::string without_method(std::string line) {
 TEST(HttpConversation, TellsWhatTheClientCounted) {
   int files = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(NOTCH_SOURCE_DIR "/tests/preload/conversations")) {
+       std::filesystem::directory_iterator(NOTCH_SOURCE_DIR "/tests/preload/http/conversations")) {
     SCOPED_TRACE(entry.path().filename());
     const Recording recording = read_recording(entry.path());
     std::vector<std::string> told;

@@ -1,5 +1,5 @@
 // Which side a process is on, by the bytes of the first call that it is seen to make.
-#include "client/preload/http_role.h"
+#include "client/preload/http/http_role.h"
 
 #include <gtest/gtest.h>
 

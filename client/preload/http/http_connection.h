@@ -20,9 +20,9 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "client/preload/http_exchange.h"
-#include "client/preload/http_head.h"
-#include "client/preload/http_route.h"
+#include "client/preload/http/http_exchange.h"
+#include "client/preload/http/http_head.h"
+#include "client/preload/http/http_route.h"
 
 namespace notch::preload {
 

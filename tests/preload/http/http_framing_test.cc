@@ -1,6 +1,6 @@
 // Where a message ends: RFC 9112's edge cases, what software is lenient about, and messages made
 // to be read in two ways. Each has one stated rule (http_head.h). Called by: ctest.
-#include "tests/preload/http_transcript.h"
+#include "tests/preload/http/http_transcript.h"
 
 namespace notch::testing {
 namespace {

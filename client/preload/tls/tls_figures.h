@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "client/preload/core.h"
-#include "client/preload/http_exchange.h"
+#include "client/preload/http/http_exchange.h"
 
 namespace notch::preload {
 

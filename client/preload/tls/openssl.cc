@@ -1,9 +1,9 @@
-#include "client/preload/openssl.h"
+#include "client/preload/tls/openssl.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "client/preload/openssl_search.h"
+#include "client/preload/tls/openssl_search.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {

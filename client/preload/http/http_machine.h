@@ -51,8 +51,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "client/preload/http_connection.h"
-#include "client/preload/http_exchange.h"
+#include "client/preload/http/http_connection.h"
+#include "client/preload/http/http_exchange.h"
 
 namespace notch::preload {
 

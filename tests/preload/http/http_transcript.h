@@ -5,7 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/preload/http_events.h"
+#include "tests/preload/http/http_events.h"
 
 namespace notch::testing {
 
