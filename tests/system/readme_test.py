@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""What the README shows of `notch run` is what a person sees: its commands run as printed, their output is the printed one.
-Called by: ctest, as readme_test.py NOTCHD NOTCH README. Only the ports and the folder of the programs are put in their place.
+"""What the README shows of its program and of `notch run` is what a person sees: its commands run as printed, their output
+is the printed one. Called by: ctest and machines/steps, as readme_test.py NOTCHD NOTCH README, all three absolute paths.
+Only the ports and the folder of the programs are put in their place.
 """
 import os
 import re
@@ -12,16 +13,16 @@ import live_agent
 import scratch
 
 NOTCHD, NOTCH, README = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
-HEADING = "## A program nobody touches"
 MOST_LINES = 9  # commands and output: it is to be read at a glance
+PROGRAM = os.path.join(os.path.dirname(README), "client", "examples", "jobs.cc")
 SERVED, SCRAPED = "8000", "9464"
 
 
-def shown():
-    """[(command, the lines it prints)] of the section's first block."""
+def shown(program):
+    """[(command, the lines it prints)] of the one block whose commands run build/release/bin/`program`."""
     with open(README, encoding="utf-8") as file:
-        section = file.read().split(HEADING)[1]
-    block = re.search(r"^```\n(.*?)^```", section, re.M | re.S).group(1)
+        blocks = re.findall(r"^```\w*\n(.*?)^```", file.read(), re.M | re.S)
+    (block,) = [block for block in blocks if re.search(rf"^\$ build/release/bin/{program}\b", block, re.M)]
     steps = []
     for line in block.splitlines():
         if line.startswith("$ "):
@@ -31,7 +32,45 @@ def shown():
     return steps
 
 
-class Readme(unittest.TestCase):
+def untimed(line):
+    """The line of a page, without its value where that depends on how fast the machine is."""
+    name, _, value = line.rpartition(" ")
+    is_timed = "_seconds_sum{" in name or ("_seconds_bucket{" in name and 'le="+Inf"' not in name)
+    return name if is_timed else f"{name} {value}"
+
+
+class FirstProgram(unittest.TestCase):
+    BETWEEN = "--- between the outputs of two commands ---"
+
+    def script(self, commands):
+        """As a person types them, who waits until the agent serves; what was started ends with the script."""
+        port = live_agent.free_port()
+        yield 'trap \'kill $!; wait; rm -r "$NOTCH_DIR"\' EXIT'
+        for command in commands:
+            placed = command.replace("build/release/bin/", os.path.dirname(NOTCH) + "/").replace(f":{SCRAPED}", f":{port}")
+            self.assertNotIn(SCRAPED, placed)
+            yield placed
+            if placed.endswith("&"):
+                yield f"until curl -fs -o /dev/null http://127.0.0.1:{port}/-/ready; do kill -0 $! || exit; sleep 0.05; done"
+            yield f"echo '{self.BETWEEN}'"
+
+    def test_it_is_printed_whole(self):
+        with open(README, encoding="utf-8") as readme, open(PROGRAM, encoding="utf-8") as program:
+            self.assertIn(f"```cpp\n{program.read()}```\n", readme.read())
+
+    def test_it_counts_what_is_shown(self):
+        steps = shown("jobs")
+        done = subprocess.run(["/bin/bash", "-c", "\n".join(self.script([command for command, _ in steps]))],
+                              cwd=os.path.dirname(README), env=live_agent.environment(PATH="/usr/bin:/bin"),
+                              capture_output=True, text=True, check=False, timeout=60)
+        outputs = done.stdout.split(self.BETWEEN + "\n")[:-1]
+        self.assertEqual(len(outputs), len(steps), done.stderr)
+        self.assertGreater(len(steps[-1][1]), 1)
+        for (command, lines), output in zip(steps, outputs):
+            self.assertEqual(list(map(untimed, output.splitlines())), list(map(untimed, lines)), command)
+
+
+class UnmodifiedProgram(unittest.TestCase):
     def setUp(self):
         folder = scratch.folder_of(self)
         self.agent = live_agent.Agent(NOTCHD, os.path.join(folder, "segments"))
@@ -40,7 +79,7 @@ class Readme(unittest.TestCase):
         self.port = live_agent.free_port()
 
     def placed(self, command):
-        for printed, own in ((f"build/release/bin/{os.path.basename(NOTCH)}", NOTCH), (f":{SERVED}/", f":{self.port}/"),
+        for printed, own in (("build/release/bin/", os.path.dirname(NOTCH) + "/"), (f":{SERVED}/", f":{self.port}/"),
                              (f" {SERVED} ", f" {self.port} "), (f":{SCRAPED}/", f":{self.agent.port}/")):
             command = command.replace(printed, own)
         return command
@@ -62,7 +101,7 @@ class Readme(unittest.TestCase):
             NOTCH_DIR=self.agent.directory, PATH="/usr/bin:/bin")}
 
     def test_a_server_and_a_few_curls(self):
-        steps = shown()
+        steps = shown("notch")
         self.assertLessEqual(sum(1 + len(lines) for _, lines in steps), MOST_LINES)
         self.assertIn("notch run -- python3 -m http.server", steps[0][0])
         self.assertGreater(len(steps[-1][1]), 1)
