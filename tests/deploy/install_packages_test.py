@@ -179,6 +179,19 @@ class InstallPackages(unittest.TestCase):
         self.assertEqual(self.run_script("build").returncode, 0)
         self.assertEqual(os.stat(sbin).st_mtime_ns, before)
 
+    def test_a_system_without_dpkg_is_told_what_to_do_by_hand(self):
+        programs = os.path.join(self.folder, "programs")
+        os.mkdir(programs)
+        for name in ("awk", "bash", "cat", "dirname", "sed", "sort"):
+            os.symlink(os.path.join("/usr/bin", name), os.path.join(programs, name))
+        run = subprocess.run(["/bin/bash", SCRIPT, "build"], capture_output=True, text=True, check=False, env={"PATH": programs})
+        self.assertEqual((run.returncode, run.stdout), (4, ""))
+        for told in ("libdeflate-dev", "cmake --preset release", "--programs build/release/bin"):
+            self.assertIn(told, run.stderr)
+        with open(os.path.join(DEPLOY, "README.md"), encoding="utf-8") as file:
+            self.assertIn("\n## Distributions\n", file.read())
+        self.assertIn('deploy/README.md, "Distributions"', run.stderr)
+
     def test_wrong_usage(self):
         for argv in ([], ["nosuch"], ["--nosuch", "build"]):
             with self.subTest(argv=argv):
