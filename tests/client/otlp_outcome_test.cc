@@ -2,6 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <ctime>
+#include <utility>
+
 #include "client/examples/otlp/export_outcome.h"
 #include "client/examples/otlp/trace_messages.h"
 

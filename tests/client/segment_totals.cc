@@ -10,6 +10,7 @@
 #include <iterator>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 namespace notch::test {
 namespace {

@@ -215,9 +215,9 @@ class HouseRules(Tree):
     def test_unkeyed_tables(self):
         for path, text in (("agent/a.h", "#include <string>\nstd::unordered_map<std::string, int> a;\n"),
                            ("agent/b.h", "#include <string>\nstd::unordered_set<const std::string> b;\n"),
-                           ("shm/c.h", "auto c = std::hash<std::string_view>()(text);\n")):
+                           ("shm/c.h", "#include <string_view>\nauto c = std::hash<std::string_view>()(text);\n")):
             self.write(path, HEAD + text)
-        self.assertEqual(self.found()[0], ["agent/a.h:3", "agent/b.h:3", "shm/c.h:2"])
+        self.assertEqual(self.found()[0], ["agent/a.h:3", "agent/b.h:3", "shm/c.h:3"])
 
     def test_keyed_tables_and_those_of_numbers(self):
         self.expect_clean("agent/keyed_hash.h", HEAD + "#include <string>\nstd::unordered_set<std::string, KeyedHash> b;\n")
@@ -336,6 +336,13 @@ class StandardHeaders(Tree):
     def test_a_name_needs_its_header(self):
         self.expect(["shm/a.cc:3"], "uses std::find without <algorithm>", "shm/a.cc",
                     HEAD + "#include <vector>\nbool a(int* b, int* e) { return std::find(b, e, 1) != e; }\n")
+
+    def test_each_header_that_libraries_have_been_seen_to_leave_out(self):
+        for header, use in (("utility", "std::move(b)"), ("cstdio", "std::remove(b)"), ("new", "new (b) int"),
+                            ("stop_token", "std::stop_token b"), ("vector", "std::vector<int> b"), ("array", "std::array<int, 2> b")):
+            with self.subTest(header):
+                self.expect(["shm/a.cc:2"], f"without <{header}>", "shm/a.cc", HEAD + f"void a() {{ {use}; }}\n")
+                self.expect_clean("shm/a.cc", HEAD + f"#include <{header}>\nvoid a() {{ {use}; }}\n")
 
     def test_a_header_of_ours_may_bring_it(self):
         self.write("shm/a.h", HEAD + "#pragma once\n#include <algorithm>\n")

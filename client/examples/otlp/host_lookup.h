@@ -6,6 +6,7 @@
 
 #include <future>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/examples/otlp/batch_rules.h"

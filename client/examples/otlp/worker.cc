@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <random>
+#include <stop_token>
 #include <thread>
 
 #include "client/examples/otlp/exporter.h"
