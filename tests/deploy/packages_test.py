@@ -87,6 +87,20 @@ class Packages(unittest.TestCase):
                 self.assertEqual({owner for owner in found.values() if not owner.endswith(" root/root")}, set())
                 self.assertEqual([path for path, mode in found.items() if mode[8] == "w" and mode[0] != "l"], [])
 
+    def test_none_is_made_where_nothing_tells_what_it_depends_on(self):
+        if os.geteuid() != 0:
+            print("skipped: packages_test: to hide a program needs root")
+            self.skipTest("needs root")
+        for program in ("dpkg-shlibdeps", "file"):
+            with self.subTest(program):
+                done = subprocess.run(
+                    ["unshare", "-m", "sh", "-c", 'mount --bind /dev/null "/usr/bin/$0" && exec "$@"', program,
+                     "cpack", "-G", "DEB", "--config", os.path.join(BUILD, "CPackConfig.cmake"), "-B", f"{PACKAGES}/none"],
+                    capture_output=True, text=True, check=False, timeout=300)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(f"{program} is missing", done.stderr)
+                self.assertEqual(glob.glob(f"{PACKAGES}/none/*.deb"), [])
+
     def test_no_file_is_in_two(self):
         seen = [path for name in NAMES for path in files(name)]
         self.assertEqual(len(seen), len(set(seen)))
