@@ -352,5 +352,37 @@ class StandardHeaders(Tree):
         self.expect_clean("shm/a.cc", HEAD + '// std::find(\nconst char* a = "std::sort(";\n')
 
 
+class TestedUnits(Tree):
+    """Broken: a unit without tests; an entry for a unit or a test that is not there."""
+
+    def setUp(self):
+        super().setUp()
+        self.write("tests/layers/x_test.py", '"""Called by: ctest."""\n')
+        self.write("agent/a.cc", HEAD)
+
+    def test_a_unit_without_tests(self):
+        self.assertEqual(self.found()[0], ["agent/a.cc:1"])
+
+    def test_a_unit_with_a_test_of_its_name(self):
+        self.expect_clean("tests/agent/a_test.cc", HEAD)
+
+    def test_a_unit_whose_header_a_test_includes(self):
+        self.write("agent/a.h", HEAD + "#pragma once\n")
+        self.expect_clean("tests/agent/b_test.cc", HEAD + '#include "agent/a.h"\n')
+
+    def test_a_listed_unit(self):
+        self.expect_clean("tests/units.txt", "[agent]\nlayers/x_test: a\n")
+
+    def test_a_listed_unit_of_another_folder(self):
+        self.expect(["agent/a.cc:1", "tests/units.txt:2"], "shm/ has no such unit", "tests/units.txt", "[shm]\nx_test: a\n")
+
+    def test_a_listed_test_that_is_not_there(self):
+        self.expect(["tests/units.txt:2"], "no such file of tests", "tests/units.txt", "[agent]\ny_test:\n  a\n")
+
+    def test_an_entry_that_need_not_be(self):
+        self.write("tests/agent/a_test.cc", HEAD)
+        self.expect(["tests/units.txt:2"], "need not be here", "tests/units.txt", "[agent]\nx_test: a\n")
+
+
 if __name__ == "__main__":
     sys.exit(unittest.main())

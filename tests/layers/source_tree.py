@@ -76,6 +76,18 @@ def _walk(root):
             yield os.path.relpath(os.path.join(folder, name), root)
 
 
+def changed_since(root, base):
+    """The paths that differ from where the branch left base, committed or not, and those git does not know yet."""
+    def ask(*words):
+        git = ["git", "-C", root, "-c", f"safe.directory={root}", *words]
+        return subprocess.run(git, check=True, capture_output=True, text=True).stdout
+
+    left = ask("merge-base", base, "HEAD").strip()
+    listed = (ask("diff", "--name-only", "--no-renames", "--diff-filter=d", "-z", left)
+              + ask("ls-files", "--others", "--exclude-standard", "-z"))
+    return {path for path in listed.split("\0") if path}
+
+
 def read_tree(root):
     files = [SourceFile(root, path) for path in paths_of(root)
              if not os.path.islink(os.path.join(root, path))]

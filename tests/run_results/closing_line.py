@@ -6,7 +6,8 @@ Called by: tests/run, with ctest's JUnit files and the steps that are no tests (
 Invariants
   C1  A test that did not run is failed, unless it asked to be skipped and said why.
   C2  A test disabled in CMake is skipped, and "disabled" is its reason.
-  C3  The slowest tests are named, so that a run's length can be watched.
+  C3  The slowest tests are named, so that a run's length can be watched, and any longer than SHORT_S that is not
+      labelled long: a machine that is busy with other things makes any test slow, so that fails nothing.
   C4  The exit code is 0 only if something passed and nothing failed.
 """
 
@@ -19,6 +20,7 @@ import xml.etree.ElementTree as ElementTree
 Outcome = collections.namedtuple("Outcome", "preset name verdict reason seconds", defaults=(0.0,))
 
 SLOWEST = 10  # tests that are listed with how long they took
+SHORT_S = 45  # what takes longer, and is not labelled long, is named
 
 # What tests/main.cc prints, and what other programs may: "skipped: NAME: reason".
 SKIP_LINE = re.compile(r"^skip(?:ped)?: (.+)$", re.MULTILINE | re.IGNORECASE)
@@ -71,12 +73,16 @@ def print_list(title, outcomes):
         print(f"  {name} ({', '.join(dict.fromkeys(where))})" + (f": {reason}" if reason else ""))
 
 
-def print_slowest(outcomes):
-    timed = sorted((o for o in outcomes if o.seconds), key=lambda o: -o.seconds)[:SLOWEST]
+def print_slowest(outcomes, known_long):
+    timed = sorted((o for o in outcomes if o.seconds), key=lambda o: -o.seconds)
     if timed:
         print("Slowest:")
-    for outcome in timed:
+    for outcome in timed[:SLOWEST]:
         print(f"  {outcome.seconds:7.1f} s  {outcome.name} ({outcome.preset})")
+    slow = [o for o in timed if o.seconds > SHORT_S and o.name not in known_long]
+    if slow:
+        print(f"Over {SHORT_S} s, and not labelled long: "
+              + ", ".join(f"{o.name} ({o.preset})" for o in slow))
 
 
 def arguments(argv):
@@ -84,6 +90,7 @@ def arguments(argv):
     parser.add_argument("--results", action="append", default=[], metavar="PRESET=FILE")
     parser.add_argument("--passed", action="append", default=[], metavar="PRESET: STEP")
     parser.add_argument("--failed", action="append", default=[], metavar="PRESET: STEP")
+    parser.add_argument("--long", action="append", default=[], metavar="TEST", help="is labelled long")
     return parser.parse_args(argv)
 
 
@@ -102,7 +109,7 @@ def main(argv):
         inside += skipped_inside
 
     count = collections.Counter(outcome.verdict for outcome in outcomes)
-    print_slowest(outcomes)
+    print_slowest(outcomes, given.long)
     print_list("Skipped inside programs that passed:", inside)
     print_list("Skipped:", [o for o in outcomes if o.verdict == "skipped"])
     print_list("Failed:", [o for o in outcomes if o.verdict == "failed"])

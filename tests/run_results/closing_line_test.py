@@ -89,6 +89,13 @@ class ClosingLine(unittest.TestCase):
                          [[f"{n * 1.5:.1f}", f"t{n}"] for n in range(12, 2, -1)])
         self.assertEqual(lines[begin + 10], "Failed:")
 
+    def test_a_test_longer_than_allowed_is_named_unless_it_is_labelled_long(self):
+        cases = [f'<testcase name="{name}" status="run" time="{seconds}"/>'
+                 for name, seconds in (("a", 44), ("b", 46), ("c", 47))]
+        code, lines = self.run_on(*cases, extra=("--long", "b"))
+        self.assertEqual(code, 0)
+        self.assertIn("Over 45 s, and not labelled long: c (release)", lines)
+
     def test_no_time_no_list(self):
         self.assertNotIn("Slowest:", self.run_on(PASSED.format(""))[1])
 

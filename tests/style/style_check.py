@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Runs a tool over the project's files of one kind: clang-format over C and C++, shellcheck over
-shell, yamllint over YAML. Called by: ctest, or by hand: tests/style/style_check.py format|shell|yaml [--fix].
+shell, yamllint over YAML. Called by: ctest, tests/check, or by hand: tests/style/style_check.py format|shell|yaml [--fix]
+[--since COMMIT].
 
 Exit: 0 clean, 1 the tool complained or found no file, 77 the tool is not installed.
 """
@@ -30,6 +31,7 @@ def main(argv):
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("--fix", action="store_true", help="mend the files, where the tool can")
     parser.add_argument("--root", default=ROOT, help="the tree to check")
+    parser.add_argument("--since", metavar="COMMIT", help="only what changed since; nothing may have")
     given = parser.parse_args(argv)
 
     tool, check, mend, reads = KINDS[given.kind]
@@ -39,6 +41,11 @@ def main(argv):
         print(f"skipped: {given.kind}: {tool} is not installed")
         return 77
     paths = [file.path for file in source_tree.read_tree(given.root) if reads(file)]
+    if given.since:
+        changed = source_tree.changed_since(given.root, given.since)
+        paths = [path for path in paths if path in changed]
+        if not paths:
+            return 0
     if not paths:
         print(f"no file for {tool} under {given.root}")
         return 1

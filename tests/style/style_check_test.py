@@ -47,6 +47,39 @@ class StyleCheck(unittest.TestCase):
     def test_no_file_fails(self):
         self.assertEqual(self.exit_code("shell", "a.cc", "int f() { return 1; }\n"), 1)
 
+    def test_since_a_commit_only_what_changed_is_checked(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def git(*words):
+                subprocess.run(["git", "-C", folder, "-c", "user.name=n", "-c", "user.email=e@f", *words],
+                               check=True, capture_output=True)
+
+            def scripts_since_then():
+                run = subprocess.run([sys.executable, "-B", CHECK, "shell", "--root", folder, "--since", "first"],
+                                     capture_output=True, text=True, check=False)
+                if run.returncode == 77:
+                    self.skipTest(run.stdout.strip())
+                return run.returncode, run.stdout
+
+            def write(name):
+                with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                    file.write("#!/bin/bash\nrm $1\n")
+
+            git("init")
+            write("older")
+            git("add", ".")
+            git("commit", "-m", "m")
+            git("tag", "first")
+            self.assertEqual(scripts_since_then(), (0, ""))
+            write("committed")
+            git("add", ".")
+            git("commit", "-m", "m")
+            write("unknown")
+            code, said = scripts_since_then()
+            self.assertEqual(code, 1)
+            self.assertIn("In committed line", said)
+            self.assertIn("In unknown line", said)
+            self.assertNotIn("older", said)
+
 
 if __name__ == "__main__":
     sys.exit(unittest.main())
