@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "agent/family_table.h"
 #include "agent/proc_text.h"
 
 namespace notch::agent {

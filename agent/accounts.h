@@ -20,6 +20,10 @@
 
 namespace notch::agent {
 
+// Several users have a part in one row: it is nobody's alone.
+inline constexpr std::uint32_t kManyOwners = 0xFFFFFFFE;
+inline constexpr std::uint32_t kFirstOrdinaryUid = 1000;
+
 // A line of /etc/subuid, `owner` as /etc/passwd has it.
 struct SubordinateRange {
   std::uint32_t first = 0;

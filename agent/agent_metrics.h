@@ -20,20 +20,12 @@
 #include "agent/collect_stats.h"
 #include "agent/directory_census.h"
 #include "agent/directory_space.h"
+#include "agent/exposition_stats.h"
 #include "agent/host/host_drops.h"
 #include "agent/http_stats.h"
 #include "agent/process_sample.h"
 
 namespace notch::agent {
-
-// What exposing dropped, over all scrapes.
-struct ExpositionStats {
-  std::map<std::string, std::uint64_t> dropped_families;  // by reason
-  std::uint64_t dropped_rows = 0;
-  std::uint64_t dropped_exemplars = 0;
-  std::uint64_t shared_scrapes = 0;   // answered with a page another scrape had gathered
-  std::uint64_t held_page_bytes = 0;  // now
-};
 
 // The directory of segments, now.
 struct DirectoryState {

@@ -6,6 +6,7 @@
 #include "agent/keyed_hash.h"
 #include "agent/label_text.h"
 #include "agent/metric_names.h"
+#include "agent/row_slots.h"
 
 namespace notch::agent {
 namespace {

@@ -20,11 +20,6 @@ namespace notch::agent {
 std::span<const Exemplar> exemplars_of(std::span<const Exemplar> ascending,
                                        std::uint32_t slot) noexcept;
 
-// Receivers tell times apart by milliseconds.
-constexpr std::uint64_t exemplar_ms(std::uint64_t unix_time_ns) noexcept {
-  return unix_time_ns / 1'000'000;
-}
-
 // The newest finite one, of several of a millisecond the first, which may have been shown; or null.
 const Exemplar* newest(std::span<const Exemplar> exemplars) noexcept;
 

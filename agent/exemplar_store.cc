@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "agent/exemplar_choice.h"
-
 namespace notch::agent {
 namespace {
 

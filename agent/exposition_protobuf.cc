@@ -12,6 +12,7 @@
 #include "agent/exemplar_choice.h"
 #include "agent/label_text.h"
 #include "agent/native_spans.h"
+#include "agent/row_slots.h"
 #include "shm/utf8.h"
 
 namespace notch::agent {

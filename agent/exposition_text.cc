@@ -8,6 +8,8 @@
 #include "agent/classic_buckets.h"
 #include "agent/exemplar_choice.h"
 #include "agent/number_text.h"
+#include "agent/row_slots.h"
+#include "agent/sample_names.h"
 #include "shm/utf8.h"
 
 namespace notch::agent {

@@ -27,10 +27,6 @@
 
 namespace notch::agent {
 
-// Several users have a part in one row: it is nobody's alone.
-inline constexpr std::uint32_t kManyOwners = 0xFFFFFFFE;
-inline constexpr std::uint32_t kFirstOrdinaryUid = 1000;
-
 // True if a name of `other` yields to `uid`, whoever was first (FT2). What belongs to nobody known
 // yields to everybody.
 bool outranks(std::uint32_t uid, std::uint32_t other) noexcept;

@@ -14,7 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "agent/ledger_values.h"
+#include "agent/segment_identity.h"
 
 namespace notch::agent {
 

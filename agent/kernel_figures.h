@@ -13,7 +13,7 @@
 #include <span>
 
 #include "agent/gone_services.h"
-#include "agent/options.h"
+#include "agent/kernel_options.h"
 #include "agent/process_figures.h"
 #include "agent/service_names.h"
 #include "agent/snapshot.h"

@@ -5,7 +5,7 @@
 #include <functional>
 
 #include "agent/count_limits.h"
-#include "agent/keyed_hash.h"
+#include "agent/row_slots.h"
 #include "shm/layout.h"
 
 namespace notch::agent {
@@ -13,14 +13,6 @@ namespace notch::agent {
 namespace {
 
 using Buckets = std::vector<std::pair<std::int32_t, std::uint64_t>>;
-
-bool is_gauge(const Family& family) noexcept {
-  return family.type == MetricType::kGauge || family.type == MetricType::kUnknown;
-}
-
-bool is_last_gauge(const Family& family) noexcept {
-  return is_gauge(family) && family.number == Number::kFloat && family.combine == Combine::kLast;
-}
 
 void add_double(std::uint64_t amount_bits, std::uint64_t& total_bits) noexcept {
   const double sum = std::bit_cast<double>(total_bits) + std::bit_cast<double>(amount_bits);
@@ -106,25 +98,6 @@ bool ascending(const Buckets& buckets) noexcept {
 }
 
 }  // namespace
-
-std::size_t SegmentIdentityHash::operator()(const SegmentIdentity& segment) const noexcept {
-  const std::uint64_t words[] = {segment.inode, segment.birth_ns};
-  return keyed_hash({reinterpret_cast<const char*>(words), sizeof words});
-}
-
-std::uint32_t slot_count(const Family& family) noexcept {
-  switch (family.type) {
-    case MetricType::kHistogram:
-      return static_cast<std::uint32_t>(family.bounds.size()) + 2;
-    case MetricType::kNativeHistogram:
-      return 2;
-    case MetricType::kCounter:
-    case MetricType::kGauge:
-    case MetricType::kUnknown:
-      break;
-  }
-  return is_last_gauge(family) ? 2 : 1;
-}
 
 RowChange empty_total(const Family& family, std::uint32_t row) {
   RowChange total;

@@ -8,34 +8,18 @@
 //   V3  A change with change_fault() == nullptr can be added to a total of its family.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "agent/family.h"
+#include "agent/segment_identity.h"
 #include "agent/service_record.h"
 
 namespace notch::agent {
 
-// Who a segment is, as the kernel tells it: the writer cannot forge it. The name is no part of it,
-// as the owner may give the file another at any time.
-struct SegmentIdentity {
-  std::uint64_t inode = 0;
-  std::uint64_t birth_ns = 0;  // statx btime, 0 where the file system has none
-  std::string file_name;       // within the directory, when it was last seen
-
-  bool operator==(const SegmentIdentity& other) const noexcept {
-    return inode == other.inode && birth_ns == other.birth_ns;
-  }
-};
-
-struct SegmentIdentityHash {
-  std::size_t operator()(const SegmentIdentity& segment) const noexcept;
-};
-
-// A change of one row. `slots` as in snapshot.h for the family's type, as amounts to add (counts up
+// A change of one row. `slots`: slot_count() of row_slots.h, as in snapshot.h for the family's type, as amounts to add (counts up
 // to the end of their range, i64 wrapping; sums of histograms and float counters as double bits, added as doubles). A gauge of
 // mode last has two slots, [complement of bits, monotonic ns], which replace the row's if their
 // time is larger. Native histograms: slots are [zero_count, sum bits], buckets in `positive`,
@@ -75,9 +59,6 @@ struct Recovered {
   bool discarded_other_boot =
       false;  // the file was of another boot: its totals start again at zero
 };
-
-// How many slots a change or a total of this family has.
-std::uint32_t slot_count(const Family& family) noexcept;
 
 // The total of a row that nothing was added to yet.
 RowChange empty_total(const Family& family, std::uint32_t row);

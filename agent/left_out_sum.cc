@@ -6,6 +6,7 @@
 
 #include "agent/count_limits.h"
 #include "agent/ledger_values.h"
+#include "agent/row_slots.h"
 
 namespace notch::agent {
 namespace {

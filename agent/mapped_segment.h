@@ -16,7 +16,7 @@
 #include <string>
 
 #include "agent/file_descriptor.h"
-#include "agent/ledger.h"
+#include "agent/segment_identity.h"
 #include "agent/truncation_guard.h"
 #include "shm/segment_reader.h"
 

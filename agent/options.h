@@ -9,6 +9,7 @@
 #include "agent/collect.h"
 #include "agent/host/host_options.h"
 #include "agent/http_options.h"
+#include "agent/kernel_options.h"
 #include "agent/scrape.h"
 
 namespace notch::agent {
@@ -21,13 +22,6 @@ enum class ExitCode : int {
   kDirectory = 3,  // the segment directory or the ledger cannot be used, or another agent has it
   kListen = 4,     // an address cannot be listened on, or the web configuration is wrong
   kEbpf = 5,       // --ebpf=require, and a probe of the kernel does not run
-};
-
-// Probes of the kernel.
-enum class EbpfMode : std::uint8_t {
-  kAuto,     // those that the kernel lets run
-  kOff,      // none
-  kRequire,  // all, or the agent does not start
 };
 
 struct Options {

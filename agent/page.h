@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "agent/body.h"
 #include "agent/snapshot.h"
@@ -30,29 +29,12 @@ struct Page {
 Page write_page(const Snapshot& snapshot, Format format,
                 std::shared_ptr<SpareMemory> spare = nullptr);
 
-// What a scalar row has to say. A gauge that was never set is absent; a counter that is NaN or
-// negative is faulty, as no format may carry it.
-enum class Presence : std::uint8_t { kPresent, kAbsent, kFaulty };
-Presence presence(const Family& family, std::uint64_t slot) noexcept;
-
-// The row's one slot as the bits of what `family.number` says: complements undone.
-std::uint64_t scalar_bits(const Family& family, std::uint64_t slot) noexcept;
-double scalar_value(const Family& family, std::uint64_t slot) noexcept;
-
-bool has_counted(const FamilySnapshot& family, const Row& row) noexcept;
-
 // Left out of the page: an overflow row that has counted nothing (writers make them beforehand, and
 // nobody misses them), and a row of a group of which none has.
 bool is_silent(const FamilySnapshot& family, const Row& row) noexcept;
 
 // True if any row would be printed: a family without one is left out whole.
 bool has_output(const FamilySnapshot& family) noexcept;
-
-// The name without a counter's _total: the family's name to OpenMetrics.
-std::string_view base_name(const Family& family) noexcept;
-
-// A counter by type whose name does not say so; OpenMetrics has to call it unknown.
-bool lacks_total(const Family& family) noexcept;
 
 // Scrapers refuse a whole page over a unit that does not end the family's name.
 bool shows_unit(const Family& family) noexcept;

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "agent/classic_buckets.h"
-#include "agent/ledger_values.h"
+#include "agent/row_slots.h"
 #include "shm/layout.h"
 
 namespace notch::agent {

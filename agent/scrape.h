@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "agent/agent_metrics.h"
 #include "agent/content_negotiation.h"
+#include "agent/exposition_stats.h"
 #include "agent/gzip_body.h"
 #include "agent/http_message.h"
 #include "agent/page_memory.h"

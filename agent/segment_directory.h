@@ -25,7 +25,7 @@
 
 #include "agent/file_descriptor.h"
 #include "agent/keyed_hash.h"
-#include "agent/ledger.h"
+#include "agent/segment_identity.h"
 
 namespace notch::agent {
 

@@ -1,15 +1,35 @@
-// A file's SegmentIdentity from what the kernel says of it.
-// Called by: mapped_segment, segment_directory.
+// Which file a segment is, from what the kernel says of it.
+// Called by: mapped_segment, segment_directory, folded_files, ledger, collect.
 #pragma once
 
 #include <sys/stat.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
-#include "agent/ledger.h"
+#include "agent/keyed_hash.h"
 
 namespace notch::agent {
+
+// Who a segment is, as the kernel tells it: the writer cannot forge it. The name is no part of it,
+// as the owner may give the file another at any time.
+struct SegmentIdentity {
+  std::uint64_t inode = 0;
+  std::uint64_t birth_ns = 0;  // statx btime, 0 where the file system has none
+  std::string file_name;       // within the directory, when it was last seen
+
+  bool operator==(const SegmentIdentity& other) const noexcept {
+    return inode == other.inode && birth_ns == other.birth_ns;
+  }
+};
+
+struct SegmentIdentityHash {
+  std::size_t operator()(const SegmentIdentity& segment) const noexcept {
+    const std::uint64_t words[] = {segment.inode, segment.birth_ns};
+    return keyed_hash({reinterpret_cast<const char*>(words), sizeof words});
+  }
+};
 
 inline constexpr unsigned kIdentityStatxMask = STATX_INO | STATX_BTIME;
 

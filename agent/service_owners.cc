@@ -4,7 +4,6 @@
 #include <charconv>
 #include <utility>
 
-#include "agent/family_table.h"
 #include "agent/service_label.h"
 
 namespace notch::agent {

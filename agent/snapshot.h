@@ -48,6 +48,11 @@ struct Exemplar {
   std::array<std::uint8_t, 8> span_id{};
 };
 
+// Receivers tell times apart by milliseconds.
+constexpr std::uint64_t exemplar_ms(std::uint64_t unix_time_ns) noexcept {
+  return unix_time_ns / 1'000'000;
+}
+
 // Buckets by Prometheus's index (bucket i of schema s covers (2^((i-1)/2^s), 2^(i/2^s)]),
 // ascending, none empty. The count is the sum of all buckets and zero_count, by definition.
 struct NativeValue {

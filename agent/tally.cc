@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/row_slots.h"
+
 namespace notch::agent {
 namespace {
 
@@ -123,8 +125,7 @@ void Tally::detach(Binding& binding, const Moment& now) {
 bool Tally::outlives(std::uint32_t family) const {
   if (options_.per_process) return false;
   const Family& defined = definition(family);
-  const bool is_gauge = defined.type == MetricType::kGauge || defined.type == MetricType::kUnknown;
-  return !is_gauge || defined.combine == Combine::kLast;
+  return !is_gauge(defined) || defined.combine == Combine::kLast;
 }
 
 void Tally::lose_last_living(std::uint32_t row, const Moment& now) {

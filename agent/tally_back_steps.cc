@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/row_slots.h"
+
 #include "agent/tally.h"
 
 namespace notch::agent {

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "agent/label_text.h"
+#include "agent/row_slots.h"
 #include "agent/tally.h"
 
 namespace notch::agent {

@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "agent/row_slots.h"
+
 #include "agent/tally.h"
 
 namespace notch::agent {

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "agent/overflow_labels.h"
-#include "agent/page.h"
+#include "agent/row_slots.h"
 #include "agent/tally.h"
 
 namespace notch::agent {

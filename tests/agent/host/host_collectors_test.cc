@@ -13,7 +13,7 @@
 #include <system_error>
 #include <vector>
 
-#include "agent/page.h"
+#include "agent/row_slots.h"
 #include "agent/snapshot.h"
 
 namespace notch::agent {

@@ -22,7 +22,7 @@
 #include <vector>
 
 #include "agent/host/filesystem.h"
-#include "agent/page.h"
+#include "agent/row_slots.h"
 #include "tests/scratch_directory.h"
 
 namespace notch::agent {

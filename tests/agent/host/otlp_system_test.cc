@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "agent/page.h"
+#include "agent/row_slots.h"
 
 namespace notch::agent {
 namespace {

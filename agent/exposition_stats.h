@@ -1,0 +1,19 @@
+// What exposing dropped and shared, as numbers. Made by: scrape. Read by: agent_metrics.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace notch::agent {
+
+// What exposing dropped, over all scrapes.
+struct ExpositionStats {
+  std::map<std::string, std::uint64_t> dropped_families;  // by reason
+  std::uint64_t dropped_rows = 0;
+  std::uint64_t dropped_exemplars = 0;
+  std::uint64_t shared_scrapes = 0;   // answered with a page another scrape had gathered
+  std::uint64_t held_page_bytes = 0;  // now
+};
+
+}  // namespace notch::agent
