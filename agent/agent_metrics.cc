@@ -5,7 +5,7 @@
 #include <initializer_list>
 #include <utility>
 
-#include "agent/own_process.h"
+#include "agent/processes/own_process.h"
 
 namespace notch::agent {
 namespace {

@@ -17,13 +17,13 @@
 #include <string>
 #include <vector>
 
-#include "agent/collect_stats.h"
-#include "agent/directory_census.h"
-#include "agent/directory_space.h"
-#include "agent/exposition_stats.h"
+#include "agent/collect/collect_stats.h"
+#include "agent/expose/exposition_stats.h"
 #include "agent/host/host_drops.h"
-#include "agent/http_stats.h"
-#include "agent/process_sample.h"
+#include "agent/http/http_stats.h"
+#include "agent/processes/process_sample.h"
+#include "agent/segments/directory_census.h"
+#include "agent/segments/directory_space.h"
 
 namespace notch::agent {
 

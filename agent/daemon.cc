@@ -15,21 +15,21 @@
 #include <string>
 #include <utility>
 
-#include "agent/accounts.h"
 #include "agent/agent_metrics.h"
-#include "agent/directory_census.h"
-#include "agent/directory_space.h"
+#include "agent/expose/scrape.h"
+#include "agent/family/prometheus_cpp_families.h"
+#include "agent/files/accounts.h"
 #include "agent/host/cgroup_figures.h"
 #include "agent/host/host_collectors.h"
-#include "agent/http_server.h"
-#include "agent/kernel_figures.h"
-#include "agent/landing_page.h"
-#include "agent/process_figures.h"
-#include "agent/prometheus_cpp_families.h"
-#include "agent/scrape.h"
-#include "agent/segment_directory.h"
+#include "agent/http/http_server.h"
+#include "agent/http/landing_page.h"
+#include "agent/kernel/kernel_figures.h"
+#include "agent/processes/process_figures.h"
+#include "agent/segments/directory_census.h"
+#include "agent/segments/directory_space.h"
+#include "agent/segments/segment_directory.h"
+#include "agent/segments/truncation_guard.h"
 #include "agent/supervisor.h"
-#include "agent/truncation_guard.h"
 #include "shm/default_directory.h"
 
 namespace notch::agent {

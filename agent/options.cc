@@ -12,11 +12,11 @@
 #include <utility>
 #include <vector>
 
-#include "agent/command_line.h"
-#include "agent/filter_options.h"
+#include "agent/family/metric_names.h"
 #include "agent/host/collector_table.h"
-#include "agent/listen_socket.h"
-#include "agent/metric_names.h"
+#include "agent/host/filter_options.h"
+#include "agent/http/listen_socket.h"
+#include "agent/tool/command_line.h"
 
 namespace notch::agent {
 namespace {

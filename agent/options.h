@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "agent/collect.h"
+#include "agent/collect/collect.h"
+#include "agent/expose/scrape.h"
 #include "agent/host/host_options.h"
-#include "agent/http_options.h"
-#include "agent/kernel_options.h"
-#include "agent/scrape.h"
+#include "agent/http/http_options.h"
+#include "agent/kernel/kernel_options.h"
 
 namespace notch::agent {
 

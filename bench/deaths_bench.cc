@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/collect.h"
-#include "agent/tally.h"
-#include "agent/truncation_guard.h"
+#include "agent/collect/collect.h"
+#include "agent/segments/truncation_guard.h"
+#include "agent/tally/tally.h"
 #include "bench/descriptor_limit.h"
 #include "bench/scratch_directory.h"
 #include "tests/shm/segment_builder.h"

@@ -26,10 +26,10 @@
 #include <string>
 #include <vector>
 
-#include "agent/collect.h"
-#include "agent/mapped_segment.h"
-#include "agent/scrape.h"
-#include "agent/segment_directory.h"
+#include "agent/collect/collect.h"
+#include "agent/expose/scrape.h"
+#include "agent/segments/mapped_segment.h"
+#include "agent/segments/segment_directory.h"
 #include "bench/descriptor_limit.h"
 #include "bench/scratch_directory.h"
 #include "bench/writer_fleet.h"

@@ -10,7 +10,7 @@
 #include "agent/host/fields.h"
 #include "agent/host/host_files.h"
 #include "agent/host/pressure.h"
-#include "agent/process_text.h"
+#include "agent/processes/process_text.h"
 
 namespace notch::agent {
 namespace {

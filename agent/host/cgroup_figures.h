@@ -9,10 +9,10 @@
 
 #include <span>
 
-#include "agent/attached_process.h"
+#include "agent/family/snapshot.h"
 #include "agent/host/host_drops.h"
 #include "agent/host/host_paths.h"
-#include "agent/snapshot.h"
+#include "agent/processes/attached_process.h"
 
 namespace notch::agent {
 

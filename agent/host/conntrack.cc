@@ -3,8 +3,8 @@
 #include <utility>
 #include <vector>
 
+#include "agent/files/proc_text.h"
 #include "agent/host/fields.h"
-#include "agent/proc_text.h"
 
 namespace notch::agent {
 namespace {

@@ -4,8 +4,8 @@
 #include <bit>
 #include <utility>
 
-#include "agent/label_text.h"
-#include "agent/metric_names.h"
+#include "agent/family/label_text.h"
+#include "agent/family/metric_names.h"
 
 namespace notch::agent {
 

@@ -17,8 +17,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/family/snapshot.h"
 #include "agent/host/host_drops.h"
-#include "agent/snapshot.h"
 
 namespace notch::agent {
 

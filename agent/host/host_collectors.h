@@ -17,11 +17,11 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/family/snapshot.h"
 #include "agent/host/collector_table.h"
 #include "agent/host/host_collector.h"
 #include "agent/host/host_drops.h"
 #include "agent/host/host_options.h"
-#include "agent/snapshot.h"
 
 namespace notch::agent {
 

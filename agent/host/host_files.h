@@ -19,7 +19,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/file_descriptor.h"
+#include "agent/files/file_descriptor.h"
 #include "agent/host/host_paths.h"
 
 namespace notch::agent {

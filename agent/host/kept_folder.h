@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/file_descriptor.h"
+#include "agent/files/file_descriptor.h"
 
 namespace notch::agent {
 

@@ -1,7 +1,7 @@
 #include "agent/host/meminfo.h"
 
+#include "agent/files/proc_text.h"
 #include "agent/host/fields.h"
-#include "agent/proc_text.h"
 
 namespace notch::agent {
 namespace {

@@ -6,7 +6,7 @@
 #include <tuple>
 #include <utility>
 
-#include "agent/proc_text.h"
+#include "agent/files/proc_text.h"
 
 namespace notch::agent {
 namespace {

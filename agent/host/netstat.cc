@@ -2,8 +2,8 @@
 
 #include <string>
 
+#include "agent/files/proc_text.h"
 #include "agent/host/fields.h"
-#include "agent/proc_text.h"
 
 namespace notch::agent {
 namespace {

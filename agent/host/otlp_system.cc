@@ -1,6 +1,6 @@
 #include "agent/host/otlp_system.h"
 
-#include "agent/proc_text.h"
+#include "agent/files/proc_text.h"
 
 namespace notch::agent {
 namespace {

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/snapshot.h"
+#include "agent/family/snapshot.h"
 
 namespace notch::agent {
 

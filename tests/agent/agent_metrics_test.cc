@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/conflict.h"
+#include "agent/family/conflict.h"
 
 namespace notch::agent {
 namespace {

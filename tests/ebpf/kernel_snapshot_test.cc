@@ -1,5 +1,5 @@
 // The probes' families as a snapshot: order, values, native histograms.
-#include "agent/kernel_snapshot.h"
+#include "agent/kernel/kernel_snapshot.h"
 
 #include <gtest/gtest.h>
 

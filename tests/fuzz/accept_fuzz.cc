@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "agent/content_negotiation.h"
-#include "agent/header_clauses.h"
+#include "agent/expose/content_negotiation.h"
+#include "agent/expose/header_clauses.h"
 
 namespace {
 

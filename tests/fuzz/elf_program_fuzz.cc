@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "agent/elf_program.h"
+#include "agent/tool/elf_program.h"
 
 namespace {
 

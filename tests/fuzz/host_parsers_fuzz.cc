@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "agent/family/metric_names.h"
 #include "agent/host/arp.h"
 #include "agent/host/cgroup_text.h"
 #include "agent/host/conntrack.h"
@@ -29,7 +30,6 @@
 #include "agent/host/softnet.h"
 #include "agent/host/stat.h"
 #include "agent/host/udp_queues.h"
-#include "agent/metric_names.h"
 
 namespace {
 

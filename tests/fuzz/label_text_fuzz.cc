@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "agent/label_text.h"
+#include "agent/family/label_text.h"
 
 namespace {
 

@@ -10,7 +10,7 @@
 #include <span>
 #include <string>
 
-#include "agent/ledger_replay.h"
+#include "agent/ledger/ledger_replay.h"
 
 namespace {
 

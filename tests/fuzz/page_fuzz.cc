@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "agent/exposition_protobuf.h"
-#include "agent/exposition_text.h"
-#include "tests/agent/fake_segment.h"
+#include "agent/expose/exposition_protobuf.h"
+#include "agent/expose/exposition_text.h"
+#include "tests/agent/tally/fake_segment.h"
 #include "tests/fuzz/page_rules.h"
 
 namespace {

@@ -175,7 +175,7 @@ def named_callers(file):
         yield 1, 'the comment at the top does not say who uses this: "Called by: ..."'
 
 
-KEYED_HASH_HOME = "agent/keyed_hash.h"
+KEYED_HASH_HOME = "agent/files/keyed_hash.h"
 _UNKEYED = re.compile(r"\bstd::unordered_(?:multi)?(?:map|set)<\s*(?:const\s+)?std::(?:string|string_view)\b|"
                       r"\bstd::hash<\s*std::(?:string|string_view)\b")
 

@@ -3,6 +3,8 @@
 Invariants
   I1  A folder that is not named here may include nothing of the project.
   I2  Public headers see the standard library and each other; whoever installs them has no more.
+  I3  A folder of agent/ includes itself and what AGENT_FOLDERS names; that names only rows above its own,
+      so that no two folders lean on each other. What stands in agent/ itself wires them, and may include all.
 """
 
 import re
@@ -10,6 +12,23 @@ import re
 FOLDERS = ("shm", "client", "agent", "ebpf", "deploy", "bench", "tests")
 
 _INCLUDE = re.compile(r'^\s*#\s*include\s*(?:<([^>]+)>|"([^"]+)")')
+
+# The folders of agent/, from the bottom up, and what each may include of the others. `ebpf` is the project's.
+AGENT_FOLDERS = {
+    "files": "",
+    "family": "",
+    "services": "files family",
+    "segments": "files",
+    "processes": "files services",
+    "ledger": "files family services segments",
+    "tally": "files family services ledger",
+    "collect": "files family services segments processes ledger tally",
+    "kernel": "family services processes ebpf",
+    "host": "files family processes",
+    "http": "files",
+    "expose": "files family http",
+    "tool": "files",
+}
 
 # Headers of the C++ standard library have no dot and no slash; these are libc's and the kernel's.
 _LIBC = frozenset("""
@@ -73,6 +92,19 @@ def _agent(header):
     return header.startswith("agent/") or not _is_ours(header)
 
 
+def _agent_folder(folder):
+    """The rule of one folder of agent/."""
+    may = AGENT_FOLDERS[folder].split()
+    begins = tuple(f"agent/{name}/" for name in (folder, *may) if name != "ebpf")
+
+    def allows(header):
+        if header.startswith("agent/"):
+            return header.startswith(begins)
+        return _agent(header) and ("ebpf" in may or not header.startswith("ebpf/"))
+
+    return f"agent/{folder}/", "", allows, f"agent/{folder} knows shm's reader, {', '.join(may) or 'nothing else'}"
+
+
 def _ebpf_kernel(header):
     return header == "vmlinux.h" or header.startswith(("ebpf/", "bpf/"))
 
@@ -102,6 +134,7 @@ RULES = (
     ("client/preload/tls/", "", _preload_tls, "client knows shm, the standard library and libc"),
     ("client/preload/", "", _preload, "what is in both preloaded libraries knows nothing that only the second has"),
     ("client/", "", _client, "client knows shm, the standard library and libc, and nothing of preload"),
+    *map(_agent_folder, AGENT_FOLDERS),
     ("agent/", "", _agent, "agent knows shm's reader and ebpf's loaders, never client"),
     ("ebpf/", ".bpf.c", _ebpf_kernel, "a kernel program knows vmlinux.h, libbpf and ebpf"),
     ("ebpf/", "", _ebpf, "ebpf knows libbpf, the standard library and libc"),
@@ -111,7 +144,13 @@ RULES = (
 )
 
 
+_AGENT_FOLDER = re.compile("agent/([^/]+)/")
+
+
 def rule_of(path):
+    folder = _AGENT_FOLDER.match(path)
+    if folder and folder[1] not in AGENT_FOLDERS:
+        return _nothing, f"agent/{folder[1]} has no row in AGENT_FOLDERS"
     for begin, end, allows, words in RULES:
         if path.startswith(begin) and path.endswith(end):
             return allows, words

@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import code_text
+import includes
 import layers_check
 
 HEAD = "// What it is. Called by: who needs it.\n"
@@ -112,6 +113,30 @@ class Includes(Tree):
 
     def test_agent_knows_no_skeleton(self):
         self.refuse("agent/a.cc", "ebpf/run_queue.skel.h")
+
+    def test_agent_folder_knows_none_above_it(self):
+        self.refuse("agent/segments/a.h", "agent/tally/tally.h")
+        self.allow("agent/segments/a.h", "agent/files/file_descriptor.h")
+
+    def test_agent_folder_knows_none_beside_it(self):
+        self.refuse("agent/host/a.cc", "agent/kernel/kernel_snapshot.h")
+        self.allow("agent/host/a.cc", "agent/host/b.h")
+
+    def test_agent_folder_knows_no_wiring(self):
+        self.allow("agent/daemon.cc", "agent/http/http_server.h")
+        self.refuse("agent/http/a.cc", "agent/options.h")
+
+    def test_one_agent_folder_knows_the_loaders(self):
+        self.allow("agent/kernel/a.cc", "ebpf/probes.h")
+        self.refuse("agent/host/a.cc", "ebpf/probes.h")
+
+    def test_agent_folder_without_a_row(self):
+        self.refuse("agent/extra/a.cc", "agent/files/file_descriptor.h")
+
+    def test_agent_folders_stand_on_those_above_in_the_table(self):
+        names = list(includes.AGENT_FOLDERS)
+        for row, may in enumerate(includes.AGENT_FOLDERS.values()):
+            self.assertLessEqual(set(may.split()) - {"ebpf"}, set(names[:row]), names[row])
 
     def test_ebpf_loader_knows_no_shm(self):
         self.refuse("ebpf/a_probe.cc", "shm/layout.h")
@@ -220,7 +245,7 @@ class HouseRules(Tree):
         self.assertEqual(self.found()[0], ["agent/a.h:3", "agent/b.h:3", "shm/c.h:3"])
 
     def test_keyed_tables_and_those_of_numbers(self):
-        self.expect_clean("agent/keyed_hash.h", HEAD + "#include <string>\nstd::unordered_set<std::string, KeyedHash> b;\n")
+        self.expect_clean("agent/files/keyed_hash.h", HEAD + "#include <string>\nstd::unordered_set<std::string, KeyedHash> b;\n")
         self.expect_clean("agent/a.h", HEAD + "#include <cstdint>\n#include <string>\nstd::unordered_map<std::uint32_t, std::string> a;\n")
 
     def test_head_comment(self):

@@ -5,7 +5,7 @@ import pathlib
 
 import proto_module
 
-PROTO = pathlib.Path(__file__).resolve().parent.parent / "agent" / "client_model.proto"
+PROTO = pathlib.Path(__file__).resolve().parent.parent / "agent" / "expose" / "client_model.proto"
 
 
 def families(page):

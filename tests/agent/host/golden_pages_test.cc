@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "agent/attached_process.h"
-#include "agent/exposition_text.h"
+#include "agent/expose/exposition_text.h"
 #include "agent/host/cgroup_figures.h"
 #include "agent/host/host_collectors.h"
+#include "agent/processes/attached_process.h"
 
 namespace notch::agent {
 namespace {

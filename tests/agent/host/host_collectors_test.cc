@@ -13,8 +13,8 @@
 #include <system_error>
 #include <vector>
 
-#include "agent/row_slots.h"
-#include "agent/snapshot.h"
+#include "agent/family/row_slots.h"
+#include "agent/family/snapshot.h"
 
 namespace notch::agent {
 namespace {

@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "agent/attached_process.h"
 #include "agent/host/cgroup_figures.h"
 #include "agent/host/host_collectors.h"
+#include "agent/processes/attached_process.h"
 #include "tests/scratch_directory.h"
 
 namespace notch::agent {

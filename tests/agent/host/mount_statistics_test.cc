@@ -21,8 +21,8 @@
 #include <thread>
 #include <vector>
 
+#include "agent/family/row_slots.h"
 #include "agent/host/filesystem.h"
-#include "agent/row_slots.h"
 #include "tests/scratch_directory.h"
 
 namespace notch::agent {

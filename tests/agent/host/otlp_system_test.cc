@@ -7,7 +7,7 @@
 #include <map>
 #include <string>
 
-#include "agent/row_slots.h"
+#include "agent/family/row_slots.h"
 
 namespace notch::agent {
 namespace {

@@ -1,0 +1,98 @@
+// Answers /metrics: negotiates, gathers, filters, writes one page, and shares it with scrapes that
+// overlap. Called by: daemon, as a route.
+//
+// Invariants
+//   SC1  One page is one gather: every number of it is of the same moment.
+//   SC2  A page is shared only while a response with it is still being sent, and for at most 1 s.
+//   SC3  Collectors gather in their order; of two with one family, the later one's is shown. So no
+//        program can take the names of what the agent says of itself.
+//   SC4  While the pages being sent hold max_held_bytes or more, no further page is made. So they
+//        never hold more than that and one page.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/expose/content_negotiation.h"
+#include "agent/expose/exposition_stats.h"
+#include "agent/expose/gzip_body.h"
+#include "agent/expose/page_memory.h"
+#include "agent/family/snapshot.h"
+#include "agent/http/http_message.h"
+
+namespace notch::agent {
+
+// One source of families, which `collect[]` and `exclude[]` name.
+struct Collector {
+  std::string name;
+  std::function<Snapshot()> gather;
+  // A source of parts that can be named alone too, as its own name stands for all, has these two
+  // instead of `gather`.
+  std::vector<std::string> parts{};
+  std::function<Snapshot(const std::vector<bool>& wanted)> gather_parts{};
+};
+
+struct ScrapeOptions {
+  GzipOptions gzip{};
+  std::uint64_t max_held_bytes = std::uint64_t{256} << 20;  // of pages being sent; 0: no limit
+};
+
+class Scrape {
+ public:
+  explicit Scrape(std::vector<Collector> collectors, ScrapeOptions options = {});
+
+  // Query parameters: collect[] or exclude[] (not both) name collectors, name[] exact family names.
+  // An unknown collector, or both, is a 400 that says so; an unknown family is just not there. A
+  // page that there is no memory for is a 503 with no_memory.
+  Response respond(const Request& request);
+
+  ExpositionStats stats() const;
+
+  // Called with the seconds each page took to make.
+  std::function<void(double)> on_page;
+
+ private:
+  struct SentPage {
+    explicit SentPage(std::shared_ptr<std::uint64_t> held) : held_bytes(std::move(held)) {}
+    SentPage(const SentPage&) = delete;
+    SentPage& operator=(const SentPage&) = delete;
+    ~SentPage() { *held_bytes -= counted_bytes; }
+
+    Body body;
+    std::string content_encoding;
+    std::uint64_t counted_bytes = 0;
+    const std::shared_ptr<std::uint64_t> held_bytes;
+  };
+  struct Shared {
+    std::weak_ptr<const SentPage> page;
+    std::chrono::steady_clock::time_point made;
+  };
+  struct Selection {
+    std::vector<std::vector<bool>> collectors;  // one of each part, or one if it has none
+    std::vector<std::string> names;
+    std::string error;
+  };
+
+  Selection select(const Request& request) const;
+  bool mark(const std::string& name, bool wanted, Selection& selection) const;
+  Snapshot gather(const Selection& selection);
+  // Nothing if there is no memory for it.
+  std::shared_ptr<const SentPage> page_for(const Selection& selection, const Negotiated& wanted);
+  std::shared_ptr<const SentPage> make_page(const Selection& selection, const Negotiated& wanted);
+
+  const std::vector<Collector> collectors_;
+  const ScrapeOptions options_;
+  const std::shared_ptr<SpareMemory> spare_ = std::make_shared<SpareMemory>();
+  // Of all pages that are alive; theirs too, as they may outlive this.
+  const std::shared_ptr<std::uint64_t> held_bytes_ = std::make_shared<std::uint64_t>(0);
+  std::map<std::string, Shared> shared_;  // by format and selection
+  ExpositionStats stats_;
+};
+
+}  // namespace notch::agent
