@@ -6,7 +6,17 @@
  * than the C++ client's.
  *
  * Definitions take the registry's lock and are not for signal handlers. The strings given need to
- * live only for the call. See notch/abi.h for the structs, the modes and the error codes. */
+ * live only for the call. See notch/abi.h for the structs, the modes and the error codes, and
+ * notch/registry.h for which type of metric to use when.
+ *
+ * Use:
+ *   static const char* const labels[] = {"code"};
+ *   const notch_metric metric = {.name = "replies_total", .help = "Replies sent.",
+ *                                .labels = labels, .label_count = 1};
+ *   const uint32_t replies = notch_counter_family(&metric, NULL);
+ *   const char* const values[] = {"200"};
+ *   const notch_counter ok = notch_counter_with(replies, values);  // keep it
+ *   notch_counter_add(ok, 1); */
 #ifndef NOTCH_H
 #define NOTCH_H
 

@@ -1,5 +1,5 @@
 """Where a test puts its files: a folder of its own on tmpfs. Called by: the tests of this folder,
-of tests/shm and of tests/preload.
+of tests/shm, tests/headers and tests/preload.
 
 It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in /dev/shm. Its name says whose it is.
 """

@@ -4,7 +4,15 @@
  * Rules of this ABI, version 1
  *   A1  A struct never changes; a field that is needed later gets a new struct and a new symbol.
  *   A2  Every exported symbol starts with notch_ and has the symbol version NOTCH_1.
- *   A3  No function here throws, and none changes errno. */
+ *   A3  No function here throws, and none changes errno.
+ *
+ * Use, from a binding to another language (programs in C: notch.h):
+ *   notch_definition definition = {.name = {"jobs_total", 10}, .help = {"Jobs done.", 10},
+ *                                  .type = NOTCH_COUNTER, .number = NOTCH_UNSIGNED};
+ *   notch_error error;
+ *   const uint32_t family = notch_v1_define(&definition, &error);
+ *   const notch_series jobs = notch_v1_series(family, NULL, 0);
+ *   notch_v1_add_integer(jobs.offset, 1); */
 #ifndef NOTCH_ABI_H
 #define NOTCH_ABI_H
 

@@ -1,4 +1,11 @@
 // Bounds for classic histograms: explicit, linear, exponential, and the defaults of the field.
+//
+// Use:
+//   const auto sizes = notch::Buckets::exponential(256, 4, 8);  // 256 bytes to 4 MiB
+//   notch::Histogram answers = notch::histogram({"answer_bytes", "Size of an answer."}, sizes);
+//   notch::Histogram waits = notch::histogram({"wait_seconds", "Wait."}, {0.001, 0.01, 0.1});
+//   answers.observe(1500);
+//   waits.observe(0.02);
 #pragma once
 
 #include <cmath>

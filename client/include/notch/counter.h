@@ -1,4 +1,12 @@
-// A counter of whole things: it only grows. For amounts that are not whole, see float_counter.h.
+// A counter of whole things: it only grows.
+//
+// For what happened, and how much of it: requests, bytes, errors. Amounts that are not whole:
+// float_counter.h. A number that falls too: up_down_counter.h or gauge.h.
+//
+// Use:
+//   notch::Counter sent = notch::counter({"sent_bytes_total", "Bytes sent."});
+//   sent.add();      // 1
+//   sent.add(1460);  // 1461 in all
 #pragma once
 
 #include <concepts>

@@ -1,4 +1,12 @@
 // An example that stands for a count: the trace in which it happened.
+//
+// For counts that somebody will want to see one case of: errors, slow requests. It costs more than
+// the count itself, so give it where it is rare, or for one in many.
+//
+// Use:
+//   const std::uint8_t trace_id[16] = {0x4b, 0xf9}, span_id[8] = {0x01};  // the tracer's
+//   notch::Counter failed = notch::counter({"failed_total", "Requests that failed."});
+//   failed.add(1, notch::Exemplar(trace_id, span_id));
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,14 @@
 // A family: one name and its label names; a series for every set of label values.
+//
+// For values that are few and known: a method, a status, a kind of error. Not for ids, addresses or
+// texts: each new one is a series that stays.
+//
+// Use:
+//   notch::Family<notch::Counter> requests =
+//       notch::counter_family({"requests_total", "Requests served.", {"method", "code"}});
+//   notch::Counter ok = requests.with("GET", "200");  // keep it: its adds look nothing up
+//   ok.add();
+//   requests.with("POST", "500").add();
 #pragma once
 
 #include <array>

@@ -1,4 +1,10 @@
-// A counter of amounts that are not whole, such as seconds. It only grows.
+// A counter of amounts that are not whole: seconds of work, joules. It only grows.
+//
+// Whole amounts are better off in counter.h: they never round.
+//
+// Use:
+//   notch::FloatCounter busy = notch::float_counter({"busy_seconds_total", "Time spent at work."});
+//   busy.add(0.25);
 #pragma once
 
 #include "notch/cell.h"

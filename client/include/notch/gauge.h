@@ -1,4 +1,23 @@
-// A number that is set: a temperature, a queue's length, a limit.
+// A number that is set: a temperature, a cache's size, a limit.
+//
+// Several processes of a service set the same gauge, and the service shows one value. Which one is
+// the gauge's mode:
+//
+//   kSum   the parts of a whole: bytes in each process's cache. The default.
+//   kMin   the least: free places in the pool that has the fewest.
+//   kMax   the greatest: the age of the oldest item in any queue.
+//   kLast  what any process may report for all: when the last backup ended. The one set last counts,
+//          and stays when its process ends.
+//   kEach  what means nothing when it is merged: a series for each process, with the label pid.
+//
+// All but kLast are of the living processes that set it: a process takes its value with it.
+//
+// Use:
+//   notch::Gauge cached = notch::gauge({"cache_bytes", "Bytes in the cache."});
+//   cached.set(4096);
+//   notch::Gauge backup = notch::gauge({"backup_end_seconds", "When the last backup ended."},
+//                                      notch::GaugeMode::kLast);
+//   backup.set(1.79e9);
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,14 @@
-// How this process stands with the agent: attached or not, and why not; how much was dropped.
+// How this process stands with the agent: attached or not, and why not; how much was dropped. And
+// memory ahead of need, for real-time parts and sandboxes.
+//
+// Use:
+//   #include <cstdio>
+//   #include <cstring>
+//   const notch_health health = notch::health();
+//   if (health.attached == 0)
+//     std::printf("nobody sees these counts: %s\n", std::strerror(health.system_errno));
+//   notch::reserve(100);  // 100 label sets of counters: no system call for them later
+//   notch::seal(20, 16);  // before seccomp: 20 label sets of a histogram with 14 bounds
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,13 @@
 // A classic histogram: how many observations fell into each of a fixed set of buckets, and their
 // sum.
+//
+// For times and sizes whose interesting bounds are known: a limit that was promised is best a bound.
+// Where they are not, or quantiles are to be fine: native_histogram.h.
+//
+// Use:
+//   notch::Histogram seconds = notch::histogram({"job_duration_seconds", "Time of a job."},
+//                                               notch::Buckets::latency_seconds());
+//   seconds.observe(0.042);  // or by timer.h
 #pragma once
 
 #include <bit>

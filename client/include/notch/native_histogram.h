@@ -1,5 +1,13 @@
 // A native (exponential) histogram: buckets at every 2^(1/2^schema), none to choose, none too
 // coarse.
+//
+// For times and sizes of any range. Prometheus takes it by protobuf, with native histograms turned
+// on; in the text formats it is a classic histogram whose bounds are powers of two.
+//
+// Use:
+//   notch::NativeHistogram bytes =
+//       notch::native_histogram({"answer_size_bytes", "Size of an answer."});
+//   bytes.observe(1500);
 #pragma once
 
 #include <bit>

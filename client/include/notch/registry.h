@@ -1,5 +1,20 @@
 // The definitions: one registry per process, in which every metric has its name, help, unit and
 // labels. Start here.
+//
+// Which to use:
+//   it only grows, in whole steps: requests, bytes, errors      counter()
+//   it only grows, not in whole steps: seconds of work          float_counter()
+//   the program raises and lowers it: open connections          up_down_counter()
+//   the program is told it: a temperature, a size, a limit      gauge(), of five modes
+//   how long, how large; the bounds that matter are known       histogram()
+//   how long, how large; any range, fine                        native_histogram()
+//   the same by method, status, kind                            each of them as ..._family()
+//
+// Use:
+//   auto requests = notch::counter_family({"http_requests_total", "Requests served.", {"code"}});
+//   auto seconds = notch::histogram({"http_request_seconds", "Time of one."}, {0.01, 0.1, 1});
+//   requests.with("200").add();
+//   seconds.observe(0.042);
 #pragma once
 
 #if __cplusplus < 202002L

@@ -1,5 +1,5 @@
 // The bodies of registry.h: each turns a Metric into the ABI's definition. Included by registry.h
-// alone.
+// alone. Not for users.
 #pragma once
 
 #include <array>

@@ -1,4 +1,13 @@
 // The outcome of a definition: fine, or which rule was broken, in words that name the metric.
+//
+// For programs whose metrics' names come from elsewhere, and for tests. Others leave it out, and set
+// NOTCH_DEBUG=1 to have the same line printed.
+//
+// Use:
+//   #include <iostream>
+//   notch::Status status;
+//   notch::counter({"HttpRequests", "Requests."}, &status).add();  // refused: counts nothing
+//   if (!status) std::cerr << status.message() << '\n';
 #pragma once
 
 #include <string_view>

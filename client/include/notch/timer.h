@@ -1,4 +1,10 @@
 // Times a scope into a histogram, in seconds.
+//
+// Use:
+//   notch::Histogram seconds = notch::histogram({"query_duration_seconds", "Time of a query."},
+//                                               notch::Buckets::latency_seconds());
+//   notch::Timer timer(seconds);  // until the scope ends
+//   timer.stop();                 // or until here; cancel() to observe nothing
 #pragma once
 
 #include <chrono>

@@ -1,4 +1,11 @@
-// A number that several threads raise and lower: items in a queue, requests being served.
+// A number that threads raise and lower: items in a queue, requests being served.
+//
+// For what the program itself counts in and out. A number that it only learns, and sets: gauge.h.
+//
+// Use:
+//   notch::UpDownCounter open = notch::up_down_counter({"connections", "Connections open."});
+//   open.add();       // one came
+//   open.subtract();  // and went
 #pragma once
 
 #include <cstdint>

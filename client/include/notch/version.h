@@ -1,4 +1,7 @@
-// The version of the headers; compare with the library's to find a mix-up.
+// The version of these headers, and of the library they were installed with.
+//
+// Use:
+//   static_assert(NOTCH_VERSION_MAJOR == 0, "written for notch 0");
 #pragma once
 
 #include "notch/abi.h"
