@@ -1,5 +1,5 @@
-/* How long block requests took, from one hook and without a map of requests: a request that is done
- * still says when it was made. Compiled by: ebpf/compile_object. */
+/* How long block requests took, from one hook and without a map of requests: a finished request
+ * still has the time at which it was made. Compiled by: ebpf/compile_object. */
 #include "ebpf/kernel_types.h"
 
 #include <bpf/bpf_core_read.h>

@@ -5,7 +5,7 @@
 #include "ebpf/latency_histogram.h"
 
 enum {
-  NOTCH_BLOCK_DEVICES = 32, /* 0: all devices for which none was left, or that were not there yet */
+  NOTCH_BLOCK_DEVICES = 32, /* 0: all devices that have no slot, or were not there yet */
   NOTCH_BLOCK_READ = 0,     /* the kernel's REQ_OP_READ, WRITE, FLUSH, DISCARD */
   NOTCH_BLOCK_WRITE = 1,
   NOTCH_BLOCK_FLUSH = 2,

@@ -1,9 +1,9 @@
-// Rows that programs count in, one for each processor (and service), added up.
+// Adds up the rows in which kernel programs count: one for each processor, or processor and service.
 // Called by: the probes.
 //
 // Invariants
-//   CR1  A row is nothing but u64s; each is read once, whole. Words are sums of their own: two of
-//        one row may be of different moments, and no figure here is made of two.
+//   CR1  A row consists of u64s, and each is read once, whole. Each word is a sum of its own: two words
+//        of one row may be of different moments, and no figure is made of two.
 #pragma once
 
 #include <array>
@@ -33,7 +33,7 @@ Row sum_rows(std::span<const Row> rows, std::size_t first, std::size_t stride) {
   return std::bit_cast<Row>(sums);
 }
 
-// Of a map with a row for each processor and service.
+// The same for a map that has a row for each processor and service.
 template <class Row>
 Row sum_of_service(std::span<const Row> rows, std::size_t slot) {
   return sum_rows(rows, slot, NOTCH_SERVICE_SLOTS);

@@ -1,7 +1,7 @@
 /* Processor time and run-queue wait of every task, by service, by cgroup and by both, to the
  * nanosecond.
- * What lives is added up by an iterator when the agent looks, at no cost to the tasks; what is gone
- * was added when its task_struct was given back, with all it ever used. Compiled by:
+ * An iterator adds up the living tasks when the agent looks, at no cost to them; an ended task was
+ * added, with all the time it ever used, when its task_struct was freed. Compiled by:
  * ebpf/compile_object.
  *
  * Not sched_process_exit: a task still runs after it, giving its memory back for milliseconds. */
@@ -50,8 +50,8 @@ static __always_inline __u64 cgroup_id_of(struct task_struct* task) {
   return task->cgroups->dfl_cgrp->kn->id;
 }
 
-/* Of `cgroups`, from `first` on. The first if it has none. With `member_tgid` a free one is taken,
- * once it is in none of those it may be in, and the member noted. */
+/* The cgroup's slot in `cgroups`, from `first` on; `first` if it has none. With `member_tgid` it is
+ * given a free slot if it has none, and the member is noted. */
 static __always_inline __u32 slot_of_cgroup(__u32 first, __u64 id, __u64 service,
                                             __u32 member_tgid) {
   __u32 hashed = ((id + service * 0xD6E8FEB86659FD93ULL) * 0x9E3779B97F4A7C15ULL) >> 32;

@@ -4,15 +4,15 @@
 #include "ebpf/service_slots.h"
 
 enum {
-  NOTCH_CGROUP_SLOTS = 512, /* 0: all for which none was left */
-  NOTCH_CGROUP_PROBES = 16, /* how many slots a cgroup is looked for in */
+  NOTCH_CGROUP_SLOTS = 512, /* 0: all cgroups that have no slot */
+  NOTCH_CGROUP_PROBES = 16, /* the slots in which a cgroup may be */
   /* A row a service, then one a cgroup, then one for each service in a cgroup. */
   NOTCH_CPU_CGROUPS = NOTCH_SERVICE_SLOTS,
   NOTCH_CPU_PAIRS = NOTCH_CPU_CGROUPS + NOTCH_CGROUP_SLOTS,
   NOTCH_CPU_ROWS = NOTCH_CPU_PAIRS + NOTCH_CGROUP_SLOTS,
 };
 
-/* Of tasks that are there (map `living`, filled by the iterator), or that are gone (map `gone`, a
+/* Sums over tasks that live (map `living`, filled by the iterator), or have ended (map `gone`, a
  * set of rows for each processor). */
 struct cpu_row {
   __u64 run_ns;
@@ -21,7 +21,7 @@ struct cpu_row {
   __u64 padding;
 };
 
-/* Whose a row from NOTCH_CPU_CGROUPS on is: the iterator takes a free one, and the agent, which
+/* The owner of a row from NOTCH_CPU_CGROUPS on: the iterator takes a free row, and the agent, which
  * runs no two at a time, gives it back. */
 struct cgroup_slot {
   __u64 id;          /* 0: nobody's */

@@ -19,18 +19,18 @@ namespace {
 
 constexpr const char* kIterator = "living_tasks";
 
-// `before` can be less than nothing: of a service whose process went over to another.
+// `before` can be negative: in a service whose process has gone over to another service.
 std::uint64_t grown(std::uint64_t sum, std::uint64_t before, std::uint64_t shown) {
   const auto difference = static_cast<std::int64_t>(sum - before);
   return std::max(shown, difference > 0 ? static_cast<std::uint64_t>(difference) : 0);
 }
 
-// What a process's threads used so far: the first two numbers of each thread's schedstat, in ns.
+// The time that a process's threads used so far: the first two numbers of each schedstat, in ns.
 cpu_row used_by(std::uint32_t pid) {
   cpu_row sum{};
   std::error_code error;
   const std::filesystem::path tasks = "/proc/" + std::to_string(pid) + "/task";
-  // Not by a range: its step throws when the process ends meanwhile.
+  // Not with a range-based for: its increment throws when the process ends meanwhile.
   for (std::filesystem::directory_iterator task(tasks, error);
        task != std::filesystem::directory_iterator(); task.increment(error)) {
     cpu_row used{};
@@ -61,7 +61,7 @@ std::uint64_t now_s() {
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
 }
 
-// Two families of the same rows, how long they ran and how long they waited.
+// Two families of the same rows: how long they ran, and how long they waited.
 struct Families {
   KernelFamily run;
   KernelFamily wait;
@@ -123,7 +123,7 @@ Outcome CpuProbe::look() {
   return {};
 }
 
-// What it used so far stays out of both sums: less was before in the one, more in the other.
+// The time it used so far stays out of both sums: `before` falls in the one and rises in the other.
 void CpuProbe::moved(std::uint32_t pid, ServiceTable::Change change) {
   const cpu_row used = used_by(pid);
   take_away(used, sums_[change.from].before);
@@ -172,8 +172,8 @@ void CpuProbe::rename(const NewNames& names) {
   kept_groups_.rename(names);
 }
 
-// A cgroup is named once, by a process that the iterator has just met in it. One that nobody is in
-// any more has no name to be found: its member's number may be another process's by now.
+// A cgroup is named once, through a process that the iterator has just met in it. A cgroup that has no
+// process any more cannot be named: its member's number may be another process's by now.
 void CpuProbe::name_cgroups() {
   const auto slots = object_.values<cgroup_slot>("cgroups");
   const auto living = object_.values<cpu_row>("living");
@@ -201,7 +201,7 @@ void CpuProbe::free_empty_cgroups() {
   }
 }
 
-// A task that is given back after this finds no slot, and counts with the others.
+// A task whose task_struct is freed after this finds no slot, and counts with the others.
 void CpuProbe::free_cgroup(std::size_t slot, const std::string& service) {
   const CpuGroup group{service, paths_[slot].empty() ? kOtherCgroups : paths_[slot]};
   object_.writable_values<cgroup_slot>("cgroups")[slot] = {};
@@ -212,7 +212,7 @@ void CpuProbe::free_cgroup(std::size_t slot, const std::string& service) {
   sum = {total_[NOTCH_CPU_CGROUPS + slot], {}};
 }
 
-// With the next cgroup of that path, if it is there already.
+// The sums go on with the next cgroup of that path, if it is there already.
 void CpuProbe::keep(const CpuGroup& group, const cpu_row& used) {
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     if (paths_[i] != group.second || service_of(i) != group.first) continue;
@@ -227,13 +227,13 @@ std::string CpuProbe::service_of(std::size_t slot) const {
   return services_->name_of(object_.values<cgroup_slot>("cgroups")[slot].service);
 }
 
-// Two cgroups can have had one path in turn: their sums are one row's.
+// Two cgroups can have had one path, one after the other: their sums are one row.
 std::map<CpuGroup, cpu_row> CpuProbe::groups() const {
   std::map<CpuGroup, cpu_row> groups = kept_groups_.all();
   for (std::size_t i = 0; i < paths_.size(); ++i) {
     const cpu_row& sum = sums_[NOTCH_CPU_CGROUPS + i].shown;
     const bool is_others = i % NOTCH_CGROUP_SLOTS == 0;
-    // One without a name waits for it: among the others its sum would be missing there afterwards.
+    // A cgroup without a name waits for it: were it counted with the others, their sum would fall later.
     if (is_others ? sum.run_ns == 0 : paths_[i].empty()) continue;
     add(sum, groups[{service_of(i), is_others ? kOtherCgroups : paths_[i]}]);
   }

@@ -2,13 +2,15 @@
 // Called by: probes.
 //
 // Invariants
-//   CP1  A sum is what the gone and the living used, less what they had used when the probe began.
-//        The gone are read first: who goes in between is missing once, and never counted twice.
-//   CP2  What a process used before the probe began is in no sum, whichever service it comes to.
-//   CP3  A sum that would fall (by such a gap, or as a process changed its service) stays as it
-//        was.
-//   CP4  A cgroup that has been empty for a while gives its slots back. What it used is kept with
-//        its path, as kept_groups says.
+//   CP1  A sum is the time that ended and living tasks used, less the time they had used when the probe
+//        began. Ended tasks are read first: a task that ends between the two reads is missing in one
+//        sum, and is never counted twice.
+//   CP2  The time that a process used before the probe began is in no sum, whichever service the
+//        process comes to.
+//   CP3  A sum that would fall (through such a gap, or because a process changed its service) stays as
+//        it was.
+//   CP4  A cgroup that has been empty for a while gives its slots back. Its sums are kept with its path,
+//        as kept_groups says.
 #pragma once
 
 #include <cstddef>
@@ -57,7 +59,7 @@ class CpuProbe final : public Probe, private ServiceSums {
   void free_cgroup(std::size_t slot, const std::string& service);
   void keep(const CpuGroup& group, const cpu_row& used);
   static void add_shown(const cpu_row& used,
-                        Sum& sum);  // what the row counted for its owner before
+                        Sum& sum);  // the row's sum for its owner until now
   std::map<CpuGroup, cpu_row> groups() const;
   std::string service_of(std::size_t slot) const;
 

@@ -1,4 +1,4 @@
-// Metric families as the probes give them, in plain values.
+// The metric families that the probes give, as plain values.
 // Made by: the probes. Read by: the agent's kernel_figures, which shows them.
 //
 // Invariants

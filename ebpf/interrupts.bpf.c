@@ -1,5 +1,5 @@
-/* Time and number of soft and hard interrupts. Neither is nested in its own kind; a hard one in a
- * soft one is counted as hard alone. Compiled by: ebpf/compile_object. */
+/* Time and number of soft and hard interrupts. Neither is nested in its own kind; the time of a hard
+ * one inside a soft one is counted as hard alone. Compiled by: ebpf/compile_object. */
 #include "ebpf/kernel_types.h"
 
 #include <bpf/bpf_helpers.h>

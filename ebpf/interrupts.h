@@ -19,8 +19,8 @@ struct interrupts_row {
   __u64 softirqs[NOTCH_SOFTIRQS];
   __u64 hardirq_ns[NOTCH_HARDIRQS];
   __u64 hardirqs[NOTCH_HARDIRQS];
-  __u64 all_hardirq_ns;     /* their sum, which a soft interrupt leaves out of its own time */
-  __u64 softirq_since_ns;   /* the one that runs; 0: none that was seen to begin */
+  __u64 all_hardirq_ns;     /* their sum, which is not part of a soft interrupt's time */
+  __u64 softirq_since_ns;   /* when the running one began; 0: none was seen to begin */
   __u64 softirq_hardirq_ns; /* all_hardirq_ns when it began */
   __u64 hardirq_since_ns;
   __u64 padding[4];

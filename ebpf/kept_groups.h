@@ -1,8 +1,9 @@
-// What cgroups used that gave their slots back, with their paths. Called by: cpu_probe.
+// The sums of cgroups that have given their slots back, with their paths. Called by: cpu_probe.
 //
 // Invariants
-//   KG1  At most kMost that have a path of their own: past that the longest gone is shown no more.
-//   KG2  Those without one are a row of many, which must not fall: it stays while its service does.
+//   KG1  At most kMost groups with a path of their own are kept: past that, the one that has been gone
+//        longest is shown no more.
+//   KG2  Groups without a path share a row, which must not fall: it stays while its service does.
 #pragma once
 
 #include <algorithm>
@@ -18,7 +19,7 @@
 
 namespace notch::ebpf {
 
-inline constexpr const char* kOtherCgroups = "(others)";  // no path is
+inline constexpr const char* kOtherCgroups = "(others)";  // equal to no path
 
 using CpuGroup = std::pair<std::string, std::string>;  // service, empty for all; path
 
@@ -37,7 +38,7 @@ class KeptGroups {
     order_.pop_front();
   }
 
-  // Nothing if the group is not in; it is not in afterwards.
+  // Removes the group and returns its sums; nothing if it is not in.
   std::optional<cpu_row> take(const CpuGroup& group) {
     const auto kept = kept_.extract(group);
     if (kept.empty()) return std::nullopt;
@@ -64,7 +65,7 @@ class KeptGroups {
 
  private:
   std::map<CpuGroup, cpu_row> kept_;
-  std::deque<CpuGroup> order_;  // of those with a path, the longest gone first
+  std::deque<CpuGroup> order_;  // groups with a path, the longest gone first
 };
 
 }  // namespace notch::ebpf

@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::size_t kIteratorChunk_bytes = 64 * 1024;
 
-// What libbpf last complained of, as one line. It has one callback for the whole process, without a
+// libbpf's last complaint, as one line. It has one callback for the whole process, without a
 // context; the agent is one thread (D1), and the text is read right after the call that failed.
 std::string& last_complaint() {
   static std::string complaint;
@@ -35,7 +35,7 @@ int take_complaint(enum libbpf_print_level level, const char* format, va_list ar
   const std::string_view text(
       line, std::min<std::size_t>(static_cast<std::size_t>(std::max(length, 0)), sizeof line - 1));
   std::string& complaint = last_complaint();
-  // The first says most; a verifier's log, which is many lines, is told by its last ones.
+  // The first line says most. A verifier's log has many lines, and its last ones say what is wrong.
   if (complaint.empty()) complaint.assign(text.substr(0, text.find('\n')));
   return length;
 }
@@ -56,7 +56,7 @@ Outcome failure(int error, const std::string& what) {
   std::string words = what + ": " + std::strerror(-error);
   if (error == -EPERM) words += "; it takes CAP_BPF and CAP_PERFMON";
   if (!last_complaint().empty()) words += " (" + last_complaint() + ")";
-  // The verifier says EACCES of a program; only EPERM speaks of who asks.
+  // EACCES is the verifier's word about a program; only EPERM is about the caller's rights.
   return {error == -EPERM ? Refusal::kNotPermitted : Refusal::kRefused, words};
 }
 

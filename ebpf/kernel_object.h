@@ -31,13 +31,14 @@ class KernelObject {
   KernelObject(const KernelObject&) = delete;
   KernelObject& operator=(const KernelObject&) = delete;
 
-  // Reads the object and leaves out what the kernel has no tracepoint for. `required` are names of
+  // Reads the object and leaves out programs whose tracepoint the kernel lacks. `required` are names of
   // programs. `types_path`: another kernel's BTF, to relocate for (tests); empty: the running
   // one's.
   Outcome open(const char* name, std::span<const unsigned char> bytes,
                std::initializer_list<const char*> required);
 
-  // Between open() and run(). REQUIRES: the map, or the section of constants, is in the object.
+  // To be called between open() and run(). REQUIRES: the map, or the section of constants, is in the
+  // object.
   void set_entries(const char* map, std::size_t entries);
   void share_map(const char* map, const KernelObject& owner);
   void leave_out(const char* program);
@@ -64,8 +65,8 @@ class KernelObject {
     return {reinterpret_cast<Value*>(bytes.data()), bytes.size() / sizeof(Value)};
   }
 
-  // Runs the iterator program of that name and gives what it wrote, in `output`. Three system calls
-  // and one for each 64 KiB. The outcome says why there is none.
+  // Runs the iterator program of that name; `output` gets what it wrote. Cost: three system calls and
+  // one for each 64 KiB. The result says why there is no output.
   Outcome iterate(const char* program, std::vector<std::byte>& output) const;
 
   bool has_program(const char* program) const;  // it was not left out
@@ -75,8 +76,8 @@ class KernelObject {
   };
   std::vector<Program> programs() const;  // that are loaded
 
-  // Events that a program did not see, as it was running on that processor already; since
-  // Linux 5.12. Cost: a system call for each program.
+  // Events that a program missed because it was running on that processor already; since Linux 5.12.
+  // Cost: a system call for each program.
   std::uint64_t missed_events() const;
 
  private:
@@ -88,13 +89,13 @@ class KernelObject {
   std::unique_ptr<Parts> parts_;
 };
 
-// Processors there can be; 0 without libbpf.
+// The number of possible processors; 0 without libbpf.
 unsigned possible_processors();
 
-// Whether the running kernel has the tracepoint, for programs of this kind.
+// True if the running kernel has the tracepoint, for programs of this kind.
 bool has_tracepoint(const char* name);
 
-// Whether that tracepoint's argument (from 0) is a pointer: kernels differ in what they tell of one
+// True if that argument (from 0) of the tracepoint is a pointer: kernels differ in the arguments of one
 // event.
 bool argument_is_pointer(const char* tracepoint, unsigned argument);
 

@@ -7,9 +7,9 @@
  * of two.
  *
  * Invariants
- *   LH1  Bounded: all of it lies between 2^-22 s (238 ns) and 2^6 s. What is shorter counts as
- *        zero, what is longer in the last bucket; the sum has each in full.
- *   LH2  There is no count: it is the sum of the buckets, whenever they are read.
+ *   LH1  Bounded: the buckets lie between 2^-22 s (238 ns) and 2^6 s. A shorter time counts as
+ *        zero, a longer one in the last bucket; the sum has each in full.
+ *   LH2  There is no cell for the count: it is the sum of the buckets, whenever they are read.
  */
 #pragma once
 

@@ -1,4 +1,4 @@
-/* Where programs wait for memory, and whom its lack, or another fatal signal, ends.
+/* Programs' waits for memory, and the processes that an OOM kill or another fatal signal ends.
  * Compiled by: ebpf/compile_object. */
 #include "ebpf/kernel_types.h"
 
@@ -25,7 +25,7 @@ struct {
   __type(value, struct stalled);
 } records SEC(".maps");
 
-/* Instead of `records`, where that cannot be: by thread and kind. An entry goes with its stall. */
+/* Used where the kernel has no `records`: by thread and kind. An entry lasts as long as its stall. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(max_entries, 4096);
@@ -158,7 +158,7 @@ int mark_victim(__u64* context) {
   return 0;
 }
 
-/* When a process's last thread ends: what it is waited for with says the signal, if it was one. */
+/* When a process's last thread ends, its exit code has the signal, if it was one. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(sched_process_exit, struct task_struct* task) {
   __u32 signal = task->exit_code & 0x7f;

@@ -4,8 +4,8 @@
 #include "ebpf/latency_histogram.h"
 
 enum {
-  NOTCH_STALL_RECLAIM = 0,       /* for the whole host's sake */
-  NOTCH_STALL_GROUP_RECLAIM = 1, /* for the sake of a cgroup's limit */
+  NOTCH_STALL_RECLAIM = 0,       /* because the host's memory is short */
+  NOTCH_STALL_GROUP_RECLAIM = 1, /* because a cgroup is at its limit */
   NOTCH_STALL_COMPACTION = 2,
   NOTCH_STALLS = 3,
   NOTCH_SIGNALS = 65, /* by number; 0 is not used */

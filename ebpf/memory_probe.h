@@ -1,4 +1,4 @@
-// Waits for memory, and processes that its lack or another fatal signal ended, by service.
+// Waits for memory, OOM kills and fatal signals, by service.
 // Called by: probes.
 #pragma once
 
@@ -11,7 +11,7 @@ class MemoryProbe final : public Probe {
  public:
   const char* name() const override { return "memory"; }
   Outcome start(const ServiceTable& services) override;
-  // `keeps_by_thread`: as where the kernel lets nothing be kept with a task. Called by: start(), tests.
+  // `keeps_by_thread`: as on kernels that keep no storage with a task. Called by: start(), tests.
   Outcome load(const ServiceTable& services, bool keeps_by_thread);
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
   ServiceSums* service_sums() override { return &rows_; }

@@ -1,5 +1,5 @@
-// Services that have another name from now on, and what is kept under their names.
-// Called by: probes, and whoever of them keeps something by service.
+// Gives services other names, and moves the values that are kept under their names.
+// Called by: probes, and each probe that keeps something by service.
 #pragma once
 
 #include <map>
@@ -17,7 +17,7 @@ inline const std::string& name_now(const NewNames& names, const std::string& nam
   return found == names.end() ? name : found->second;
 }
 
-// Moves what a map has by service.
+// Moves a map's entries, whose keys are services.
 template <class Map>
 void rename_services(const NewNames& names, Map& map) {
   std::vector<typename Map::node_type> moved;

@@ -1,4 +1,4 @@
-// What every probe is: one object of kernel programs, and the families made of what it counted.
+// The interface of a probe: one object of kernel programs, and the families made of its counts.
 // Called by: probes. Implemented by: every x_probe.
 #pragma once
 
@@ -18,13 +18,13 @@ class Probe {
 
   virtual const char* name() const = 0;
 
-  // Loads and attaches. Called once. What it does not give, families() leaves out.
+  // Loads and attaches. Called once. families() leaves out what did not load.
   virtual Outcome start(const ServiceTable& services) = 0;
 
   // Reads the maps. REQUIRES: start() went well.
   virtual void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) = 0;
 
-  // Whether families can be had with the capabilities that are in force now.
+  // True if families() works with the capabilities that are in force now.
   virtual bool can_read() { return true; }
 
   // Null if it does not count by service.

@@ -34,7 +34,7 @@ void Probes::refuse(Refusal reason, const std::string& words) {
 
 void Probes::start() {
   const Outcome services = services_.start();
-  // Without the table none can be loaded; without the hook at fork all can.
+  // Without the table no probe can be loaded; without the hook at fork all can.
   if (!services.ok() && services.refusal != Refusal::kNoHook) {
     return refuse(services.refusal, services.words);
   }
@@ -77,7 +77,7 @@ void Probes::move(std::uint32_t pid, std::uint8_t slot, bool is_older,
   if (change.from == change.to || !is_still_it()) return;
   services_.assign(pid, slot);
   if (!is_still_it()) {
-    // Its number was given to another process, which knew its service and is nobody's now.
+    // Another process has its number by now, and counts as unattached from here on.
     services_.assign(pid, NOTCH_SLOT_UNATTACHED);
     return;
   }

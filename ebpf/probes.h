@@ -2,7 +2,7 @@
 // Called by: the agent's kernel_figures, tests, bench.
 //
 // Invariants
-//   PR1  A probe that is refused takes nothing from the others.
+//   PR1  The other probes run when one is refused.
 #pragma once
 
 #include <cstdint>
@@ -33,29 +33,30 @@ class Probes {
 
   const std::vector<ProbeState>& states() const { return states_; }
 
-  // Whether what runs still wants CAP_BPF: a kernel before 5.19 wants it to start an iterator,
+  // True if the running probes still need CAP_BPF: a kernel before 5.19 wants it to start an iterator
   // if kernel.unprivileged_bpf_disabled is set. Takes it from the effective set for the trial.
   bool needs_bpf_capability();
 
-  // From now on the process counts for this service. `is_older`: it was there before the probes,
-  // and what it did until now is nobody's. `is_still_it`: whether the number is still that
-  // process's; asked only where something changes, before and after. True if the service had no slot
-  // until now and has one.
+  // From now on the process counts for this service. `is_older`: the process is older than the probes,
+  // and its past counts belong to no service. `is_still_it` says whether the number is still that
+  // process's; it is called only where something changes, before and after. True if the service had no
+  // slot until now and has one.
   bool assign(std::uint32_t pid, std::string_view service, bool is_older,
               const std::function<bool()>& is_still_it);
 
-  // Takes slots back in which nobody has been for a while, if slots are short: names the services
-  // that had them. They are shown with what they counted until forget(). `now_s`: of a clock that
-  // does not step.
+  // If slots are short, takes back those that have been empty for a while, and returns the services that
+  // had them. These are shown with their counts until forget(). `now_s`: of a clock that does not
+  // step.
   std::vector<std::string> take_back(std::uint64_t now_s);
   void forget(const std::string& service);
 
-  // Services are shown under these names from now on, with what they counted.
+  // Services are shown under these names from now on, with their counts so far.
   void rename(const NewNames& names);
-  // A service is gone, and its name may be another's from now on: nothing of it is shown.
+  // The service is gone and is not shown any more; another may have its name from now on.
   void drop(const std::string& service);
 
-  // Of the probes that run. Cost: reads all maps, no system call but the cpu probe's iterator.
+  // The families of the probes that run. Cost: reads all maps, no system call but the cpu probe's
+  // iterator.
   std::vector<KernelFamily> families();
 
   const std::vector<std::unique_ptr<Probe>>& all() const { return probes_; }

@@ -1,10 +1,10 @@
-// For how long nobody has been in slots that are counted in: when one can be another's.
+// Keeps how long slots have been empty, and says when a slot can be given to another.
 // Called by: slot_owners, cpu_probe.
 //
 // Invariants
 //   QS1  A slot is quiet once two looks at least kQuiet_s apart, and all between, found no task in
-//        it. By then a program that knew the slot has long ended, and so has the kernel's delay in
-//        giving a task's memory back.
+//        it. By then every kernel program that had read the slot has long ended, and so has the
+//        kernel's delay in freeing a task.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ class QuietSlots {
 
   explicit QuietSlots(std::size_t slots) : empty_since_s_(slots) {}
 
-  // A look found so many tasks. Whether the slot is quiet. `now_s`: of a clock that does not step.
+  // A look found so many tasks. True if the slot is quiet. `now_s`: of a clock that does not step.
   bool look(std::size_t slot, std::uint64_t tasks, std::uint64_t now_s) {
     std::optional<std::uint64_t>& since_s = empty_since_s_[slot];
     if (tasks != 0) since_s.reset();
@@ -29,7 +29,7 @@ class QuietSlots {
     return now_s - *since_s >= kQuiet_s;
   }
 
-  // Somebody has the slot from now on.
+  // The slot has an owner from now on.
   void taken(std::size_t slot) { empty_since_s_[slot].reset(); }
 
  private:

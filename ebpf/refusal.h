@@ -10,10 +10,10 @@ enum class Refusal : std::uint8_t {
   kNone,          // it runs
   kOff,           // --ebpf=off
   kNotBuilt,      // the agent was built without libbpf
-  kNoBtf,         // the kernel does not tell its types (CONFIG_DEBUG_INFO_BTF)
+  kNoBtf,         // the kernel has no description of its types (CONFIG_DEBUG_INFO_BTF)
   kNotPermitted,  // CAP_BPF and CAP_PERFMON are not there, or the kernel is locked down
-  kNoHook,        // the kernel has not the tracepoint
-  kRefused,       // the kernel's verifier or libbpf said no; the words say what
+  kNoHook,        // the kernel does not have the tracepoint
+  kRefused,       // the kernel's verifier or libbpf refused it; the words say why
 };
 
 // As the `reason` label has it; never null.

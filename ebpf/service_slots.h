@@ -2,13 +2,13 @@
  * Read by: every x.bpf.c that counts by service; service_table.cc writes it.
  *
  * Invariants
- *   SS1  The table has a byte for every process id there can be (pid_max when it was made), so
- *        nothing is ever looked for, evicted or refused.
+ *   SS1  The table has a byte for every possible process id (pid_max when it was made), so that
+ *        nothing is ever searched for, evicted or refused.
  *   SS2  A new process has its parent's slot from its first instruction on; the agent corrects it
  *        once it knows better. A dead process's byte means nothing: the next fork to this id
  *        overwrites it.
- *   SS3  Slot 0 is of processes that belong to no attached service. The last slot is of all
- *        services for which no slot was left.
+ *   SS3  Slot 0 belongs to processes of no attached service. The last slot belongs to all services
+ *        that have no slot of their own.
  */
 #pragma once
 

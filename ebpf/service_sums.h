@@ -1,10 +1,11 @@
-// What a probe counted for each service, whichever slot the service had when.
+// A probe's sums for each service, over all the slots that the service has had.
 // Called by: probes (who has which slot), the probes that count by service.
 //
 // Invariants
-//   SV1  Nothing is written to what the programs count in. A slot's row less what was in it when
-//        the service came is the service's; what it had before is kept with its name.
-//   SV2  A service's sums never fall until it is forgotten, and no count is in two services'.
+//   SV1  The agent writes nothing to the rows in which the programs count. The service's part is the
+//        slot's row less the row's values when the service got the slot; its earlier sums are kept with
+//        its name.
+//   SV2  A service's sums never fall until it is forgotten, and no count is in two services' sums.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@
 
 namespace notch::ebpf {
 
-// Of rows that are nothing but u64s, word by word, modulo 2^64.
+// Arithmetic on rows of u64s, word by word, modulo 2^64.
 template <class Row>
 Row row_difference(const Row& from, const Row& less) {
   using Words = std::array<std::uint64_t, sizeof(Row) / sizeof(std::uint64_t)>;
@@ -37,17 +38,17 @@ class ServiceSums {
  public:
   virtual ~ServiceSums() = default;
 
-  // The slot is the service's from now on. REQUIRES: nobody counts in it.
+  // The slot is the service's from now on. REQUIRES: no task counts in it.
   virtual void given(std::size_t slot, const std::string& service) = 0;
-  // It is no longer. REQUIRES: the same.
+  // The slot is not the service's any more. REQUIRES: no task counts in it.
   virtual void taken_back(std::size_t slot, const std::string& service) = 0;
-  // A service without a slot is shown no more.
+  // The service, which has no slot, is not shown any more.
   virtual void forget(const std::string& service) = 0;
   // Services without a slot are shown under these names from now on.
   virtual void rename(const NewNames& names) = 0;
 };
 
-// The same with each slot's row told by the caller.
+// The same over slots, whose rows the caller gives.
 template <class Row>
 class SlotSums {
  public:
@@ -71,7 +72,7 @@ class SlotSums {
   std::map<std::string, Row> kept_;
 };
 
-// Of a probe's map `rows`, which has a row for each processor and service.
+// The sums over a probe's map `rows`, which has a row for each processor and service.
 template <class Row>
 class ServiceRows final : public ServiceSums {
  public:

@@ -58,7 +58,7 @@ bool ServiceTable::can_look() {
 }
 
 std::vector<std::uint8_t> ServiceTable::quiet_slots(std::uint64_t now_s) {
-  // Without the hook at fork a process id keeps the slot of whoever had it before.
+  // Without the hook at fork a process id keeps the slot of the process that had the id before.
   if (!owners_.scarce() || now_s < next_look_s_ || !object_.has_program("sched_process_fork")) {
     return {};
   }

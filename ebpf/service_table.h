@@ -1,9 +1,9 @@
-// The services the programs tell apart, and which process belongs to which.
+// The services that the kernel programs tell apart, and the processes of each.
 // Called by: probes, the probes' families.
 //
 // Invariants
-//   ST1  A slot becomes another service's only when no process id, not even a dead one's, is left
-//        in it: whatever still counts for such a one counts as unattached.
+//   ST1  A slot is given to another service only when no process id, not even a dead process's, is left
+//        in it. Late counts for such an id go to the unattached.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ class ServiceTable {
     std::uint8_t from = 0;
     std::uint8_t to = 0;
   };
-  // Which slot a service has; one becomes its own if need be.
+  // The slot of a service; it is given one if it has none.
   SlotOwners::Slot slot_for(std::string_view service) { return owners_.slot_for(service); }
 
   // What `assign` would change. `pid` is the process's in the kernel's first PID namespace.
@@ -38,12 +38,12 @@ class ServiceTable {
   // Cost: a store in memory.
   void assign(std::uint32_t pid, std::uint8_t slot);
 
-  // Slots that can be given back; none while there are plenty, or where children are not seen. Cost
-  // otherwise: an iteration over the host's tasks, every kLookInterval_s at most.
+  // The slots that can be given back; none while there are plenty, or where the hook at fork is missing.
+  // Cost otherwise: an iteration over the host's tasks, every kLookInterval_s at most.
   std::vector<std::uint8_t> quiet_slots(std::uint64_t now_s);
 
-  // No process id is in the slot any more. Cost: reads the table, a byte for each process id there
-  // can be.
+  // Takes every process id out of the slot. Cost: reads the table, a byte for each possible process
+  // id.
   void clear(std::uint8_t slot);
 
   void rename(const NewNames& names) { owners_.rename(names); }
@@ -51,10 +51,10 @@ class ServiceTable {
     return owners_.slot_of(service);
   }
 
-  // Any service may have it. REQUIRES: it is clear.
+  // Gives the slot back for any service. REQUIRES: clear() was called.
   void free(std::uint8_t slot) { owners_.free(slot); }
 
-  // Whether quiet_slots() can be had with the capabilities that are in force now.
+  // True if quiet_slots() works with the capabilities that are in force now.
   bool can_look();
 
   // The `service` label of a slot; empty if nothing uses it.

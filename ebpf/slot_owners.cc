@@ -11,7 +11,7 @@ SlotOwners::SlotOwners() {
   for (std::uint8_t slot = 1; slot < NOTCH_SLOT_OTHERS; ++slot) free_.push_back(slot);
 }
 
-// A program may take one of our own names: it counts there, as no name has two slots.
+// A program's service may have one of our own names: it counts there, because no name has two slots.
 SlotOwners::Slot SlotOwners::slot_for(std::string_view service) {
   if (service == names_[NOTCH_SLOT_UNATTACHED]) return {};
   if (const auto found = slots_.find(service); found != slots_.end()) return {found->second, false};

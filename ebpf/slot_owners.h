@@ -4,9 +4,9 @@
 // Invariants
 //   SO1  A name has one slot, and keeps it at least as long as a task counts there.
 //   SO2  While there are plenty of slots none is taken back: a service that is started anew finds
-//        its own. Then those are that have been quiet (QS1), and the one longest free is given
-//        first.
-//   SO3  When all are in use further services share the last one, until one is free.
+//        its own. After that, slots that have been quiet (QS1) are taken back, and the slot that has
+//        been free longest is given first.
+//   SO3  When all are in use, further services share the last one until one is free.
 #pragma once
 
 #include <array>
@@ -28,7 +28,7 @@ namespace notch::ebpf {
 
 class SlotOwners {
  public:
-  // Up to so many in use, none is taken back.
+  // No slot is taken back while at most this many are in use.
   static constexpr std::size_t kPlenty = 32;
 
   SlotOwners();
@@ -39,10 +39,10 @@ class SlotOwners {
   };
   Slot slot_for(std::string_view service);
 
-  // Whether it is worth a look which slots have become quiet.
+  // True if it is worth looking for slots that have become quiet.
   bool scarce() const { return slots_.size() > kPlenty; }
 
-  // `tasks`: how many count in each slot now. Those that are quiet, which free() may follow for.
+  // The slots that are quiet and may be freed. `tasks`: the number of tasks in each slot now.
   std::vector<std::uint8_t> quiet(std::span<const std::uint64_t> tasks, std::uint64_t now_s);
 
   // REQUIRES: the slot is quiet.
@@ -51,7 +51,7 @@ class SlotOwners {
   // Services keep their slots under these names.
   void rename(const NewNames& names);
 
-  // The slot the service has, if it has one of its own.
+  // The service's slot, if it has one of its own.
   std::optional<std::uint8_t> slot_of(std::string_view service) const;
 
   // The `service` label of a slot; empty if nothing uses it.

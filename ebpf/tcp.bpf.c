@@ -60,7 +60,7 @@ static __always_inline struct tcp_row* own_row(void) {
   return bpf_map_lookup_elem(&connections, &cpu);
 }
 
-/* A socket, and its address as a number, which some kernels let no program make of the pointer. */
+/* A socket, and its address as a number: some kernels let no program make one of the pointer. */
 struct socket {
   struct sock* sk;
   __u64 address;

@@ -6,7 +6,7 @@
 enum {
   NOTCH_TCP_OUTBOUND = 0, /* this host connected */
   NOTCH_TCP_INBOUND = 1,  /* it accepted */
-  NOTCH_TCP_UNKNOWN = 2,  /* connected before the probe was there */
+  NOTCH_TCP_UNKNOWN = 2,  /* connected before the probe began */
   NOTCH_TCP_DIRECTIONS = 3,
 
   NOTCH_SOCKET_INET = 0, /* IPv4 and IPv6 */

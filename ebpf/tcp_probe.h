@@ -11,7 +11,7 @@ class TcpProbe final : public Probe {
  public:
   const char* name() const override { return "tcp"; }
   Outcome start(const ServiceTable& services) override;
-  // `keeps_by_address`: as where the kernel lets nothing be kept with a socket. Called by: start(), tests.
+  // `keeps_by_address`: as on kernels that keep no storage with a socket. Called by: start(), tests.
   Outcome load(const ServiceTable& services, bool keeps_by_address);
   void add_families(const ServiceTable& services, std::vector<KernelFamily>& families) override;
   ServiceSums* service_sums() override { return &rows_; }

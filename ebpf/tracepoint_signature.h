@@ -1,4 +1,4 @@
-// What a kernel's types say of a tracepoint: whether it is there, and what it tells.
+// A tracepoint as a kernel's types describe it: whether it is there, and its arguments.
 // Called by: kernel_object, tests.
 #pragma once
 

@@ -1,4 +1,4 @@
-/* __u8 to __u64 on either side. Read by: what both sides share. */
+/* __u8 to __u64, in the kernel's programs and the agent. Included by: the headers of both sides. */
 #pragma once
 
 #ifdef __bpf__
