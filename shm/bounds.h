@@ -1,8 +1,8 @@
-// One bounds check for bytes nobody vouches for.
+// The bounds check for bytes that another process wrote and nobody vouches for.
 // Called by: segment_reader for every offset and count that comes from a segment file.
 //
 // Invariants
-//   B1  fits() never wraps: it subtracts from what is known to be larger.
+//   B1  fits() never wraps: it subtracts the smaller number from the larger one.
 #pragma once
 
 #include <cstddef>

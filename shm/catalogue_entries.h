@@ -1,4 +1,4 @@
-// What a catalogue's records say, as values: copies that owe the segment nothing.
+// The records of a catalogue as values: copies, which stay when the segment is gone.
 // Made by: catalogue_follower. Called by: collect, tests.
 //
 // Invariants
@@ -45,7 +45,7 @@ struct ChunkEntry {
   std::uint32_t first_cell = 0;
 };
 
-// Takes what follow() finds. `on_*` may not throw.
+// Receives each entry that follow() finds. `on_*` may not throw.
 class CatalogueSink {
  public:
   virtual ~CatalogueSink() = default;

@@ -227,7 +227,7 @@ bool CatalogueFollower::read_item(std::size_t fixed_bytes, std::uint32_t index,
   return true;
 }
 
-// V3. What stands at `offset` was checked when it was passed, but may have been changed since.
+// V3. The record at `offset` was checked when it was passed, but the writer may have changed it since.
 bool CatalogueFollower::find_record(std::uint32_t offset, RecordKind kind,
                                     std::uint64_t& record_bytes) const {
   if (offset == 0 || offset >= at_ || !starts_record(offset)) return false;

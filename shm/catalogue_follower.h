@@ -3,7 +3,7 @@
 //
 // A record is valid if and only if
 //   V1  it starts at a multiple of 8, its length is a multiple of 8, at least 8, and it lies wholly
-//       within the published bytes; a kind this reader does not know is then passed over.
+//       within the published bytes. A record of an unknown kind that keeps this rule is skipped.
 //   V2  it is long enough for its kind's fixed part and for the items it counts.
 //   V3  it refers only to whole records that lie before it, of the kind wanted. Offset 0 is "none":
 //       allowed for help, unit, bounds and label values. A family's or a label's name is not empty.
@@ -67,7 +67,7 @@ class CatalogueFollower {
   }
   std::uint32_t series_count() const noexcept { return series_count_; }
 
-  // Where the next record begins, or the one that was refused.
+  // The offset of the next record, or of the one that was refused.
   std::uint64_t at() const noexcept { return at_; }
 
  private:

@@ -17,7 +17,7 @@ namespace notch::shm {
 void add_columns(std::span<const std::uint64_t* const> columns, std::size_t first,
                  std::span<std::uint64_t> out) noexcept;
 
-// The same for cells that are doubles by their bits. What is not finite is left out.
+// The same for cells that hold the bits of doubles. Doubles that are not finite are left out.
 void add_float_columns(std::span<const std::uint64_t* const> columns, std::size_t first,
                        std::span<double> out) noexcept;
 

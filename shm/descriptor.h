@@ -2,8 +2,8 @@
 // Called by: segment_file, process_identity, default_directory, lock_lifetime.
 //
 // Invariants
-//   D1  What holds a segment's bytes is never descriptor 0, 1 or 2, not even for a moment: a
-//       program that was started without them, and prints, would write into it.
+//   D1  A segment's file is never descriptor 0, 1 or 2, not even for a moment: a program that was
+//       started without them, and prints, would write into the segment.
 //   D2  Nothing here allocates, throws or changes more than errno; all is async-signal-safe.
 #pragma once
 
@@ -27,14 +27,14 @@ class Descriptor {
   int fd_;
 };
 
-// A path's place, and nothing that can be read or written (O_PATH): to the program a standard
-// descriptor that it takes is as good as closed. While this lives, 0 to 2 are all taken, so that
-// whatever is opened next is above them.
+// A path opened with O_PATH, which can be neither read nor written: if it takes a standard descriptor,
+// that descriptor is as good as closed to the program. While this lives, 0 to 2 are all taken, so that
+// the next file that is opened gets a descriptor above them.
 class PlaceDescriptor {
  public:
   PlaceDescriptor(const char* path, int flags) noexcept
       : PlaceDescriptor(::open(path, flags | O_PATH | O_CLOEXEC)) {}
-  // One that is open already, or -1.
+  // Takes over a descriptor that is open already, or -1.
   explicit PlaceDescriptor(int fd) noexcept : fd_(fd) {
     while (fd_ >= 0 && fd_ <= STDERR_FILENO) {
       taken_[taken_count_++] = fd_;

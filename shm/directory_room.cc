@@ -14,11 +14,11 @@
 namespace notch::shm {
 namespace {
 
-// All of the segments that the share of 64 MiB has room for; beyond them the error of an estimate by
-// so many is some percent.
+// As many as the share of 64 MiB has room for, so that these are all looked at; with more entries, an
+// estimate by so many samples is wrong by some percent.
 constexpr std::uint64_t kSamples = 1024;
 
-// With fewer, a user's part is a guess: one sample stands for many entries that others may have made.
+// With fewer samples of a user, his part is a guess: one sample stands for many entries, which may be others'.
 constexpr std::uint64_t kLeastSamples = kSamples / kUsersPart;
 
 // A directory entry of tmpfs counts 20 bytes in the directory's size (BOGO_DIRENT_SIZE,

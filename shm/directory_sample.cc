@@ -39,7 +39,7 @@ DirectorySample::~DirectorySample() {
   if (fd_ >= 0) close(fd_);
 }
 
-// Of those listed before the end, or kMostListed, the next; null then.
+// The next entry of the listing; null at its end, or behind kMostListed of them.
 const char* DirectorySample::next_name() noexcept {
   while (fd_ >= 0 && listed_ < kMostListed) {
     if (at_ >= filled_) {

@@ -1,13 +1,13 @@
-// A sample of what is in a directory where every user makes entries: whose they are, and what they
-// take, without a look at each of them.
+// A sample of the entries of a directory in which every user makes some: who owns them and how much
+// they take, without a look at each of them.
 // Called by: directory_room, the agent's directory_census.
 //
 // Invariants
 //   DS1  At most kMostListed entries are listed, twice, and at most the samples asked for are looked
 //        at, however many there are.
-//   DS2  Of every so many entries in the order of the listing one is looked at, which one is random:
-//        who makes entries cannot choose which are looked at. With no more entries than samples it
-//        is all of them.
+//   DS2  The listing is cut into strides of equal length, and one entry of each, chosen at random, is
+//        looked at: nobody who makes entries can choose which these are. With no more entries than
+//        samples, all are looked at.
 //   DS3  No link is followed, no mount entered, no file opened.
 //   DS4  Async-signal-safe: no heap, no lock, no stdio.
 #pragma once
@@ -32,10 +32,10 @@ class DirectorySample {
   // False if the directory cannot be read; then it has no entries.
   bool readable() const noexcept { return fd_ >= 0; }
   std::uint64_t entries() const noexcept { return entries_; }  // kMostListed: or more
-  std::uint64_t stride() const noexcept { return stride_; }    // so many each sample stands for
+  std::uint64_t stride() const noexcept { return stride_; }    // the entries that each sample stands for
 
-  // The next sample; false at the end. One that is gone meanwhile, or lies under a mount, is passed
-  // over. Cost: three system calls, and one for some 40 entries that are listed.
+  // The next sample; false at the end. An entry that is gone meanwhile, or lies under a mount, is
+  // skipped. Cost: three system calls, and one for some 40 entries that are listed.
   bool next(struct stat& status) noexcept;
 
  private:

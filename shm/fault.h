@@ -6,8 +6,8 @@
 
 namespace notch::shm {
 
-// What stands in the way of reading a segment; the agent counts rejected segments by it. kNone: it
-// is ready. Whether there is a file at all is for whoever opens it.
+// The reason why a segment cannot be read; the agent counts rejected segments by it. kNone: it can.
+// Nothing here says that there is no file: the caller, who opens it, knows that.
 enum class Fault : std::uint8_t {
   kNone = 0,
   kBeingBuilt,    // no magic yet: its writer stores that last

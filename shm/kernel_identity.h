@@ -1,6 +1,6 @@
-// Who this process is, and whose a file, as the kernel says it. Libc's functions of these names may
-// be another library's, which says otherwise for a program that wants it so: fakeroot's, cwrap's,
-// libfaketime's. The agent asks the kernel, and must find what is written here.
+// This process's ids and a file's owner, asked of the kernel by system calls. A library may have put
+// its own functions in the place of libc's, and those give a program the answers it wants: fakeroot,
+// cwrap, libfaketime. The agent asks the kernel too, and must find the same values.
 // Called by: segment_file, process_identity, directory_sample, directory_room.
 //
 // Invariants
@@ -26,7 +26,7 @@ inline std::uint32_t kernel_euid() noexcept {
   return static_cast<std::uint32_t>(syscall(SYS_geteuid));
 }
 
-// Of the file: also where the file system says who owns what is made on it.
+// The file's owner and mode: correct also where the file system decides who owns a new file.
 inline bool kernel_fstat(int fd, struct stat& out) noexcept {
 #if defined(SYS_newfstatat)  // libc's struct is the kernel's there
   return syscall(SYS_newfstatat, fd, "", &out, AT_EMPTY_PATH) == 0;
@@ -35,7 +35,7 @@ inline bool kernel_fstat(int fd, struct stat& out) noexcept {
 #endif
 }
 
-// Whether all of it was to be had without waiting.
+// True if all of it came without waiting.
 inline bool kernel_random(void* out, std::size_t size) noexcept {
   constexpr unsigned kNoWaiting = 1;  // GRND_NONBLOCK
   return syscall(SYS_getrandom, out, size, kNoWaiting) == static_cast<ssize_t>(size);

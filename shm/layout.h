@@ -30,8 +30,8 @@ inline constexpr std::size_t kServiceBytes = 128;
 inline constexpr std::size_t kExecutableBytes = 256;
 inline constexpr std::size_t kLineageKeyBytes = 16;
 
-// Cells 0 to 2 take what is added or set through null handles: integers, doubles, gauges. In those
-// behind them the writer keeps counts that wait for their bucket.
+// Cells 0 to 2 take the numbers added or set through null handles: integers, doubles, gauges. In cells
+// 3 to 7 the writer keeps counts that wait for their bucket.
 inline constexpr std::uint32_t kNullIntegerCell = 0;
 inline constexpr std::uint32_t kNullFloatCell = 1;
 inline constexpr std::uint32_t kNullGaugeCell = 2;
@@ -47,13 +47,13 @@ inline constexpr std::uint32_t kMaxLabels = 16;
 inline constexpr std::uint32_t kMaxBounds = 256;
 inline constexpr std::uint32_t kExemplarSlots = 64;
 
-// Who wrote the segment last, and how it ended.
+// Whether the program still counts, or ended in order.
 enum class State : std::uint32_t { kLive = 1, kClosed = 2 };
 
 // How the writer counts: in columns by concurrency id, in column 0 only, in columns by processor.
 enum class CountingMode : std::uint32_t { kRseq = 1, kAtomic = 2, kRseqByCpu = 3 };
 
-// Why a number or a series was not taken. The index into SegmentHeader::drops; never renumbered.
+// Why a number or a series was not taken: the index into SegmentHeader::drops. Never renumbered.
 enum class DropReason : std::uint32_t {
   kNullHandle = 0,         // reserved: additions through null handles are counted by cells 0 and 1
   kCardinality = 1,        // label set went to the family's overflow series
@@ -65,7 +65,7 @@ enum class DropReason : std::uint32_t {
   kWrongLabelCount = 7,    // with() called with another number of values than the family has labels
   kInvalidDefinition = 8,  // a definition refused by the naming rules
   kConflict = 9,           // a name defined a second time with another type, unit or labels
-  kReentered = 10,     // a signal handler asked for a new series while its thread was making one
+  kReentered = 10,     // a signal handler asked for a new series while its thread made one
   kExemplarBusy = 11,  // exemplar slot being written by another thread
   kInheritedGauge =
       12,  // an up-down counter's change in a child that counts in a forebear's segment

@@ -1,14 +1,13 @@
-// Whether the lock of a file lives as long as a mapping of it, on the file system of a directory.
-// The agent knows a dead process by its segment's free lock, and a process closes the segment's
-// descriptor at once: where the mapping alone does not keep the lock, every living process would be
-// taken for dead. Overlayfs is such a file system: the mapping holds the lower file, and the lock
+// Finds out how long a file's lock lives on the file system of a directory. The agent knows a dead
+// process by its segment's free lock, and a process closes the segment's descriptor at once: where a
+// mapping alone does not keep the lock, the agent would take every living process for dead. Overlayfs is such a file system: the mapping holds the lower file, and the lock
 // belongs to the file above it.
 // Called by: segment_file, default_directory, the agent's segment_directory.
 //
 // Invariants
 //   L1  Async-signal-safe: no heap, no lock, no stdio.
-//   L2  What a kill leaves is an empty file with the name of a half-born segment, whose lock is
-//       free: the agent removes it.
+//   L2  A kill in the middle leaves an empty file with the name of a half-born segment and a free
+//       lock, which the agent removes.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +27,7 @@ LockLifetime lock_lifetime(int directory_fd) noexcept;
 // The same, always by a trial.
 LockLifetime try_lock_lifetime(int directory_fd) noexcept;
 
-// What to say where it is not kMapping; a whole clause without a full stop.
+// The text for a result that is not kMapping: a whole clause without a full stop.
 const char* lock_lifetime_fault(LockLifetime lifetime) noexcept;
 
 }  // namespace notch::shm

@@ -17,7 +17,7 @@ namespace notch::shm {
 static_assert(std::atomic_ref<std::uint64_t>::is_always_lock_free);
 static_assert(std::atomic_ref<std::uint32_t>::is_always_lock_free);
 
-// Release: everything written before is seen by who observe()s the value.
+// Release: a thread that observe()s the value sees everything that was written before it.
 template <class T>
 inline void publish(T& word, T value) noexcept {
   std::atomic_ref<T>(word).store(value, std::memory_order_release);
@@ -29,7 +29,7 @@ inline T observe(const T& word) noexcept {
   return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_acquire);
 }
 
-// Relaxed is enough: the word stands alone, nothing is read on the strength of it.
+// Relaxed is enough: the word stands alone; no other memory is read because of its value.
 template <class T>
 inline T read_alone(const T& word) noexcept {
   return std::atomic_ref<T>(const_cast<T&>(word)).load(std::memory_order_relaxed);
@@ -41,7 +41,7 @@ inline void write_alone(T& word, T value) noexcept {
   std::atomic_ref<T>(word).store(value, std::memory_order_relaxed);
 }
 
-// Relaxed is enough: a sum does not care for the order of its parts. Returns the value before.
+// Relaxed is enough: a sum is the same in any order of its parts. Returns the value before.
 template <class T>
 inline T add_alone(T& word, T amount) noexcept {
   return std::atomic_ref<T>(word).fetch_add(amount, std::memory_order_relaxed);
@@ -60,21 +60,21 @@ inline bool exchange_if(T& word, T expected, T wanted) noexcept {
       expected, wanted, std::memory_order_acquire, std::memory_order_relaxed);
 }
 
-// Release on success, acquire on failure: of several that have made the same thing, the first
-// publishes its own, and the others see that one. Each use names its tag.
+// Release on success, acquire on failure: when several threads have made the same thing, the first one
+// publishes its own, and the others see that. Each use names its tag.
 template <class T>
 inline bool publish_first(T& word, T expected, T wanted) noexcept {
   return std::atomic_ref<T>(word).compare_exchange_strong(
       expected, wanted, std::memory_order_acq_rel, std::memory_order_acquire);
 }
 
-// Acquire on success: sees what the last holder wrote before publish(word, 0). One word says both
-// that the lock is held and by whom, so a signal handler cannot come between.
+// Acquire on success: sees everything that the last holder wrote before publish(word, 0). One word says
+// both that the lock is held and by whom, so no signal handler can run between the two.
 inline bool take_lock(std::uint64_t& word, std::uint64_t owner) noexcept {
   return exchange_if(word, std::uint64_t{0}, owner);
 }
 
-// Relaxed: a double that others add to as well; the sum does not care for order.
+// Relaxed: a double that other threads add to as well; the sum needs no order.
 inline void add_float_alone(std::uint64_t& word, double amount) noexcept {
   std::atomic_ref<std::uint64_t> cell(word);
   std::uint64_t before = cell.load(std::memory_order_relaxed);
@@ -84,7 +84,7 @@ inline void add_float_alone(std::uint64_t& word, double amount) noexcept {
   }
 }
 
-// Relaxed, on both outcomes: the word stands alone. On failure `expected` takes what is there.
+// Relaxed, on both outcomes: the word stands alone. On failure `expected` gets its present value.
 template <class T>
 inline bool exchange_alone(T& word, T& expected, T wanted) noexcept {
   return std::atomic_ref<T>(word).compare_exchange_weak(expected, wanted,

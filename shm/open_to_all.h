@@ -1,4 +1,4 @@
-// Whether a directory may be written to by every user of the host, by the modes that can be seen.
+// Finds out whether every user of the host may write to a directory, by its mode and its parents'.
 // Called by: client/process, the agent's run_directory.
 #pragma once
 

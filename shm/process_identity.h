@@ -1,5 +1,5 @@
-// Who this process is, as the segment's header tells it. Async-signal-safe: a forked child calls
-// it. Called by: segment_file.
+// Writes this process's identity into a segment's header. Async-signal-safe: a forked child calls it.
+// Called by: segment_file.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace notch::shm {
 
-// Fills pid, start time, namespace, executable, segment id and the time of creation. What the
+// Fills pid, start time, namespace, executable, segment id and the time of creation. A field that the
 // system does not tell (no /proc) stays zero. Cost: about 30 us.
 void describe_process(SegmentHeader& header) noexcept;
 

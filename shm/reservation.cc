@@ -18,8 +18,8 @@ void* map_usable(std::byte* base, std::uint64_t bytes, int more_flags) noexcept 
               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | more_flags, -1, 0);
 }
 
-// Before Linux 5.14, which has MADV_POPULATE_WRITE: the kernel writes a word to each page, the
-// signal mask, which it only tells here. Where it finds no memory it says so, and no SIGBUS comes.
+// Before Linux 5.14, which has MADV_POPULATE_WRITE: the kernel is asked for the signal mask, and so
+// writes a word to each page. Where it finds no memory the call fails, and no SIGBUS comes.
 bool let_kernel_write(std::byte* base, std::uint64_t bytes) noexcept {
   for (std::uint64_t at = 0; at < bytes; at += 4096) {
     auto* const word = reinterpret_cast<std::uint64_t*>(base + at);
@@ -44,7 +44,7 @@ bool Reservation::reserve(std::uint64_t bytes) noexcept {
 bool Reservation::map_at(std::byte* base, std::uint64_t bytes) noexcept {
   const int saved_errno = errno;
   void* const there = map_usable(base, bytes, MAP_FIXED_NOREPLACE);
-  // Before Linux 4.17 the address is a wish.
+  // Before Linux 4.17 the address is only a hint.
   if (there != MAP_FAILED && there != base) munmap(there, bytes);
   errno = saved_errno;
   if (there != base) return false;

@@ -1,8 +1,8 @@
-// A stretch of address space taken once and made usable piece by piece, so that pointers into it
-// stay good for ever. Called by: segment_file, and the client's private memory.
+// A range of address space that is taken once and made usable piece by piece, so that pointers into it
+// stay valid. Called by: segment_file, and the client's private memory.
 //
 // Invariants
-//   V1  The whole stretch is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE)
+//   V1  The whole range is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE)
 //       locks only what is in use.
 //   V2  Nothing here allocates from the heap, throws or changes errno; all is async-signal-safe.
 #pragma once
@@ -27,8 +27,8 @@ class Reservation {
   void adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept;
 
   // Makes [offset, offset + bytes), both multiples of the page size, readable and writable. In a
-  // shared mapping, memory is there when this returns true: a store cannot raise SIGBUS. False, and
-  // nothing changed that matters, if there is no memory or the file system is full.
+  // shared mapping the pages have memory when this returns true: a store cannot raise SIGBUS. False,
+  // with nothing changed that matters, if there is no memory or the file system is full.
   // REQUIRES: nothing was written there yet.
   bool commit(std::uint64_t offset, std::uint64_t bytes) noexcept;
 

@@ -30,8 +30,7 @@ constexpr std::uint64_t kLeastCells = 1024;
 constexpr std::uint64_t kLeastCatalogueBytes = 64 * 1024;
 constexpr std::uint64_t kExemplarBytes = kExemplarSlots * sizeof(ExemplarSlot);
 
-// How much address space is tried. What the plan commits must find room, and what it asks for at
-// least.
+// How much address space is tried. It has room for what the plan commits, and for the least sizes.
 struct Room {
   std::uint64_t cells;
   std::uint64_t catalogue_bytes;
@@ -39,7 +38,7 @@ struct Room {
   bool operator==(const Room&) const noexcept = default;
 };
 
-// Half of it; the same again if that would be too small.
+// Half of `room`; the same again if half would be too small.
 Room smaller(const SegmentPlan& plan, const Room& room) noexcept {
   return {std::max({room.cells / 2, std::min(kLeastCells, plan.cells), plan.committed_cells}),
           std::max({room.catalogue_bytes / 2, std::min(kLeastCatalogueBytes, plan.catalogue_bytes),
@@ -59,7 +58,7 @@ std::uint64_t file_bytes(const Segment& segment) noexcept {
   return segment.values_offset + segment.column_capacity * segment.column_stride;
 }
 
-// What the plan commits from the start.
+// The bytes that the plan commits from the start.
 std::uint64_t first_bytes(const SegmentPlan& plan) noexcept {
   const std::uint64_t columns =
       plan.committed_columns + (plan.own_column >= plan.committed_columns ? 1U : 0U);
@@ -67,7 +66,7 @@ std::uint64_t first_bytes(const SegmentPlan& plan) noexcept {
          columns * round_to_page(plan.committed_cells * kCellBytes);
 }
 
-// A column of its own is wanted, not needed: without room for it the plan is made smaller.
+// The first thread's own column is wanted, not needed: without room for it the plan does without.
 int refuse_full_directory(int directory_fd, SegmentPlan& plan, Segment& segment) noexcept {
   DirectoryRoom room = room_for_segment(directory_fd, first_bytes(plan));
   if (room.verdict.cause != 0 && plan.own_column >= plan.committed_columns) {

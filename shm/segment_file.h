@@ -20,7 +20,7 @@
 
 namespace notch::shm {
 
-// What a segment is to be. Sizes are upper bounds of address space, not of memory.
+// The plan of a segment. Sizes are upper bounds of address space, not of memory.
 struct SegmentPlan {
   const char* directory = nullptr;  // null: private memory that nobody reads
   bool is_default = false;          // nobody named it: default_directory's rule holds
@@ -37,7 +37,7 @@ struct SegmentPlan {
   bool opens_nothing = false;  // growth has no descriptor, not for a moment
 };
 
-// Where the parts are, and how the birth went.
+// A segment that was made, or why it was not: where its parts are, and how the birth went.
 struct Segment {
   Reservation memory;
   std::uint64_t catalogue_offset = 0;
@@ -81,7 +81,7 @@ bool create_private_segment(const SegmentPlan& plan, Segment& segment) noexcept;
 // is none.
 bool commit_column(Segment& segment, std::uint32_t index) noexcept;
 
-// Whether the column has memory and counts.
+// True if the column has memory and counts.
 bool column_in_use(const Segment& segment, std::uint32_t column) noexcept;
 
 // Gives cells [0, cells) memory in every column in use. False, and no cell more than before, if

@@ -23,13 +23,13 @@ constexpr std::uint64_t byte_swapped(std::uint64_t value) {
   return swapped;
 }
 
-// All checks below are on a copy of the header, and subtract from what is known to be larger.
+// All checks below are on a copy of the header, and subtract the smaller number from the larger one.
 
 std::string got_wanted(const char* field, std::uint64_t got, const std::string& wanted) {
   return std::string(field) + " is " + std::to_string(got) + ", wanted " + wanted;
 }
 
-// Found wrong, and in what; kNone with no detail.
+// The fault, and its detail; kNone has none.
 struct Judgement {
   Fault fault = Fault::kNone;
   std::string detail;
@@ -172,7 +172,7 @@ Fault SegmentReader::attach(std::span<const std::byte> bytes, const ReaderLimits
   }
 
   SegmentHeader copy;
-  // [tag: segment-magic] Stored last by the writer: with it all that is written once is there.
+  // [tag: segment-magic] The writer stores it last, so every field that is written once is there.
   copy.magic = observe(*reinterpret_cast<const std::uint64_t*>(bytes.data()));
   Judgement judgement = check_magic(copy.magic);
   if (judgement.fault != Fault::kNone) return finish(judgement.fault, judgement.detail);
@@ -234,8 +234,8 @@ void SegmentReader::begin_round() {
       if (column == 0) shared_column_ = columns_.back();
     }
   }
-  // [tag: cells-committed] Every column of the bitmap has memory for these cells: also those found
-  // above, as bits are never taken back.
+  // [tag: cells-committed] Every column of the bitmap has memory for these cells. So have the columns
+  // found above, because bits are never taken back.
   cells_committed_ = std::min(observe(header_->cells_committed), info_.cell_capacity);
   const std::uint64_t used = std::min(read_alone(header_->catalogue_used), catalogue_capacity_);
   claimed_bytes_ = kHeaderBytes + used + std::uint64_t{exemplar_slots_} * exemplar_slot_bytes_ +

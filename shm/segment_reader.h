@@ -1,7 +1,6 @@
 // Reads a segment: checks its header, follows its catalogue, sums its columns. The bytes are
 // hostile: whatever they say, nothing outside the given span is read and every count has a maximum.
-// Called by: agent/collect, the fuzz target, tests. Knows no files: it takes a span of mapped
-// bytes.
+// Called by: agent/collect, the fuzz target, tests. It takes a span of mapped bytes and knows no files.
 //
 // Invariants
 //   R1  A word of the span is read once into a local, then checked, then used.
@@ -59,7 +58,7 @@ class SegmentReader {
   // after a Fault, they find nothing. REQUIRES: bytes.data() is at a multiple of 8.
   Fault attach(std::span<const std::byte> bytes, const ReaderLimits& limits);
 
-  // What was found and what was wanted, as "major is 2, wanted 1"; empty before a Fault.
+  // The value found and the value wanted, as "major is 2, wanted 1"; empty before a Fault.
   const std::string& fault_detail() const noexcept { return fault_detail_; }
 
   const SegmentInfo& info() const noexcept { return info_; }
@@ -74,7 +73,7 @@ class SegmentReader {
   // The same for doubles: `out` takes the sum of the columns' doubles, not finite ones left out.
   void add_float_cells(std::uint32_t first_cell, std::span<double> out) const noexcept;
 
-  // Column 0 alone: what gauges use. A gauge's time is to be read before its value.
+  // The cell in column 0 alone, which gauges use. Read a gauge's time before its value.
   std::uint64_t shared_cell(std::uint32_t cell) const noexcept;
 
   // Reads which columns are in force and how many cells have memory. To be called once before a

@@ -1,4 +1,4 @@
-// Valid UTF-8 out of bytes nobody vouches for.
+// Makes valid UTF-8 of any bytes.
 // Called by: segment_reader, for the header's texts; the client, for what applications hand over.
 //
 // Invariants

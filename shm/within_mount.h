@@ -1,6 +1,6 @@
-// Opens an entry of a directory in which other users make entries too, and never what is mounted over
-// it. Any user may have mounted something there with FUSE, over a file or a directory of his own: a call
-// that meets it waits for his answer, for as long as he likes.
+// Opens an entry of a directory in which other users make entries too, but never a file system that is
+// mounted over the entry. Any user may mount one with FUSE over a file or a directory of his own, and a
+// call that reaches it waits for his answer as long as he likes.
 // Called by: default_directory, directory_sample, the agent's directory_entry.
 //
 // Invariants
@@ -15,8 +15,8 @@
 
 namespace notch::shm {
 
-// As openat(2). EXDEV: another mount is there. A kernel before 5.6 or a filter that does not know
-// openat2(2) is no reason to refuse: then it is openat(2).
+// As openat(2). EXDEV: another mount is there. On a kernel before 5.6, or under a filter that does not
+// know openat2(2), it is a plain openat(2).
 inline int open_within_mount(int parent_fd, const char* name, int flags, mode_t mode = 0) noexcept {
   struct open_how how {};
   how.flags = static_cast<unsigned>(flags);
