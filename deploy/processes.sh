@@ -1,4 +1,4 @@
-# What the scripts of this folder share: messages, the build, ports, and children that end with their script.
+# The parts that the scripts of this folder share: messages, the build, ports, and children that end with their script.
 # Sourced by: quickstart, local-stack. REQUIRES: $root, the tree; $name, the script's name, for its messages.
 # shellcheck shell=bash disable=SC2154
 
@@ -44,8 +44,8 @@ build_programs() {
   local log=$root/build/$name.log
   mkdir -p "$root/build"
   say "building (the first time takes some minutes; log: build/$name.log)"
-  # The tests are left to tests/run, whose packages need not be here. What is configured already
-  # stays as it is.
+  # Only tests/run builds the tests: their packages need not be here. A build folder that is configured
+  # already stays as it is.
   (cd "$root" && {
     [[ -f build/release/build.ninja ]] ||
       cmake --preset release -DNOTCH_BUILD_TESTS=OFF -DNOTCH_BUILD_BENCH=OFF

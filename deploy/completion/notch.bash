@@ -39,7 +39,7 @@ _notch() {
   [[ ${words[1]} != ready ]] || { _notch_ready; return; }
   [[ ${words[1]} == run ]] || return
   for ((at = 2; at < cword; ++at)); do
-    # What stands behind -- is a command line of its own.
+    # The words behind -- are a command line of their own.
     if [[ ${words[at]} == -- ]]; then
       _command_offset $((at + 1))
       return

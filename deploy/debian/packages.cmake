@@ -80,7 +80,7 @@ and HTTP requests, and adds no system call, thread or descriptor of its own.")
 set(CPACK_DEBIAN_PRELOAD_PACKAGE_NAME notch-preload)
 set(CPACK_DEBIAN_PRELOAD_PACKAGE_SECTION utils)
 
-# What each package carries in its documentation's folder.
+# The files in the documentation folder of each package.
 set(changelog ${CMAKE_CURRENT_BINARY_DIR}/changelog)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/changelog.in ${changelog} @ONLY)
 foreach(pair agent:notch-agent tools:notch-tools client:libnotch1 client-dev:libnotch-dev preload:notch-preload)

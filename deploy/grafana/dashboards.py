@@ -37,7 +37,7 @@ DASHBOARDS = (
               "5s", "now-5m", "$__rate_interval", "otlp_spans_created_total", (
                   Row("Now", 4, 4, ("service_up", "alerts_firing", "error_ratio_live", "latency_p95_live", "cpu_now", "threads_now")),
                   Row("The last minutes", 12, 8, ("spans_created", "export_success", "export_latency", "queue_size", "errors_by_exporter", "cpu_usage")))),
-    Dashboard("http-red", "HTTP: Rate, Errors, Duration", "Of programs nobody touched, under the preloaded library.",
+    Dashboard("http-red", "HTTP: Rate, Errors, Duration", "Unmodified programs, under the preloaded library.",
               ("http", "observability"), "30s", "now-1h", "5m", "http_server_request_duration_seconds_count", (
                   Row("Rate, errors, duration", 8, 8, ("http_rate", "http_errors", "http_duration")),
                   Row("Detail", 12, 8, ("http_by_route", "http_status", "http_buckets", "http_active", "http_sizes")),

@@ -197,7 +197,7 @@ HTTP = {
         "timeseries", "Errors", "percentunit", "Answers of 500 and above, of all; by route.",
         ("instance_service_route:http_server_errors:ratio_rate5m{%O}", "{{instance}} {{service}} {{http_route}}"), least=0, most=1, steps=ERROR_STEPS),
     "http_duration": panel(
-        "timeseries", "Duration (P50, P95, P99)", "s", "First byte of the request read to last of the answer written. What waits in the accept queue or the socket's buffer is not in it, under overload most of the time.",
+        "timeseries", "Duration (P50, P95, P99)", "s", "From the first byte of the request that was read to the last byte of the answer. Time in the accept queue and the socket's buffer is not in it: under overload that is most of the time.",
         *((f"histogram_quantile({q}, sum by (le) (rate(http_server_request_duration_seconds_bucket{{%O}}[%W])))", name)
           for q, name in (("0.50", "P50"), ("0.95", "P95"), ("0.99", "P99"))), least=0),
     "http_by_route": panel(
