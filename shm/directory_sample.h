@@ -32,7 +32,7 @@ class DirectorySample {
   // False if the directory cannot be read; then it has no entries.
   bool readable() const noexcept { return fd_ >= 0; }
   std::uint64_t entries() const noexcept { return entries_; }  // kMostListed: or more
-  std::uint64_t stride() const noexcept { return stride_; }    // the entries that each sample stands for
+  std::uint64_t stride() const noexcept { return stride_; }    // entries for each sample
 
   // The next sample; false at the end. An entry that is gone meanwhile, or lies under a mount, is
   // skipped. Cost: three system calls, and one for some 40 entries that are listed.

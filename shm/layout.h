@@ -65,8 +65,8 @@ enum class DropReason : std::uint32_t {
   kWrongLabelCount = 7,    // with() called with another number of values than the family has labels
   kInvalidDefinition = 8,  // a definition refused by the naming rules
   kConflict = 9,           // a name defined a second time with another type, unit or labels
-  kReentered = 10,     // a signal handler asked for a new series while its thread made one
-  kExemplarBusy = 11,  // exemplar slot being written by another thread
+  kReentered = 10,         // a signal handler asked for a new series while its thread made one
+  kExemplarBusy = 11,      // exemplar slot being written by another thread
   kInheritedGauge =
       12,  // an up-down counter's change in a child that counts in a forebear's segment
 };

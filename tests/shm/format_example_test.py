@@ -6,6 +6,7 @@ Fields that differ from process to process are shown as `..`, words that are zer
 """
 
 import os
+import re
 import resource
 import struct
 import subprocess
@@ -42,7 +43,7 @@ CELLS = {8: "requests_total{code=\"200\"}", 9: "wait_seconds, bucket up to 0.1",
 
 def line(offset, data, words, varies=False):
     shown = " ".join(".." if varies else f"{byte:02x}" for byte in data)
-    return f"{offset:06x}  {shown:<47}  {words}"
+    return f"{offset:07x}  {shown:<47}  {words}"
 
 
 def lines_of_header(data):
@@ -56,6 +57,8 @@ def lines_of_header(data):
         if name == "boot_id" or not varies and not any(part):
             continue
         value = "" if varies else part.rstrip(b"\0").decode() if code.endswith("s") else int.from_bytes(part, "little")
+        if name == "byte_order":
+            value = f"{value:#010x}"
         yield line(offset, part, f"{name} {value}".rstrip(), varies)
 
 
@@ -88,7 +91,7 @@ def lines_of_catalogue(data, base, used):
     while at < base + used:
         size, kind, _ = struct.unpack_from("<IHH", data, at)
         name, fields = RECORDS.get(kind, ("a record of kind 0: nothing is at offset 0", []))
-        yield f"        {name}, at {at - base} of the catalogue"
+        yield f"         {name}, at {at - base} of the catalogue"
         yield from fields_of(data, at, RECORD + fields)
         body = at + 8 + sum(WIDTHS[code] for _, code in fields)
         counted = {1: "length", 2: "count", 3: "label_count", 4: "label_count"}.get(kind)
@@ -112,8 +115,8 @@ def example_of(path):
     field = {name: struct.unpack_from("<" + code, data, offset) for name, (offset, code) in segment_reader.HEADER.items()}
     (used,), (catalogue,), (values,) = field["catalogue_used"], field["catalogue_offset"], field["values_offset"]
     assert not any(field["drops"]) and not any(field["column_bitmap"][1:])
-    return ["        SegmentHeader", *lines_of_header(data), "        catalogue", *lines_of_catalogue(data, catalogue, used),
-            "        column 0", *lines_of_cells(data, values)]
+    return ["         SegmentHeader", *lines_of_header(data), "         catalogue", *lines_of_catalogue(data, catalogue, used),
+            "         column 0", *lines_of_cells(data, values)]
 
 
 def written_example():
@@ -138,8 +141,14 @@ class Example(unittest.TestCase):
     def test_the_document_shows_what_the_writer_writes(self):
         with open(DOCUMENT, encoding="utf-8") as file:
             section = file.read().split(HEADING + "\n")[1]
-        shown = section.split("```\n")[1].splitlines()
-        self.assertEqual(shown, written_example())
+        shown = re.search(r"^```\n( +SegmentHeader\n.*?)^```", section, re.M | re.S).group(1)
+        self.assertEqual(shown.splitlines(), written_example())
+
+    def test_the_document_shows_the_program(self):
+        with open(DOCUMENT, encoding="utf-8") as file:
+            shown = re.search(r"^```cpp\n(.*?)^```", file.read().split(HEADING + "\n")[1], re.M | re.S).group(1)
+        with open(os.path.join(HERE, "format_example.cc"), encoding="utf-8") as file:
+            self.assertIn("".join(f"  {line}\n" for line in shown.splitlines()), file.read())
 
 
 if __name__ == "__main__":
