@@ -1,4 +1,4 @@
-// What the agent says of itself, under notch_agent_*: every one of these metrics is declared here.
+// The agent's own metrics, notch_agent_*: every one of them is declared here.
 // Called by: daemon, per scrape.
 //
 // Invariants

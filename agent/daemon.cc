@@ -215,7 +215,7 @@ class Daemon {
   Snapshot process_snapshot() { return convert_families(processes_.families()).snapshot; }
   Snapshot agent_snapshot() { return convert_families(metrics_.Collect()).snapshot; }
 
-  // What the agent shows itself is nobody else's to show.
+  // No program may use the name of a family of the agent's own.
   Snapshot own(Snapshot snapshot) {
     collect_.reserve(snapshot);
     return snapshot;
@@ -274,7 +274,7 @@ class Daemon {
     last_changes_message_ = changes.message;
   }
 
-  // What is mapped is counted on, whether the directory comes back or not.
+  // Mapped segments are still counted, whether the directory comes back or not.
   void regain_directory(const Moment& now) {
     if (loss_ == Loss::kNone) return;
     if (!std::exchange(told_loss_, true)) {

@@ -1,6 +1,6 @@
-// What systemd is told by sd_notify(3): that the agent is ready, how it is, that it ends, and, from
-// its event loop, that the loop lives (WatchdogSec=). Without systemd (no NOTIFY_SOCKET) nothing is
-// said, and nothing costs a timer. Called by: daemon.
+// Tells systemd by sd_notify(3) that the agent is ready, how it is, that it ends, and, from its event
+// loop, that the loop lives (WatchdogSec=). Without systemd (no NOTIFY_SOCKET) it says nothing and needs
+// no timer. Called by: daemon.
 //
 // Invariants
 //   V1  The watchdog is answered by a timer of the very loop that serves and collects: when the

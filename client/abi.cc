@@ -1,4 +1,4 @@
-// The exported calls of abi.h: what inline code cannot do for itself.
+// The exported calls of abi.h, for everything that inline code cannot do itself.
 // Called by: the public headers, c_api.cc.
 #include <errno.h>
 #include <time.h>
@@ -27,7 +27,7 @@ namespace client = notch::client;
 
 namespace {
 
-// What goes in comes out, whatever the calls between do to errno.
+// Keeps errno over a scope, whatever the calls in it do to it.
 class KeepErrno {
  public:
   KeepErrno() noexcept : saved_(errno) {}
@@ -58,7 +58,7 @@ std::uint64_t* shared_word(std::uint64_t offset) noexcept {
   return shared == nullptr ? nullptr : &word_at(shared, offset);
 }
 
-// An add that its section gave up: for want of a column, which the next one may then have.
+// The word for an add whose section found no column. The next add may then have a column.
 [[gnu::noinline]] std::uint64_t* word_after_section(std::uint64_t offset) noexcept {
   const KeepErrno keep;
   client::leave_section();
@@ -68,7 +68,7 @@ std::uint64_t* shared_word(std::uint64_t offset) noexcept {
   return &word_at(shared, offset);
 }
 
-// Where there are no sections every add comes here, and finds its cell in a few instructions.
+// Without restartable sections every add comes here, and finds its cell in a few instructions.
 std::uint64_t* word_to_add_to(std::uint64_t offset) noexcept {
   if (!client::counts_by_rseq()) [[likely]] {
     if (void* const column = column_0(); column != nullptr) [[likely]]

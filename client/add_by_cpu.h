@@ -1,6 +1,6 @@
 // The add where the kernel keeps no concurrency ids (Linux 4.18 to 6.2): to the column of the
-// processor the thread runs on. What the section of cell.h finds is null then, and it calls the
-// library, which has this section of its own: that of the newer kernels is none the slower for it.
+// processor that the thread runs on. The section of cell.h finds a null column there and calls the
+// library, which has this section of its own. So newer kernels' section is no slower for it.
 // Called by: abi.cc.
 //
 // Invariants

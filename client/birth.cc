@@ -42,7 +42,7 @@ shm::SegmentPlan plan_segment(const Settings& settings, std::uint32_t least_colu
       std::max({kCommittedCells, catalogue().next_cell(), catalogue().reserved_cells()});
   plan.committed_catalogue_bytes =
       std::max({kCommittedCatalogueBytes, catalogue().used(), catalogue().reserved_bytes()});
-  // A child may be under a limit that its parent, which made the log, was not.
+  // A child may have a limit that its parent, which made the log, did not have.
   const std::uint64_t spare = spare_address_space();
   const std::uint64_t log_bytes = private_parts().log_bytes;
   plan.catalogue_bytes = spare < log_bytes ? spare : log_bytes;
@@ -95,9 +95,10 @@ bool make_segment(const shm::SegmentPlan& plan, shm::Segment& segment) noexcept 
 }
 
 // Another thread was making the segment while this child was made by a bare clone, which runs no
-// handler: the child has its descriptor, and would keep the parent's lock with it. The number alone
-// is not believed: the kernel copies the descriptors before the memory, and what it names may be
-// gone by then. Until its inode was noted, the file is known by its device and its mode.
+// handler: the child has the segment's descriptor, and would keep the parent's lock with it. The
+// descriptor's number alone is not believed: the kernel copies the descriptors before the memory, and
+// the number may name another file by then. Until the inode was noted, device and mode identify the
+// file.
 void close_inherited_birth(shm::Segment& segment) noexcept {
   const int fd = segment.birth_fd;
   segment.birth_fd = -1;

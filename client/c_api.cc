@@ -31,8 +31,8 @@ uint32_t define(const notch_metric* metric, notch_definition definition,
   return notch_v1_define(&definition, error);
 }
 
-// M is the C++ handle of the call's type. C cannot tell one family's id from another's: one of
-// another type gives the null series, since its cells hold something else.
+// M is the C++ handle of the call's type. In C, ids of all families are numbers: the id of another
+// type's family gives the null series, because that family's cells hold something else.
 template <class M>
 notch_series series(uint32_t family, const char* const* values) noexcept {
   const notch::client::FamilyShape* const shape = notch::client::find_family(family);

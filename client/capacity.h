@@ -1,4 +1,5 @@
-// How much one process may define. All of it is address space, taken once and filled as needed.
+// The limits of what one process may define. All of it is address space, taken once and filled as
+// needed.
 // Called by: process, catalogue, series_index.
 #pragma once
 

@@ -55,7 +55,7 @@ Catalogue::StringTable* Catalogue::make_string_table(std::uint64_t slot_count) n
   return table;
 }
 
-// Null if the table has none near: it is simply not found again then.
+// Null if no free slot is near: the string is then not found again, and stored again.
 std::uint32_t* Catalogue::free_slot(StringTable& table, std::uint64_t hash) const noexcept {
   for (std::uint32_t probe = 0; probe < kProbes; ++probe) {
     std::uint32_t& slot = table.slots()[(hash + probe) % table.slot_count];
@@ -64,7 +64,7 @@ std::uint32_t* Catalogue::free_slot(StringTable& table, std::uint64_t hash) cons
   return nullptr;
 }
 
-// Four times as large; if there is no memory the old one does.
+// Makes the table four times as large; if there is no memory, the old one stays.
 void Catalogue::grow_string_table() noexcept {
   if (!may_grow_by_pages() || strings_->slot_count >= kStringSlots) return;
   StringTable* const grown = make_string_table(strings_->slot_count * 4);
@@ -141,8 +141,8 @@ std::uint32_t Catalogue::add_string(std::string_view text) noexcept {
   const auto length = static_cast<std::uint32_t>(text.size());
   std::memcpy(at + offsetof(shm::StringRecord, length), &length, sizeof length);
   std::memcpy(at + sizeof(shm::StringRecord), text.data(), text.size());
-  // Not yet into the table: a child forked before commit() must not find what it will write over
-  // (K3).
+  // It is entered into the table later: a child forked before commit() must not find a record that it
+  // will write over (K3).
   if (free_slot != nullptr && pending_string_count_ < std::size(pending_strings_)) {
     pending_strings_[pending_string_count_++] = {free_slot, offset};
   }

@@ -1,13 +1,13 @@
-// The process's own copy of its catalogue: the record log a segment starts with, kept in private
-// memory so that a forked child can write it into a segment of its own without allocating. Called
+// The process's own copy of its catalogue: the records with which a segment starts, in private memory
+// so that a forked child can write them into a segment of its own without allocating. Called
 // by: registry and series_index under the lock; process when a segment is made.
 //
 // Invariants
 //   K1  Bytes below used() never change. One word publishes the length and the two id counters
 //       together.
 //   K2  A segment's log is a copy of a prefix of this one, published after the bytes are there.
-//   K3  A child forked in the middle of an append sees the log from before it; cells handed out
-//       and never recorded are lost, which costs 8 bytes each and nothing else.
+//   K3  A child forked in the middle of an append sees the log from before it. Cells that were handed
+//       out and never recorded are lost, which costs 8 bytes each and nothing else.
 #pragma once
 
 #include <cstddef>
@@ -61,11 +61,11 @@ class Catalogue {
   // of a forked child starts with as much.
   bool reserve(std::uint64_t cells, std::uint64_t bytes) noexcept;
 
-  // Address space for this much more than what is reserved, in the log and in a segment whose plan is
-  // whole. Its memory comes by pages, when it is used.
+  // Takes address space for this much more than is reserved, in the log and in a segment whose plan is
+  // whole. Its memory comes page by page, when it is used.
   void leave_room(std::uint64_t cells, std::uint64_t bytes) noexcept;
 
-  // Gives back the address space of the log behind what has memory and the room. Nothing that needs
+  // Gives back the log's address space behind its memory and the room that was left. Nothing that needs
   // more is added from here on.
   void close() noexcept;
 
@@ -78,10 +78,10 @@ class Catalogue {
   std::uint64_t used() const noexcept;
   std::uint64_t next_cell() const noexcept;
 
-  // How far memory was asked for by reserve(), from the first cell and the first byte.
+  // How much reserve() has asked for, from the first cell and the first byte.
   std::uint64_t reserved_cells() const noexcept { return reserved_cells_; }
   std::uint64_t reserved_bytes() const noexcept { return reserved_bytes_; }
-  // How far it can come, by leave_room(); 0: that was not called.
+  // How much there can be, by leave_room(); 0: that was not called.
   std::uint64_t most_cells() const noexcept { return most_cells_; }
   std::uint64_t most_bytes() const noexcept { return most_bytes_; }
 
@@ -89,7 +89,7 @@ class Catalogue {
   std::string_view string(std::uint32_t offset) const noexcept;
   const std::byte* record(std::uint32_t offset) const noexcept { return log_.base() + offset; }
 
-  // How many bytes the records of these take at most.
+  // The most bytes that the record of this text takes.
   static std::uint64_t string_bytes(std::string_view text) noexcept;
 
  private:

@@ -17,10 +17,10 @@ void** own_columns() noexcept {
   return wiped()->columns + (counts_by_cpu() ? kColumnsByCpu : 0);
 }
 
-// Stores the column if the process's columns are still those of the segment at `base`: a signal
-// handler may fork at any instruction, and the child, which has no columns, goes on with what its
-// parent's thread had begun. A section is begun anew behind a handler, so nothing lies between the
-// check and the store. Nothing is stored if a handler comes each time.
+// Stores the column if the process's columns are still those of the segment at `base`. A signal
+// handler may fork at any instruction, and the child, which has no columns, then goes on with the
+// operation of its parent's thread. The kernel restarts the section after a handler, so that no fork
+// comes between the check and the store. Nothing is stored if a handler comes each time.
 //
 // Release: the column's memory is there before anyone adds to it. The acquire is the address
 // dependency of the section in cell.h, which loads the pointer and then uses it.
@@ -73,7 +73,7 @@ void publish_columns(shm::Segment& segment) noexcept {
 void take_columns(const shm::Segment& old) noexcept {
   shm::write_alone(wiped()->columns_base, static_cast<const std::byte*>(nullptr));
   for (std::uint32_t id = 0; id + 1 < old.column_capacity; ++id) {
-    // Relaxed is enough: what is read on the strength of a null is the lock.
+    // Relaxed is enough: a thread that reads null takes the lock next, and reads nothing else.
     shm::write_alone(own_columns()[id], static_cast<void*>(nullptr));
   }
   shm::write_alone(wiped()->columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));

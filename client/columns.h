@@ -1,15 +1,15 @@
-// The columns of this process: which id has one, and when adds begin to find it.
+// The columns of this process: the ids that have one, and the moment from which adds find it.
 // Called by: process under the lock; abi.cc for an add that found none.
 //
 // Invariants
 //   O1  columns[id] is null or a column with memory for every cell handed out.
 //   O2  A column is there before its pointer is; a pointer, once stored, stays until
 //       take_columns().
-//   O3  An id without a column counts in column 0: right, and by a locked instruction. That is so
-//       of an id at or past the segment's capacity, of one whose column finds no memory, and of
-//       every id that is new after close_growth() or seal().
-//   O4  A pointer is stored by the process whose column it is: a child that a signal handler forks
-//       amid a column's birth goes on here, and stores none.
+//   O3  An id without a column counts in column 0: exactly, but with a locked instruction. Such are ids
+//       at or past the segment's capacity, ids whose column finds no memory, and all ids that are new
+//       after close_growth() or seal().
+//   O4  A pointer is stored only by the process whose column it is. A child that a signal handler forks
+//       in the middle of a column's birth goes on here, and stores none.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ void take_columns(const shm::Segment& old) noexcept;
 // held.
 void commit_columns(std::uint32_t ids, shm::Segment& segment) noexcept;
 
-// Gives the running thread's id a column of its own, if it can have one and the lock is free: an
-// add does not wait, its next one may have more luck.
+// Gives the running thread's id a column of its own, if it can have one and the lock is free. An add
+// does not wait for the lock: the next add tries again.
 void adopt_column() noexcept;
 
 }  // namespace notch::client

@@ -31,29 +31,29 @@ constexpr std::size_t kSectionOffset = 8;
 constexpr std::size_t kMmCidOffset = 24;
 constexpr unsigned long kMmCidEnd = 28;
 
-// What stands in for the thread's struct rseq where there is none; the columns are null then.
+// Takes the place of the thread's struct rseq where there is none; the columns are null then.
 thread_local char no_rseq[32] __attribute__((aligned(32), tls_model("initial-exec")));
 
-// The same before find_counting_mode() has run, which an add in an early constructor of the
-// program's can come before: 512 bytes of glibc's thread header that have been unused, and zero,
-// since they held vector registers (__glibc_unused2 of tcbhead_t). Offset 0 would not do: an add
-// writes at 8, and there stands the thread's table of TLS blocks.
+// The same before find_counting_mode() has run: an early constructor of the program may add before
+// that. These are 512 bytes of glibc's thread header, which once held vector registers and are unused
+// and zero since (__glibc_unused2 of tcbhead_t). Offset 0 would not do: an add writes at 8, where the
+// thread's table of TLS blocks is.
 #if defined(__x86_64__)
 constexpr ptrdiff_t kUnusedInThreadHeader = 128;
 #else
 constexpr ptrdiff_t kUnusedInThreadHeader = 0;  // no section here, and nothing is written
 #endif
 
-// Never written, and constant, so that what is written lies together in one page.
+// Never written, and const, so that it does not take room in the page of written data.
 void* const no_columns[kColumnEntries] = {};
 
 char* thread_rseq() noexcept {
   return reinterpret_cast<char*>(thread_pointer()) + notch_v1_hot.rseq_offset;
 }
 
-// How many ids the threads of a process may have: concurrency ids are handed out from 0 up, one a
-// processor it may run on at most; processors' ids go up to that of the last one. 0 if the kernel
-// does not say.
+// The number of ids that a process's threads may have. Concurrency ids are given from 0 up, at most one
+// for each processor that the process may use; processor numbers go up to that of the last processor.
+// 0 if the kernel does not say.
 std::uint32_t possible_ids(pid_t pid) noexcept {
   constexpr std::uint32_t kBitsPerWord = 8 * sizeof(long);
   unsigned long mask[1024 / kBitsPerWord] = {};

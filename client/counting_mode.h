@@ -1,12 +1,12 @@
-// Whether this process counts by restartable sequences, and by which of a running thread's ids.
+// Finds out whether this process counts by restartable sequences, and by which of a thread's ids.
 // Called by: process, abi.cc.
 //
 // Invariants
 //   M1  The mode is found once, when the library is loaded or first used, before there is a column.
-//   M2  Until then, and where there is no rseq, an add's section writes to memory that nobody uses,
-//       and finds no column.
-//   M3  Ids are concurrency ids (mm_cid) where the kernel keeps them: they are few, however many
-//       processors a process moves over. Else they are the processors' (cpu_id).
+//   M2  Until then, and where there is no rseq, an add's section writes its rseq_cs to memory that nobody
+//       uses, and finds no column.
+//   M3  Ids are concurrency ids (mm_cid) where the kernel keeps them: these are few, however many
+//       processors a process moves over. Elsewhere they are processor numbers (cpu_id).
 #pragma once
 
 #include <cstdint>
@@ -30,14 +30,14 @@ inline bool counts_by_cpu() noexcept {
 // Makes no system call, and may be called again.
 void find_counting_mode() noexcept;
 
-// What names the running thread: nothing else has this address while it runs.
+// A name for the running thread: no other thread has this address while it runs.
 std::uintptr_t thread_pointer() noexcept;
 
 // The id by which the running thread has its column, or -1 if the kernel keeps none for it.
 std::int32_t column_id() noexcept;
 
-// How many columns a new segment needs: column 0, and one for each id there may be. A processor
-// that the process is allowed only later counts in column 0.
+// The number of columns that a new segment needs: column 0, and one for each possible id. A processor
+// that the process may use only later counts in column 0.
 std::uint32_t wanted_columns() noexcept;
 
 // Clears the thread's rseq_cs, which points into the code of an add that was given up: that code

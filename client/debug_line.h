@@ -1,4 +1,4 @@
-// What NOTCH_DEBUG asks for: lines on standard error, and nothing otherwise.
+// Prints lines on standard error if NOTCH_DEBUG asks for them.
 // Called by: process and birth on the way to a segment, registry, series_index, the preloaded
 // library.
 //

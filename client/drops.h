@@ -1,4 +1,4 @@
-// What is not taken, counted by reason: in the segment, or before there is one in wiped memory.
+// Counts what is dropped, by reason: in the segment, or in wiped memory before there is one.
 // Called by: abi.cc, registry, series_index, parked; process when it attaches.
 //
 // Invariants
@@ -13,13 +13,13 @@
 
 namespace notch::client {
 
-// Counts something not taken.
+// Counts `count` drops.
 void drop(shm::DropReason reason, std::uint64_t count = 1) noexcept;
 
-// Over all reasons. REQUIRES: prepare().
+// All drops, over all reasons. REQUIRES: prepare().
 std::uint64_t dropped() noexcept;
 
-// What was counted before this segment. REQUIRES: the registry's lock is held.
+// Moves the drops counted before this segment into it. REQUIRES: the registry's lock is held.
 void move_early_drops(shm::Segment& segment) noexcept;
 
 }  // namespace notch::client

@@ -25,8 +25,9 @@ bool write_exemplar(std::byte* segment, std::uint32_t cell, double value,
   std::memcpy(ids, exemplar.trace_id, 16);
   std::memcpy(ids + 2, exemplar.span_id, 8);
   auto* const words = reinterpret_cast<std::uint64_t*>(&slot);
-  // Each word is published, not just the sequence at the end: who observes one of them then finds
-  // the odd sequence when it looks again. Cheaper than a fence to reason about, and known to TSan.
+  // Each word is published, not just the sequence at the end: a reader that observes one of them then
+  // finds the odd sequence when it looks again. That is easier to reason about than a fence, and TSan
+  // knows it.
   const std::uint64_t seconds = static_cast<std::uint64_t>(now.tv_sec);
   shm::publish(words[1], std::uint64_t{cell});                  // [tag: exemplar-words]
   shm::publish(words[2], std::bit_cast<std::uint64_t>(value));  // [tag: exemplar-words]

@@ -17,10 +17,10 @@
 namespace notch::client {
 namespace {
 
-// How many forks deep an operation may be that goes on in a child, and finds its memory.
+// An operation that goes on in a child finds its memory through this many forks.
 constexpr std::size_t kForksDeep = 2;
 
-// What a child keeps of the segment of its parent, or of its parent's parent.
+// The part of a parent's or grandparent's segment that a child keeps.
 struct Forebear {
   shm::Segment segment;    // where it was; if it was private memory, it is inherited
   std::uint32_t runs = 0;  // of an attached one: how many of its runs the child has mapped anew
@@ -40,7 +40,8 @@ struct Forks {
 
 constinit Forks state;
 
-// Certainly; false if libc does not tell. Relaxed: what a thread that is alone reads was its own.
+// True only if it is certain; false if libc does not tell. Relaxed: a thread that is alone reads its own
+// writes.
 bool is_single_threaded() noexcept {
   return state.libc_is_single_threaded != nullptr &&
          shm::read_alone(*state.libc_is_single_threaded) != 0;
@@ -48,8 +49,8 @@ bool is_single_threaded() noexcept {
 
 // A child must not be forked while another thread makes the segment: it would inherit the
 // descriptor, or the mapping before it is MADV_DONTFORK, and with either the parent's lock. Signals
-// wait too, as in attach(). Where there is no other thread neither need wait, since attach() itself
-// lets no signal handler fork.
+// wait too, as in attach(). Where there is no other thread, neither births nor signals need wait:
+// attach() itself lets no signal handler fork.
 void before_fork() noexcept {
   if (may_not_attach() || !prepare()) return;  // no lock yet, and none without memory
   if (is_single_threaded()) return;
@@ -78,10 +79,10 @@ void end_wait_of_births() noexcept {
   pthread_sigmask(SIG_SETMASK, &mask, nullptr);
 }
 
-// Calls `visit` with each run of the segment where an operation may be under way that a fork does
-// not end, until it says false. What has memory and touches is one run. Of the preloaded library's
-// segment the columns by id are none: they are added to in restartable sections alone, which begin
-// anew in the child (cell.h); so its children make one system call.
+// Calls `visit` with each run of the segment in which an operation may be under way that a fork does
+// not end, until `visit` returns false. Adjacent parts with memory are one run. In the preloaded
+// library's segment the columns by id are no runs: only restartable sections add to them, and the
+// kernel restarts those in the child (cell.h). So its children make one system call.
 template <class Visit>
 bool visit_runs(const shm::Segment& segment, Visit visit) noexcept {
   if (sealed()) {
@@ -116,8 +117,8 @@ void release(Forebear& forebear) noexcept {
   forebear = {};
 }
 
-// What older forebears left goes back: in a line of children that fork, each would have the memory
-// of all.
+// Gives back what older forebears left: otherwise, in a line of children that fork, each would have
+// the memory of all before it.
 Forebear& add_forebear(const shm::Segment& parents) noexcept {
   release(state.forebears[kForksDeep - 1]);
   for (std::size_t i = kForksDeep - 1; i > 0; --i) state.forebears[i] = state.forebears[i - 1];
@@ -126,8 +127,8 @@ Forebear& add_forebear(const shm::Segment& parents) noexcept {
 }
 
 // A child may go on with an operation that its parent's thread had begun when a signal handler
-// forked: it still holds an address in the segment, which the child does not have. Give it memory
-// to hit, where the parent could write.
+// forked. The operation still holds an address in the segment, which the child does not have. This
+// gives it memory at the addresses that the parent could write to.
 void keep_memory_of(const shm::Segment& parents) noexcept {
   const std::byte* const base = parents.memory.base();
   if (base == nullptr || base == state.forebears[0].segment.memory.base()) return;

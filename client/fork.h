@@ -1,4 +1,4 @@
-// What a fork asks of the parent before it, and of the child after it.
+// The handlers of a fork: in the parent before it, in the parent and the child after it.
 // Called by: process. The handlers run inside fork(); a bare clone runs none of them.
 //
 // Invariants
@@ -17,17 +17,18 @@ namespace notch::client {
 // is known. REQUIRES: once, when the library is loaded.
 void watch_forks(const char* libc_is_single_threaded) noexcept;
 
-// The segment that a child's operations may still hold addresses of: the attached one, and in a
-// child its parent's. REQUIRES: the registry's lock is held.
+// Notes the segment into which a child's operations may still hold addresses: the attached one, and in
+// a child its parent's. REQUIRES: the registry's lock is held.
 void remember_segment(const shm::Segment& segment) noexcept;
 
-// A child that inherited its parent's segment has one of its own (H3 of inherited_segment.h):
-// private memory takes the mapping's place, as it does in every other child (F2). It does so at once:
-// an address that were free for a moment could become another thread's memory.
+// Called once a child that inherited its parent's segment has one of its own (H3 of
+// inherited_segment.h): puts private memory in the mapping's place, as every other child has it (F2).
+// It does so in one step, because an address that is free for a moment could become another thread's
+// memory.
 // REQUIRES: the registry's lock is held.
 void give_back_inherited() noexcept;
 
-// A child that begins anew is in nobody's fork. REQUIRES: the registry's lock is held.
+// A child that attaches for the first time is not forking. REQUIRES: the registry's lock is held.
 void forget_forks() noexcept;
 
 }  // namespace notch::client

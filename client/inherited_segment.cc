@@ -39,7 +39,7 @@ void note_growth(const shm::Segment& own) noexcept {
 bool adopt_inherited() noexcept {
   if (left.memory.base() == nullptr || wiped() == nullptr) return false;
   Wiped& own = *wiped();
-  // Relaxed, before the others: who finds a column asks for it.
+  // Relaxed, and before the other stores: a thread that finds a column then asks for this word.
   shm::write_alone(own.inherited, std::uint32_t{1});
   move_early_drops(left);
   shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]

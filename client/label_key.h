@@ -1,4 +1,4 @@
-// A label set as a row of words, so that to find it is to compare a few words and no texts.
+// A label set as a row of words, so that a look-up compares a few words and no texts.
 // Called by: series_index.
 //
 // The words are: the family and the values' lengths, 16 bits each; then each value's bytes, the
@@ -6,8 +6,8 @@
 // the same.
 //
 // Invariants
-//   L1  Not a byte beside a value is read. How many bytes there are in a value's last word is not
-//       branched on: values come in no order that a processor could foretell.
+//   L1  No byte outside a value is read. There is no branch on the number of bytes in a value's last
+//       word: the processor could not predict it.
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ namespace notch::client {
 // The up to 7 bytes at `text` as a word.
 inline std::uint64_t short_word(const char* text, std::size_t size) noexcept {
   static constexpr char kNothing[8] = {};
-  // Four, two and one byte, each read from zeros where the size has none. By arithmetic: a choice
-  // between two pointers would become a branch.
+  // Reads four, two and one byte, each from zeros where the size has none. The address is computed: a
+  // choice between two pointers would become a branch.
   const auto nothing = reinterpret_cast<std::uintptr_t>(kNothing);
   const auto choose = [&](std::size_t offset, std::size_t bit) {
     const std::uintptr_t wanted = reinterpret_cast<std::uintptr_t>(text) + offset;
@@ -76,7 +76,7 @@ class LabelKey {
   LabelKey(std::uint32_t family, std::span<const notch_text> values) noexcept {
     std::uint64_t sum = 0;
     std::size_t count = 0;
-    // The words' products do not wait for each other; where a word stands is in its factor.
+    // The words' products do not depend on each other; a word's factor holds its place.
     for_each_key_word(family, values, [&](std::uint64_t word) {
       if (count < kFewWords) words_[count] = word;
       sum += fold_product(word ^ kMix, kFactor + 2 * kStep * count);
@@ -89,7 +89,7 @@ class LabelKey {
   std::uint64_t hash() const noexcept { return hash_; }
   std::size_t word_count() const noexcept { return count_; }
 
-  // Whether `stored` are the words of the same label set. REQUIRES: as many.
+  // True if `stored` are the words of the same label set. REQUIRES: there are as many.
   bool matches(const std::uint64_t* stored, std::uint32_t family,
                std::span<const notch_text> values) const noexcept {
     std::uint64_t difference = 0;

@@ -2,12 +2,13 @@
 // Called by: process, under the lock, with signals held back.
 //
 // Invariants
-//   A1  Between forget and publish no add goes to either place: adders wait for the lock.
-//   A2  An add of a library call that held the old address before that is lost, if it lands behind
-//       the copy: a few instructions of a process that was counting for nobody.
-//       So is one in a section before Linux 5.10, which cannot end the sections of all threads.
-//   A3  A segment has its name before the counts are in it, and an agent may read it at once. So
-//       nothing is copied that could have to be taken back: it would be counted again later.
+//   A1  Between take_columns() and publish_columns() no add goes to either place: adders wait for the
+//       lock.
+//   A2  A library call that holds an address in the old columns from before take_columns() loses its add
+//       if it stores after the copy: that is a window of a few instructions. Before Linux 5.10, which
+//       cannot end the sections of all threads, an add in a section can be lost in the same way.
+//   A3  A segment has its name before the counts are in it, and an agent may read it at once. So nothing
+//       is copied that might have to be taken back: it would be counted a second time later.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@
 namespace notch::client {
 
 // How long to wait after a try that failed: a second at first, then twice as long as before, and
-// never more than about a minute, so that who waited for a day attaches soon all the same.
+// never more than about a minute, so that a process that has waited for a day attaches soon too.
 inline constexpr std::uint64_t kLongestWaitNs = 64'000'000'000;
 constexpr std::uint64_t wait_after(std::uint64_t wait_before_ns) noexcept {
   if (wait_before_ns == 0) return 1'000'000'000;

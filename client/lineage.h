@@ -1,10 +1,10 @@
 // The lineage key: the same in all processes that were forked from one another, whatever users they
-// become, and known to no others. By it the agent tells a service's own processes from those of
-// whoever took its name. Called by: settings.
+// become, and known to no others. By it the agent tells a service's own processes from the processes
+// of another user who took its name. Called by: settings.
 //
 // Invariants
 //   LK1  It is made without a system call, of the random bytes that the kernel gave this program
-//        when it was executed (AT_RANDOM), which a fork inherits: so it is there before any fork.
+//        when it was executed (AT_RANDOM). A fork inherits these, so the key exists before any fork.
 //   LK2  Those bytes guard the stack, and cannot be found from the key: it is SipHash-2-4's output
 //        of 128 bits, a pseudorandom function, with them as its key.
 #pragma once
@@ -18,7 +18,7 @@ namespace notch::client {
 
 inline constexpr const char* kLineageVariable = "NOTCH_LINEAGE";
 
-// What SipHash-2-4 with 128 bits of output makes of `text`.
+// SipHash-2-4 of `text`, with 128 bits of output.
 void keyed_hash(const std::uint8_t (&key)[16], std::string_view text,
                 std::uint8_t (&out)[16]) noexcept;
 

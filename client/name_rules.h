@@ -1,5 +1,4 @@
-// What a metric and its labels may be called: Prometheus's rules and the practices of its
-// community. Called by: registry, once per definition.
+// The rules for names of metrics and labels: Prometheus's own, and the practices of its community. Called by: registry, once per definition.
 #pragma once
 
 #include "client/include/notch/abi.h"
@@ -10,9 +9,9 @@ namespace notch::client {
 // message in `error` that names the metric and the rule. No allocation.
 int judge_definition(const notch_definition& definition, notch_error& error) noexcept;
 
-// Whether the definition works and is not as Prometheus's practices have it: `advice` then says
-// what is. Not a refusal: names that dashboards know already must be possible. REQUIRES: it was
-// judged, and is NOTCH_OK.
+// True if the definition is valid but does not follow Prometheus's practices: `advice` then says what
+// they are. It is no refusal: names that dashboards know already must be possible. REQUIRES: the
+// definition was judged, and is NOTCH_OK.
 bool advise(const notch_definition& definition, notch_error& advice) noexcept;
 
 // Writes "NAME": MESSAGE, cut to the error's size; bytes that do not print become '?'.

@@ -8,7 +8,7 @@
 namespace notch::client {
 namespace {
 
-// Takes what is in a cell, over all columns. REQUIRES: nobody adds to it.
+// Takes the value of a cell, over all columns, and leaves zero. REQUIRES: nobody adds to it.
 std::uint64_t empty_cell(shm::Segment& segment, std::uint32_t cell) noexcept {
   std::uint64_t sum = 0;
   for (std::uint32_t column = 0; column < segment.column_capacity; ++column) {
@@ -34,7 +34,7 @@ std::uint64_t park(Parked& parked, const ParkedBucket& wanted) noexcept {
       return (kFirstParkedCell + i) * shm::kCellBytes;
     }
   }
-  // Claimed before it is filled: another handler may come in between, and claims the next one.
+  // The entry is claimed before it is filled: another handler that comes in between claims the next one.
   do {
     if (count == kParkedBuckets) return 0;
   } while (!shm::exchange_alone(parked.count, count, count + 1));
@@ -53,8 +53,8 @@ void settle_parked(Parked& parked) noexcept {
       if (shm::exchange_alone(parked.count, count, std::uint32_t{0})) return;
       continue;
     }
-    // A handler may come at any point here. It no longer parks for a bucket that is made, nor
-    // joins an entry without a table; so the cell is still when it is emptied.
+    // A handler may come at any point here. It does not park for a bucket that is made by now, nor does
+    // it use an entry without a table. So nobody adds to the cell when it is emptied.
     ParkedBucket& entry = parked.buckets[i];
     const std::uint64_t bucket =
         make_bucket_locked(*entry.table, entry.bucket, entry.negative != 0);

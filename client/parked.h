@@ -1,11 +1,11 @@
 // Observations of a signal handler whose own thread holds the registry's lock: the handler can
 // neither make the run of buckets it needs nor wait for it. It counts in a cell that belongs to no
-// series, and whoever holds the lock moves the count to its bucket before the lock is free.
+// series, and the lock's holder moves the count to its bucket before it releases the lock.
 // Called by: series_index; process, as it releases the lock.
 //
 // Invariants
-//   Q1  An entry is written only by a handler that runs above the lock's holder, on its thread; so
-//       the holder, when it runs again, finds every entry complete.
+//   Q1  Only a handler that interrupts the lock's holder, on the holder's thread, writes an entry. So
+//       the holder finds every entry complete when it runs again.
 //   Q2  Entry k counts in cell kFirstParkedCell + k, which is zero when the entry is free.
 #pragma once
 
@@ -31,11 +31,11 @@ struct Parked {
   ParkedBucket buckets[kParkedBuckets];
 };
 
-// The cell's byte offset for this bucket; 0 if all are taken. REQUIRES: the running thread holds
-// the lock, below us on the stack.
+// The byte offset of a cell for this bucket; 0 if all are taken. REQUIRES: the running thread holds the
+// lock, in a frame below this one.
 std::uint64_t park(Parked& parked, const ParkedBucket& wanted) noexcept;
 
-// Whether somebody has to call settle_parked().
+// True if settle_parked() has work.
 bool any_parked(const Parked& parked) noexcept;
 
 // Moves every parked count to its bucket, made if it is new. REQUIRES: the lock is held.

@@ -47,7 +47,7 @@ bool PrivateMemory::commit(Block& block, std::uint64_t end) noexcept {
   return true;
 }
 
-// At least as large as all before it together, so that there are few.
+// A block is at least as large as all before it together, so that there are few.
 PrivateMemory::Block* PrivateMemory::make_block(std::uint64_t bytes) noexcept {
   const std::uint64_t needed = round_to(kStep, sizeof(Block) + bytes);
   if (!may_grow_by_pages() || needed > kMostBytes - total_bytes_) return nullptr;

@@ -2,9 +2,9 @@
 // Called by: registry, series_index, catalogue, under the lock; process makes the first block.
 //
 // Invariants
-//   R1  The first block is part of the process's one mapping and is usable whole; what it cannot
-//       hold comes from blocks of their own, made when they are needed.
-//   R2  A block a forked child finds half filled is simply lost to it.
+//   R1  The first block is part of the process's one mapping, and all of it is usable. Further blocks
+//       are made when they are needed.
+//   R2  A forked child that finds a block half filled does not use the rest of it.
 #pragma once
 
 #include <cstddef>
@@ -21,8 +21,9 @@ class PrivateMemory {
   // Zeroed, aligned to 8; null if there is none left, or none without a system call after seal().
   void* take(std::uint64_t bytes) noexcept;
 
-  // The same from the other end of the first block, for what is seldom used: so what is often used
-  // lies together. Null if that block has no room. REQUIRES: no other was made since start().
+  // The same from the other end of the first block, for data that is seldom used, so that data that is
+  // often used lies together. Null if that block has no room. REQUIRES: no other block was made since
+  // start().
   void* take_from_end(std::uint64_t bytes) noexcept;
 
   // Makes sure that the next `bytes` need no system call.

@@ -33,26 +33,27 @@ struct State {
   Settings settings{};  // read when the first segment is made
   bool settings_read = false;
   bool tables_ready = false;
-  // Of a process that defines all it will ever have before its first segment: how many columns a
-  // segment has, 0 if it is not such a one; and whether that first one is still to come, which only
-  // the preloaded library's constructor changes, so that it is read without the lock.
+  // For a process that makes all its definitions before its first segment: the number of columns of a
+  // segment, 0 for other processes; and whether that first segment is still to come. Only the preloaded
+  // library's constructor changes that, so it is read without the lock.
   std::uint32_t whole_columns = 0;
   bool birth_postponed = false;
-  // Whether every user may make files in the directory. Relaxed: any thread, and all find the same.
+  // Whether every user may make files in the directory. Relaxed: any thread may look, and all find the
+  // same answer.
   OpenToAll open_to_all = OpenToAll::kUnknown;
   RetryClock retries;
   shm::Segment segments[2];  // the second, for a process that counted in private memory
 };
 
-// The one global that cannot be avoided: handles are bare numbers, and a fork must find its way.
+// A global, because handles are bare numbers and a forked child must find its state.
 constinit State state;
 
-// The tables behind the private memory, once. A child forked amid this does it again.
+// Prepares the tables behind the private memory, once. A child forked in the middle does it again.
 bool prepare_tables_locked() noexcept {
   if (state.tables_ready) return true;
   const PrivateParts parts = private_parts();
   private_memory().start(parts.tables, parts.tables_bytes);
-  // What the first definition touches lies in as few pages as can be: the families' table is long.
+  // The order keeps what the first definition touches in few pages: the families' table is long.
   state.tables_ready = catalogue().prepare(parts.log, parts.log_bytes) && prepare_series_index() &&
                        prepare_registry();
   return state.tables_ready;
@@ -95,11 +96,11 @@ shm::Segment* attach_first() noexcept {
   return &segment;
 }
 
-// Of a process that counts in private memory. Without luck all is as it was.
+// For a process that counts in private memory. If it fails, all is as it was.
 void attach_late(shm::Segment& old) noexcept {
   shm::Segment& segment = state.segments[&old == state.segments ? 1 : 0];
   choose_directory(state.settings);
-  // It may be allowed fewer processors by now than it has columns.
+  // The process may use fewer processors by now than it has columns.
   if (!make_segment(plan(old.column_capacity), segment)) {
     old.system_errno = segment.system_errno;
     return state.retries.failed();
@@ -120,7 +121,7 @@ void attach_late(shm::Segment& old) noexcept {
   publish_columns(segment);
 }
 
-// Whether a process that counts in private memory should try again.
+// True if a process that counts in private memory should try again.
 bool is_retry_due(const shm::Segment& segment) noexcept {
   return !segment.attached && !state.settings.disabled && !sealed() && state.retries.is_due();
 }
@@ -157,7 +158,7 @@ void attach(Attach attempt) noexcept {
   const bool has_failed = shm::observe(own.failed) != 0;  // [tag: attached]
   if (attempt == Attach::kFirst && (has_column || has_failed)) return;
   if (may_not_attach()) return;
-  // None in a child that a handler has forked since.
+  // Null in a child that a handler has forked since.
   const shm::Segment* const counted_in = attached_segment();
   if (has_column && counted_in != nullptr && !is_retry_due(*counted_in)) return;
   const NoSignals whole;

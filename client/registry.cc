@@ -52,7 +52,7 @@ bool same_bounds(const FamilyShape& family, const notch_definition& definition) 
                     family.buckets->upper + family.buckets->count);
 }
 
-// The rule a second definition breaks, or null if it says the same. The first help stays.
+// The rule that a second definition breaks, or null if it says the same. The first help stays.
 const char* difference(const FamilyShape& family, const notch_definition& definition) noexcept {
   const shm::FamilyRecord record = record_of(family);
   if (record.type != definition.type) return "already defined with another type";

@@ -2,7 +2,7 @@
 // Called by: abi.cc; series_index asks for a family's shape.
 //
 // Invariants
-//   G1  Families [0, count) never change, but for what is marked "under the lock".
+//   G1  Families [0, count) never change, except for the fields marked "under the lock".
 //   G2  Everything is append-only; a child forked in between sees a registry without the last
 //       family.
 #pragma once
@@ -30,7 +30,7 @@ struct FamilyShape {
 
   // Under the lock.
   std::uint32_t series_count;
-  bool said_label_count;  // that somebody gives the wrong number of labels
+  bool said_label_count;  // the line about a wrong number of labels was printed
   notch_series overflow;  // {0, null}: none yet
 };
 

@@ -22,13 +22,13 @@ constexpr std::uint32_t kSpins = 4096;
 constexpr std::uint32_t kYields = 64;
 constexpr long kSleepNs = 100'000;
 
-// Of a sealed process, which may only spin: about a sixth of a second of the thread's own time where
-// a pause takes 40 ns, many of a scheduler's turns.
+// The pauses of a sealed process, which may only spin: about a sixth of a second of the thread's own
+// time where a pause takes 40 ns, which is many turns of a scheduler.
 constexpr std::uint32_t kMostSpins = 1U << 22;
 
 // The holder may be a thread of lower priority that waits for this very processor (SCHED_FIFO): it
-// runs when this one sleeps, not when it yields. False if this one has waited long enough and may
-// not sleep. By syscall(), as libc's nanosleep() is a cancellation point.
+// runs when this thread sleeps, not when it yields. False if this thread has waited long enough and may
+// not sleep. It uses syscall(), because libc's nanosleep() is a cancellation point.
 bool let_holder_run(std::uint32_t tries) noexcept {
   if (tries < kSpins || sealed()) {
     shm::pause();

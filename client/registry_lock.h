@@ -1,21 +1,20 @@
-// The lock of the registry and the segment, and what must not come between while it is held.
+// The lock of the registry and the segment. While it is held, cancellation and signals wait.
 // Called by: process, abi.cc, registry, series_index.
 //
 // Invariants
 //   X1  A forked child finds the lock free: its word is in wiped memory.
 //   X2  Nothing that a handler parked is left when the lock is free.
-//   X3  Waiting ends, whatever the priorities: who waits long sleeps, so that a holder which it
-//       keeps from the processor runs. In a sealed process nobody may sleep, and who has spun for
-//       about a sixth of a second of its own time goes without the lock, as one that holds it
-//       already.
+//   X3  Waiting ends, whatever the priorities: a thread that waits long sleeps, so that a holder of lower
+//       priority can run. In a sealed process no thread may sleep: after spinning for about a sixth of a
+//       second of its own time a thread goes on without the lock, as one that holds it already.
 #pragma once
 
 #include <signal.h>
 
 namespace notch::client {
 
-// Puts a cancellation of the thread off: open() and close() are cancellation points, and a thread
-// that ended there would hold the lock for ever. No system call.
+// Defers the thread's cancellation: open() and close() are cancellation points, and a thread that ended
+// there would hold the lock for ever. No system call.
 class NoCancellation {
  public:
   NoCancellation() noexcept;
@@ -39,8 +38,8 @@ class NoSignals {
   sigset_t before_;
 };
 
-// Held while the registry or the segment changes. Not got when this very thread holds it already,
-// below us on the stack: we are in a signal handler then, and must not wait. Nor after X3.
+// Held while the registry or the segment changes. It is not got if this very thread holds it already,
+// in a frame below: then this is a signal handler, which must not wait. Nor is it got after X3.
 class RegistryLock {
  public:
   enum class Wait { kForIt, kNot };
@@ -56,7 +55,7 @@ class RegistryLock {
   bool held_;
 };
 
-// The same without a scope, for what is held across a fork.
+// The same without a scope, for a lock that is held across a fork.
 bool take_registry_lock(RegistryLock::Wait wait) noexcept;
 void release_registry_lock() noexcept;
 

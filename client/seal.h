@@ -1,4 +1,4 @@
-// How far the process is closed to system calls of ours. It only gets further.
+// How far the process is closed to Notch's system calls. It is never opened again.
 // Called by: process, fork, columns, the tables and the log before they grow; abi.cc and the
 // preloaded library, which close it.
 //
@@ -14,14 +14,14 @@ namespace notch::client {
 void close_growth() noexcept;
 // From here on nothing grows by a system call; a forked child still gets a segment.
 void stop_growth() noexcept;
-// From here on no system call at all, in forked children neither.
+// From here on Notch makes no system call at all, in this process and its forked children.
 void seal() noexcept;
 
-// Whether any of them was called.
+// True if any of the three was called.
 bool sealed() noexcept;
-// Whether new series may get memory by a system call.
+// True if new series may get memory by a system call.
 bool may_grow_by_pages() noexcept;
-// Whether seal() was: then a process that has no segment gets none.
+// True if seal() was called: then a process that has no segment gets none.
 bool may_not_attach() noexcept;
 
 }  // namespace notch::client

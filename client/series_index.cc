@@ -56,12 +56,12 @@ struct Index {
 
 constinit Index index;
 
-// Of the upper bits, as the lower ones choose the slot.
+// The tag is made of the upper bits, because the lower ones choose the slot.
 std::uint64_t tag_of(std::uint64_t hash) noexcept {
   return hash >> kTagShift;
 }
 
-// Whether they can be in the table at all; the bytes of what cannot are not looked at.
+// True if the values can be in the table at all; if not, their bytes are not read.
 bool are_storable(std::span<const notch_text> values) noexcept {
   std::size_t longest = 0;
   for (const notch_text& value : values) longest = value.size > longest ? value.size : longest;
@@ -94,8 +94,8 @@ void enter(SlotTable& table, const SeriesEntry& entry) noexcept {
   shm::publish(table.slots()[probe], slot);  // [tag: series-slot]
 }
 
-// Makes sure that so many entries leave half of the slots free. Readers go on in the old table,
-// and find there all they could find before. REQUIRES: the lock is held.
+// Makes sure that so many entries leave half of the slots free. Readers may go on in the old table,
+// which has all that they could find before. REQUIRES: the lock is held.
 bool make_slots(std::uint64_t entries) noexcept {
   SlotTable* const old = index.table;
   std::uint64_t slot_count = old == nullptr ? kFirstSlots : old->slot_count;
@@ -186,7 +186,7 @@ notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notc
     return overflow(family, shape, shm::DropReason::kCardinality);
   const SeriesEntry* const entry = add(family, shape, values, key, 0);
   if (entry == nullptr) {
-    // Who must not wait for the system does not ask it again for each new label set.
+    // A caller that must not wait for the system does not ask it again for each new label set.
     if (sealed()) stop_growth();
     return overflow(family, shape, shm::DropReason::kNoCells);
   }
@@ -195,8 +195,8 @@ notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notc
   return handle(*entry);
 }
 
-// Values as they will be stored: valid UTF-8, and whether that changed one. False if one is too
-// long for it. REQUIRES: the lock.
+// Makes the values as they will be stored, in valid UTF-8, and says whether that changed one. False if
+// one is too long. REQUIRES: the lock.
 bool make_storable(std::span<notch_text> values, bool& changed) noexcept {
   char* out = index.scratch;
   for (notch_text& value : values) {
@@ -212,7 +212,7 @@ bool make_storable(std::span<notch_text> values, bool& changed) noexcept {
   return true;
 }
 
-// Counted in any case; said where somebody looks, once for a family.
+// Counts it in any case, and prints a line with NOTCH_DEBUG, once for each family.
 void refuse_label_count(FamilyShape& shape, std::size_t given) noexcept {
   drop(shm::DropReason::kWrongLabelCount);
   if (!debugging()) return;

@@ -1,4 +1,4 @@
-// From a family and label values to the series: a table that readers walk without a lock.
+// Finds the series of a family and label values, in a table that readers walk without a lock.
 // Called by: abi.cc.
 //
 // Invariants
@@ -25,8 +25,8 @@ bool find_series(std::uint32_t family, std::span<const notch_text> values,
 notch_series find_or_make_series(std::uint32_t family, std::span<const notch_text> values,
                                  RegistryLock::Wait wait = RegistryLock::Wait::kForIt) noexcept;
 
-// The family's overflow series, for who may not wait: where find_or_make_series() does not get the
-// lock it gives the null handle, and nothing is counted as dropped. So does this.
+// The family's overflow series, for a caller that may not wait: if the lock is not free, this gives the
+// null handle and counts nothing as dropped, as find_or_make_series() does with Wait::kNot.
 notch_series find_or_make_overflow(std::uint32_t family) noexcept;
 
 // The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room. In a
@@ -34,7 +34,7 @@ notch_series find_or_make_overflow(std::uint32_t family) noexcept;
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t index,
                                   bool negative) noexcept;
 
-// The same for who holds the lock.
+// The same for a caller that holds the lock.
 std::uint64_t make_bucket_locked(const NativeTable& table, std::int32_t index,
                                  bool negative) noexcept;
 

@@ -1,4 +1,4 @@
-// What the environment says: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG, NOTCH_LINEAGE. Read once, when
+// The settings from the environment: NOTCH_DIR, NOTCH_SERVICE, NOTCH_DISABLED, NOTCH_DEBUG, NOTCH_LINEAGE. Read once, when
 // the first segment is made, and copied: a program may change its environment later.
 // Called by: process.
 #pragma once
@@ -20,9 +20,9 @@ struct Settings {
 };
 
 // NOTCH_DIR, else the default directory. NOTCH_SERVICE, else OTEL_SERVICE_NAME, else the program's
-// name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to anything but "" and "0". NOTCH_LINEAGE not
-// in a program that gained privileges when it was executed: whoever executed it is not to choose
-// whose it is.
+// name. NOTCH_DISABLED and NOTCH_DEBUG are on if set to anything but "" and "0". NOTCH_LINEAGE is
+// ignored in a program that gained privileges when it was executed: the user who executed it must not
+// choose the service it belongs to.
 void read_settings(Settings& settings) noexcept;
 
 // Looks again for the directory where none was given: the agent may have made it since.

@@ -14,8 +14,8 @@
 namespace notch::client {
 namespace {
 
-// Of the address space a program may take (RLIMIT_AS), at most one part in this many is for the
-// private memory, and two for the segment: what it needs for its threads' stacks must stay.
+// At most one part in this many of the address space that a program may take (RLIMIT_AS) is for the
+// private memory, and two are for the segment: room for its threads' stacks must stay.
 constexpr std::uint64_t kShareOfLimit = 32;
 
 // Wiped, how long the log is, the tables' first block, the log. Up to the log's first bytes it is
@@ -30,11 +30,11 @@ struct Mapping {
   std::uint32_t no_memory = 0;  // 1: the last try found none
 };
 
-// Handles are bare numbers, and a fork must find its way.
+// A global, because handles are bare numbers and a forked child must find it.
 constinit Mapping mapping;
 
-// Several threads may do so at once, and a child may be forked from amid them: the first to publish
-// its own wins.
+// Several threads may call this at once, and a child may be forked in the middle: the first mapping to
+// be published is used.
 bool make_mapping() noexcept {
   const std::uint64_t spare = spare_address_space();
   const std::uint64_t most = kLogOffset + kCatalogueBytes;

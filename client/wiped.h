@@ -1,11 +1,11 @@
-// The private memory of a process, one mapping: what a fork wipes, and room for what it keeps.
-// Called by: process, registry_lock; the preloaded library for what it postpones.
+// The private memory of a process, in one mapping: a part that a fork wipes, and room for data that a
+// fork keeps. Called by: process, registry_lock; the preloaded library for postponed counts.
 //
 // Invariants
 //   W1  There is none before the first definition, or the first add through a null handle.
 //   W2  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
 //       so no column, no lock held, not attached. Everything else is inherited as it was.
-//   W3  Under RLIMIT_AS it is a small share of what the program may take, however little that is.
+//   W3  Under RLIMIT_AS it is a small share of the program's address space, however small that is.
 #pragma once
 
 #include <cstddef>
@@ -18,15 +18,15 @@
 
 namespace notch::client {
 
-// Counts of a child that has no segment yet and may never need one, by cell.
+// The counts, by cell, of a child that has no segment yet and may never need one.
 inline constexpr std::uint64_t kPostponedCells = 512;
 struct Postponed {
   std::uint64_t integers[kPostponedCells];
   std::uint64_t reals[kPostponedCells];  // the bits of doubles
 };
 
-// The columns by processor, in a process that has its columns by that: behind those of the ABI,
-// which are null but for column 0.
+// The columns by processor, in a process that counts by processor. They are behind the ABI's columns,
+// which are null then, except for column 0.
 inline constexpr std::size_t kColumnsByCpu = NOTCH_SHARED_COLUMN + 1;
 inline constexpr std::uint32_t kProcessors = shm::kMaxColumns - 1;
 inline constexpr std::size_t kColumnEntries = kColumnsByCpu + kProcessors;
@@ -40,8 +40,8 @@ struct Wiped {
   std::uint32_t inherited;        // 1: `segment` is a forebear's (inherited_segment.h)
   const std::byte* columns_base;  // under the lock: of the segment that `columns` are of
   Parked parked;                  // under the lock
-  // Adds read here: in lines where nothing is written, and the first of them in a page with the
-  // above.
+  // Adds read here: the columns are in cache lines where nothing is written, and the first columns are
+  // in a page with the fields above.
   alignas(64) void* columns[kColumnEntries];
   Postponed postponed;  // the preloaded library's alone
 };
@@ -59,8 +59,8 @@ bool is_prepared() noexcept;
 // The last prepare() found no memory: an add need not try again, a definition may.
 bool is_without_memory() noexcept;
 
-// What of it is inherited: the first block of the tables, zeroed and usable whole, and the log, of
-// which the first kFirstLogBytes are. REQUIRES: prepared.
+// The parts of it that a child inherits: the first block of the tables, zeroed and usable whole, and the
+// log, of which the first kFirstLogBytes are usable. REQUIRES: prepared.
 struct PrivateParts {
   std::byte* tables;
   std::uint64_t tables_bytes;
@@ -72,7 +72,7 @@ PrivateParts private_parts() noexcept;
 // One part of the address space that a program under RLIMIT_AS can spare; without a limit, all.
 std::uint64_t spare_address_space() noexcept;
 
-// The same of what it may write to by itself, which is under RLIMIT_DATA too.
+// The same for memory that it may write to by itself, which RLIMIT_DATA limits too.
 std::uint64_t spare_private_memory() noexcept;
 
 // REQUIRES: prepared.

@@ -1,4 +1,4 @@
-// Taking, following and gathering. What happens to the dead is in collect_dead.cc.
+// Taking, following and gathering. collect_dead.cc has the dead.
 #include "agent/collect/collect.h"
 
 #include <algorithm>
@@ -66,7 +66,7 @@ void Collect::move_to(int directory_fd) {
   if (directory_fd == directory_fd_) return;
   forget_names();
   for (auto& segment : segments_) {
-    // Of a directory that was removed nothing is left; one that was moved has the file still.
+    // A directory that was removed has no file any more; one that was moved still has it.
     if (!has_a_name(segment->file.file())) segment->directory_fd = -1;
   }
   directory_fd_ = directory_fd;
@@ -126,7 +126,7 @@ void Collect::charge_opened(LiveSegment& segment) {
   segment.usage = usage;
 }
 
-// What an exception kept from being taken; null: it was taken.
+// Undoes what was done for a segment that an exception kept from being taken; null: it was taken.
 void Collect::forget_opened(const LiveSegment* segment) noexcept {
   if (segment == nullptr) return;
   if (segment->usage.segments != 0) {
@@ -349,7 +349,8 @@ void Collect::removed(std::span<const std::string> names) {
   }
 }
 
-// What an exception (no memory) ended half way is read anew: its binding and its reader differ.
+// Reads segments anew whose reading an exception (no memory) ended half way: their binding and their
+// reader differ.
 void Collect::mend_half_followed(const Moment& now) {
   for (auto& segment : segments_) {
     if (segment->half_followed) make_anew(*segment, now);
@@ -369,8 +370,8 @@ void Collect::follow_all(const Moment& now) {
   drop_let_go();
 }
 
-// Of what was cut off before the round added it, all that was shown is folded by now. Of what was
-// cut off after that, it is in the next.
+// If a segment was cut off before the round added it, everything that was shown of it is folded by now.
+// If it was cut off after that, its fold is in the next round.
 void Collect::eject_truncated(const Moment& now) {
   for (auto& segment : segments_) {
     if (segment->file.truncated()) end_faulty(*segment, reject_name(Reject::kTruncated), now);
@@ -406,8 +407,8 @@ bool Collect::may_make_anew(const LiveSegment& segment) const {
   return anew_.allows(account_of(options_.tally.accounts, segment.file.owner_uid()));
 }
 
-// Whoever has precedence takes the names first, and those who lose them come last. They do not wait:
-// a page has no room for both definitions.
+// Segments of users with precedence take the names first; segments that lose a name come last. These do
+// not wait, because a page has no room for both definitions.
 void Collect::make_contested_anew(const Moment& now) {
   const bool has_waited = std::exchange(contested_wait_, false);
   if (!tally_.yield_contested() && !has_waited) return;
@@ -436,7 +437,7 @@ void Collect::make_contested_anew(const Moment& now) {
   drop_let_go();
 }
 
-// What was left out before was counted then, and is not counted again.
+// Families and series that were left out before were counted as conflicts then, and are not again.
 void Collect::make_anew(LiveSegment& segment, const Moment& now) {
   // The new binding before the old one goes: no row loses its last part in between.
   auto binding = new_binding(segment);

@@ -55,7 +55,7 @@
 namespace notch::agent {
 
 struct CollectOptions {
-  // Who users are to every limit here; must outlive the Collect.
+  // The accounts that every limit here goes by; must outlive the Collect.
   void count_by(Accounts& accounts) { tally.accounts = owners.accounts = &accounts; }
 
   TallyOptions tally;
@@ -157,7 +157,7 @@ class Collect {
   Room room_of(std::uint32_t uid) const;
   void take_left_out(const Moment& now);
 
-  // Whose a service's name is (collect_owners.cc).
+  // The owners of services' names (collect_owners.cc).
   void claim_service(LiveSegment& segment);
   void take_owner_changes();
   void write_owners(const Moment& now);

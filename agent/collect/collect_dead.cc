@@ -1,5 +1,5 @@
-// What happens to the dead: found by their free locks, read a last time, folded into the ledger in
-// batches, their files removed. Called by: collect.cc, at each sweep.
+// The dead: finds them by their free locks, reads them a last time, folds them into the ledger in
+// batches, and removes their files. Called by: collect.cc, at each sweep.
 #include <algorithm>
 #include <utility>
 
@@ -21,8 +21,8 @@ constexpr std::uint64_t kRetentionChecks = 16;  // per retention time
 constexpr std::uint64_t kLongestRetentionCheck_s = 600;
 const SegmentIdentity kNoSegment;
 
-// What the ledger has, the sums must have, whole and once. So behind an append no exception (no
-// memory) ends anything half done: it ends the agent, and the next one has it from the ledger.
+// The sums must have everything that the ledger has, whole and once. So after an append an exception (no
+// memory) leaves nothing half done: it ends the agent, and the next agent reads the fold from the ledger.
 template <class Work>
 void whole_or_end_agent(const Work& work) noexcept {
   work();
@@ -141,8 +141,8 @@ void Collect::fold_dead(const Moment& now) {
   drop_let_go();
 }
 
-// What nobody has seen yet is left out whole. The others are folded, be it with nothing, so that
-// nothing of theirs is counted again should their file be mended.
+// A segment that no snapshot has shown is left out whole. The others are folded, even if with nothing,
+// so that none of their numbers is counted again if their file should become valid.
 void Collect::end_faulty(LiveSegment& segment, const char* reason, const Moment& now) {
   FoldDraft draft;
   if (segment.gathered) read_last_good(segment, now, draft);
@@ -195,8 +195,9 @@ bool Collect::fold_back_steps(const Moment& now) {
   return true;
 }
 
-// What the dead took back since a snapshot showed them, before their folds: in the ledger alone, a
-// fold is less than was shown, and an agent that is killed before its next gather leaves no more.
+// Folds the resets of the dead since the last snapshot, before the dead themselves: without that, a fold
+// in the ledger would be less than was shown, and an agent killed before its next gather would leave
+// only that.
 bool Collect::fold_last_back_steps(const Moment& now) {
   const bool any = std::ranges::any_of(
       segments_, [](const auto& segment) { return segment->dead && segment->gathered; });
@@ -204,7 +205,7 @@ bool Collect::fold_last_back_steps(const Moment& now) {
   follow_all(now);
   tally_.begin_gather();
   for (auto& segment : segments_) {
-    // What nobody has seen is in no sum yet that could fall.
+    // A segment that no snapshot has shown is in no sum that could fall.
     if (!segment->gathered) continue;
     tally_.add(*segment->binding, ReaderCells(segment->reader, segment->file), now);
   }
@@ -305,7 +306,7 @@ bool Collect::end_oldest_lingering(const Moment& now) {
 
 void Collect::fold_away_excess(const Moment& now) {
   if (now.boot_s < next_excess_boot_s_ || !tally_.has_excess()) return;
-  // What the living have cannot be folded away.
+  // Rows of living processes cannot be folded away.
   if (tally_.fold_away_excess(ledger_) == 0) next_excess_boot_s_ = now.boot_s + kLook_s;
 }
 
@@ -314,7 +315,7 @@ void Collect::compact_ledger(const Moment& now) {
   if (now.boot_s >= next_compaction_boot_s_) write_ledger_anew(now);
 }
 
-// What is appended to a file without a name is gone with the agent.
+// Folds that are appended to a file without a name would be gone with the agent.
 void Collect::keep_ledger_in_place(const Moment& now) {
   if (ledger_.is_in_place() || now.boot_s < next_compaction_boot_s_) return;
   if (write_ledger_anew(now)) ++stats_.ledger_replacements;

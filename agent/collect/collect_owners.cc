@@ -1,5 +1,5 @@
-// Whose a service's name is, as it becomes: a segment joins a service, and what a service is called
-// is called so everywhere. Called by: collect.cc, when it takes segments and at each sweep.
+// Keeps services and their names in step: a segment joins a service, and a service has one name
+// everywhere. Called by: collect.cc, when it takes segments and at each sweep.
 #include <algorithm>
 #include <string>
 #include <string_view>
@@ -49,8 +49,8 @@ void Collect::claim_service(LiveSegment& segment) {
                            "\": " + reason_text(change);
 }
 
-// What a service was called before is called so nowhere any more: its rows, its living segments,
-// its ends. In the ledger the record itself says so.
+// Replaces a service's former name everywhere: in its rows, its living segments, its ends. In the ledger
+// the record itself says so.
 void Collect::take_owner_changes() {
   const std::vector<ServiceRename> renames = owners_.take_renames();
   if (!renames.empty()) {

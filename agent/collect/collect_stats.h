@@ -1,5 +1,5 @@
-// What collecting tells of itself, for the agent's own metrics. Totals never fall while the agent
-// runs; they start at zero with it.
+// Figures about collecting, for the agent's own metrics. Totals never fall while the agent runs, and
+// start at zero with it.
 // Made by: collect.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a scraper gets, by its Accept and Accept-Encoding headers.
+// Chooses the format and encoding of a page by a scraper's Accept and Accept-Encoding headers.
 // Called by: http.
 //
 // The rules

@@ -7,7 +7,7 @@
 
 namespace notch::agent {
 
-// What exposing dropped, over all scrapes.
+// The families, rows and exemplars that the exposition dropped, over all scrapes.
 struct ExpositionStats {
   std::map<std::string, std::uint64_t> dropped_families;  // by reason
   std::uint64_t dropped_rows = 0;

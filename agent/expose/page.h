@@ -1,4 +1,4 @@
-// What every exposition writer gives back, and what they agree on about families and rows.
+// The result of every exposition writer, and the rules about families and rows that they share.
 // Called by: exposition_text, exposition_protobuf (make), http (serves the body, adds up counts).
 #pragma once
 

@@ -89,7 +89,7 @@ class Scrape {
   const std::vector<Collector> collectors_;
   const ScrapeOptions options_;
   const std::shared_ptr<SpareMemory> spare_ = std::make_shared<SpareMemory>();
-  // Of all pages that are alive; theirs too, as they may outlive this.
+  // The bytes of all pages that are alive; shared with them, because they may outlive this.
   const std::shared_ptr<std::uint64_t> held_bytes_ = std::make_shared<std::uint64_t>(0);
   std::map<std::string, Shared> shared_;  // by format and selection
   ExpositionStats stats_;

@@ -21,10 +21,10 @@ constexpr bool is_possible_bucket(std::uint64_t count) noexcept {
   return count >> kBucketBits == 0;
 }
 
-// Of one bucket over all processes, the dead included.
+// The most that one bucket can have, over all processes and the dead.
 inline constexpr std::uint64_t kMostBucketSum = std::uint64_t{1} << 62U;
 
-// Of a row's buckets together: a row past it is left out of every page.
+// The most that a row's buckets can have together: a row past it is left out of every page.
 inline constexpr std::uint64_t kMostRowCount = std::numeric_limits<std::int64_t>::max();
 
 inline constexpr std::uint64_t kMostCount = std::numeric_limits<std::uint64_t>::max();

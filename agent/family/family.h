@@ -1,4 +1,4 @@
-// What a metric family is to the agent, wherever it comes from.
+// A metric family as the agent knows it, wherever it comes from.
 // Called by: tally, ledger, exposition, the agent's own sources.
 //
 // Invariants

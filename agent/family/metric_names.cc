@@ -16,7 +16,7 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// What text 0.0.4 puts behind a counter's name.
+// The suffix of a counter's name in text 0.0.4.
 constexpr std::string_view kTotal = "_total";
 
 std::string sample_name(const shm::FamilyEntry& entry) {

@@ -20,8 +20,8 @@ constexpr bool is_last_gauge(const Family& family) noexcept {
 // How many slots a row of this family has in the tally and in the ledger.
 std::uint32_t slot_count(const Family& family) noexcept;
 
-// What a scalar row has to say. A gauge that was never set is absent; a counter that is NaN or
-// negative is faulty, as no format may carry it.
+// The value of a scalar row. A gauge that was never set is absent; a counter that is NaN or negative is
+// faulty, because no format may carry it.
 enum class Presence : std::uint8_t { kPresent, kAbsent, kFaulty };
 Presence presence(const Family& family, std::uint64_t slot) noexcept;
 

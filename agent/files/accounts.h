@@ -1,6 +1,6 @@
-// Who a user is to the limits. /etc/subuid gives an account thousands of uids more, for user
-// namespaces: what they take is the account's. Everything else (names, precedence, who may add to
-// what) goes by the uid itself.
+// The account to which a uid counts for the limits. /etc/subuid gives an account thousands of further
+// uids, for user namespaces; these count to the account's limits. Everything else (names, precedence,
+// who may add to a service) goes by the uid itself.
 // Called by: segment_quota, row_quota, family_table, service_owners, service_names.
 //
 // Invariants

@@ -14,7 +14,7 @@ namespace notch::agent {
 
 inline constexpr std::string_view kUnixScheme = "unix:";
 
-// What stands behind "unix:", or nothing if the address does not begin so.
+// The part behind "unix:", or nothing if the address does not begin so.
 std::optional<std::string_view> unix_name(std::string_view address);
 
 // The rule that this name breaks, or an empty string.

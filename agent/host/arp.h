@@ -12,7 +12,7 @@
 
 namespace notch::agent {
 
-// Of /proc/net/arp: how many lines name each device.
+// Parses /proc/net/arp: the number of lines that name each device.
 std::map<std::string, std::uint64_t, std::less<>> parse_arp(std::string_view text);
 
 CollectResult collect_arp(HostFiles& files, FamilyList& families, const NameFilter& filter);

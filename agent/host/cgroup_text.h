@@ -1,4 +1,4 @@
-// What a process's cgroup file and a cgroup's own files say, as values; cgroup v1 and v2.
+// Parses a process's cgroup file and a cgroup's own files; cgroup v1 and v2.
 // Called by: cgroup_figures.
 #pragma once
 

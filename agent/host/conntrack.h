@@ -11,7 +11,7 @@
 
 namespace notch::agent {
 
-// Of /proc/net/stat/nf_conntrack: the sums over the processors of each column, by its name.
+// Parses /proc/net/stat/nf_conntrack: each column's sum over the processors, by its name.
 std::map<std::string, std::uint64_t, std::less<>> parse_conntrack_stat(std::string_view text);
 
 CollectResult collect_conntrack(HostFiles& files, FamilyList& families);

@@ -52,10 +52,10 @@ constexpr DiskFamily kFamilies[DiskCounts::kNumbers] = {
      "This is the total number of seconds spent by all flush requests.", kMs},
 };
 
-// What udev knows of the device, where it runs.
+// udev's data about the device, where udev runs.
 struct DiskIdentity {
   std::string model, path, revision, wwn;
-  // Of a disk's label; of udev's making; of a virtual disk. The first that there is.
+  // The first of these that there is: a label's, udev's own, a virtual disk's.
   std::string label_serial, short_serial, long_serial;
 
   const std::string& serial() const {

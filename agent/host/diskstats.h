@@ -1,4 +1,4 @@
-// What block devices have done. Called by: collector_table.
+// The work of block devices. Called by: collector_table.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// What the firmware says of the machine. Called by: collector_table.
+// The machine as its firmware describes it. Called by: collector_table.
 #pragma once
 
 #include "agent/host/host_collector.h"

@@ -68,7 +68,7 @@ class FamilyList {
     std::size_t first = 0;
     std::size_t size = 0;
   };
-  // What a snapshot's views point at.
+  // The memory that a snapshot's views point at.
   struct Storage {
     std::vector<Family> families;
     std::vector<Row> rows;

@@ -13,7 +13,7 @@ struct OpenFiles {
   std::uint64_t allocated = 0;
   std::uint64_t maximum = 0;
 };
-// Of /proc/sys/fs/file-nr: three numbers, of which the second is always zero.
+// Parses /proc/sys/fs/file-nr: three numbers; the second is always zero.
 std::optional<OpenFiles> parse_open_files(std::string_view text);
 
 CollectResult collect_filefd(HostFiles& files, FamilyList& families);

@@ -32,7 +32,7 @@ void add_pattern(CLI::App& app, const std::string& name, std::string& pattern,
       ->capture_default_str();
 }
 
-// Of an option that was given.
+// The value of an option that was given.
 bool is_set(const CLI::App& app, const std::string& name) {
   return app.get_option(name)->count() > 0;
 }

@@ -32,7 +32,7 @@ void HostCollectors::tell(Running& running, const CollectResult& result) {
   if (on_error) on_error(running.name, result.message);
 }
 
-// What a step of a collector's comes to, also where it throws.
+// The outcome of a collector's step, also if it throws.
 template <class Step>
 CollectResult HostCollectors::guarded(const Running& running, const Step& step) {
   const std::uint64_t cut_before = files_.cut_texts();
@@ -51,7 +51,7 @@ HostCollectors::Outcome HostCollectors::run(Running& running, FamilyList& famili
   families.begin_collector(running.name);
   CollectResult result =
       guarded(running, [&] { return running.collector->collect(files_, families); });
-  // What was emitted before an exception would be half of it.
+  // Families emitted before an exception are dropped: they would be half of the answer.
   if (result.kind == CollectResult::Kind::kFailed) families.undo();
   if (result.kind == CollectResult::Kind::kDone && !running.sample.empty()) {
     result = CollectResult::failed(running.sample);

@@ -31,7 +31,7 @@ class HostCollectors {
   HostCollectors(const HostOptions& options, HostDrops& drops,
                  std::span<const HostCollectorEntry> table = host_collector_table());
 
-  // Of the collectors that are switched on, in the order in which gather() counts them.
+  // The collectors that are switched on, in the order in which gather() counts them.
   std::vector<std::string> names() const;
 
   // To be called every HostOptions::interval_s. A collector that fails here has no success in the

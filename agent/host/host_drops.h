@@ -1,5 +1,5 @@
-// What was left out of the host's figures because of a limit or a rule, counted by the collector
-// and the reason, for notch_agent_host_dropped_total.
+// Counts what a limit or a rule left out of the host's figures, by collector and reason, for
+// notch_agent_host_dropped_total.
 // Made by: daemon. Called by: host_collectors, family_list, cgroup_figures, agent_metrics.
 //
 // Invariants

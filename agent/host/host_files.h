@@ -57,9 +57,9 @@ class HostFiles {
   std::string sys_path(std::string_view name) const { return below(paths_.sysfs, name); }
   std::string root_path(std::string_view name) const { return below(paths_.rootfs, name); }
 
-  // Of the last call that gave nothing: the path and the system's words.
+  // The path and the system's words for the last call that returned nothing.
   const std::string& error() const noexcept { return error_; }
-  // It was because there is no such file.
+  // True if the last call found no such file.
   bool missing() const noexcept { return missing_; }
   // How many texts were cut off, ever.
   std::uint64_t cut_texts() const noexcept { return cut_texts_; }

@@ -1,4 +1,4 @@
-// What the command line says of the host's figures.
+// The command line's options for the host's figures.
 // Made by: options. Called by: host_collectors, daemon.
 #pragma once
 
@@ -11,7 +11,8 @@
 
 namespace notch::agent {
 
-// What each collector shows, with the patterns of node_exporter's own release, without a distribution's changes.
+// The names that each collector shows, by the patterns of node_exporter's own release, without a
+// distribution's changes.
 struct HostPatterns {
   NamePatterns arp_devices;
   NamePatterns disks{R"(^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$)", ""};

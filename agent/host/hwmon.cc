@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostChips = 256;
 constexpr double kHzPerMhz = 1e6;
 
-// Of the device platform:coretemp.0 `platform_coretemp_0`; empty if the chip is part of none.
+// The device's name, as `platform_coretemp_0` for platform:coretemp.0; empty if the chip has no device.
 std::string device_name(const std::string& folder) {
   std::error_code error;
   const std::filesystem::path device = std::filesystem::canonical(folder + "/device", error);

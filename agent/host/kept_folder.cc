@@ -12,7 +12,7 @@ bool KeptFolder::follow(const std::string& path) {
   *this = KeptFolder();
   if (!there) return false;
   folder_ = FileDescriptor(::open(path.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  // What was opened may be another than what was looked at.
+  // The file that was opened may be another than the one that was looked at.
   if (!folder_.valid() || ::fstat(folder_.get(), &status) != 0) return false;
   device_ = status.st_dev;
   inode_ = status.st_ino;

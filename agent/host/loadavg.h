@@ -9,7 +9,7 @@
 
 namespace notch::agent {
 
-// Of /proc/loadavg: over 1, 5 and 15 minutes.
+// Parses /proc/loadavg: the load over 1, 5 and 15 minutes.
 std::optional<std::array<double, 3>> parse_loadavg(std::string_view text);
 
 CollectResult collect_loadavg(HostFiles& files, FamilyList& families);

@@ -11,7 +11,7 @@
 namespace notch::agent {
 namespace {
 
-// Of devices and memory.
+// The file systems on devices and in memory.
 constexpr std::string_view kLocalTypes[] = {"bcachefs", "btrfs", "exfat", "ext2",  "ext3",
                                             "ext4",     "f2fs",  "jfs",   "ntfs3", "ramfs",
                                             "reiserfs", "tmpfs", "vfat",  "xfs",   "zfs"};

@@ -15,9 +15,9 @@ struct Mount {
   bool read_only = false;    // the mount, or the file system, or that since an error
 };
 
-// Of /proc/PID/mountinfo, in its order; a line without all its fields is left out. Of several of one
-// device and type at one mount point the last counts: it lies on top, and is what statfs(2) answers
-// for. The kernel's \040 for a blank, \011, \012 and \134 are undone.
+// Parses /proc/PID/mountinfo, in its order; a line without all its fields is left out. If several mounts
+// have one device, type and mount point, the last is taken: it lies on top, and statfs(2) answers for
+// it. The kernel's \040 for a blank, \011, \012 and \134 are undone.
 std::vector<Mount> parse_mount_info(std::string_view text);
 
 // Its answers come from this host alone: no server and no program can hold them up.

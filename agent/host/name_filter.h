@@ -31,7 +31,7 @@ class NameFilter {
   NameFilter(NameFilter&&) noexcept;
   NameFilter& operator=(NameFilter&&) noexcept;
 
-  // What is wrong with a pattern; empty if nothing.
+  // The error in a pattern; empty if there is none.
   static std::string fault(const std::string& pattern);
 
   bool hides(std::string_view name) const;

@@ -53,7 +53,7 @@ Device read_device(HostFiles& files, KeptFolder& folder, const std::string& name
   Device device;
   device.name = name;
   std::size_t index = 0;
-  // What a device has no answer for (the speed of one that is down) reads as an error.
+  // Reading a property that the device does not have (the speed of one that is down) is an error.
   for (const Property& property : kProperties) {
     device.properties[index] = files.number_in(folder.file(index, property.file));
     ++index;
@@ -69,7 +69,7 @@ Device read_device(HostFiles& files, KeptFolder& folder, const std::string& name
   return device;
 }
 
-// What an administrator wants of the device: up or down.
+// The administrator's setting of the device: up or down.
 std::string_view admin_state(const Device& device) {
   const std::optional<double>& flags = device.properties[kFlags];
   if (!flags) return "unknown";

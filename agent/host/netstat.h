@@ -15,10 +15,10 @@ struct ProtocolCount {
   std::string_view name;      // such as ListenDrops
   std::int64_t value = 0;     // a few are signed: -1 stands for no limit
 };
-// Of /proc/net/snmp and netstat: a line of names, then one of numbers. Pairs that do not fit, and
-// what is no number, are left out.
+// Parses /proc/net/snmp and netstat: a line of names, then one of numbers. Pairs that do not fit, and
+// words that are no numbers, are left out.
 std::vector<ProtocolCount> parse_protocol_counts(std::string_view text);
-// Of /proc/net/snmp6: a name and a number a line.
+// Parses /proc/net/snmp6: a name and a number on each line.
 std::vector<ProtocolCount> parse_protocol_counts_6(std::string_view text);
 
 // The filter is asked for PROTOCOL_NAME.

@@ -11,7 +11,7 @@
 
 namespace notch::agent {
 
-// Of os-release: values by their names, without the quotes.
+// Parses os-release: values by their names, without the quotes.
 std::map<std::string, std::string, std::less<>> parse_os_release(std::string_view text);
 // The number a version begins with, as 12 or 22.04; nothing if it begins with none.
 std::optional<double> leading_version(std::string_view version);

@@ -13,7 +13,7 @@ struct PressureFile {
   std::string_view stalled;  // of `full`
   std::string_view stalled_help;
 };
-// Of the processor the kernel tells `full` for cgroups only, of interrupts nothing else.
+// For the processor the kernel gives `full` for cgroups only; for interrupts it gives only `full`.
 constexpr PressureFile kFiles[] = {
     {"pressure/cpu", "pressure_cpu_waiting_seconds_total",
      "Total time in seconds that processes have waited for CPU time", "", ""},

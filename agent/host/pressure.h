@@ -10,8 +10,8 @@
 
 namespace notch::agent {
 
-// Of a file of /proc/pressure, or a cgroup's: microseconds in which some task waited, and in which
-// all did.
+// Parses a file of /proc/pressure, or a cgroup's: the microseconds in which some task waited, and in
+// which all did.
 struct PressureTotals {
   std::optional<std::uint64_t> some_us;
   std::optional<std::uint64_t> full_us;

@@ -1,4 +1,4 @@
-// What sensors and their chips are called on a page. Called by: hwmon.
+// The names of sensors and their chips on a page. Called by: hwmon.
 //
 // Invariants
 //   SN1  A chip's name follows from what it is part of and from what it calls itself, not from the
@@ -46,9 +46,10 @@ struct SensorFamily {
   double divisor = 1;  // of the kernel's number
   MetricType type = MetricType::kGauge;
 };
-// Of a kind that a chip has one of, told by a file without a property: update_interval and its like.
+// The name for a value that a chip has once, in a file without a property: update_interval and its like.
 std::optional<SensorFamily> lone_family(std::string_view kind);
-// Of a property of a sensor. `is_beside` a value of the sensor's without a property's name.
+// The name for a property of a sensor. `is_beside`: the sensor also has a value without a property's
+// name.
 SensorFamily property_family(const std::string& kind, const std::string& property, bool is_beside);
 
 }  // namespace notch::agent

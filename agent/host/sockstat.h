@@ -14,7 +14,7 @@ struct SocketCount {
   std::string_view state;     // such as inuse, or mem
   std::uint64_t count = 0;
 };
-// Of /proc/net/sockstat and sockstat6: a protocol, then words and numbers by turns.
+// Parses /proc/net/sockstat and sockstat6: a protocol, then words and numbers in turn.
 std::vector<SocketCount> parse_sockstat(std::string_view text);
 
 CollectResult collect_sockstat(HostFiles& files, FamilyList& families);

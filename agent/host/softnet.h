@@ -10,7 +10,7 @@
 
 namespace notch::agent {
 
-// What an older kernel does not tell is nothing.
+// A field that an older kernel does not have is empty.
 struct CpuPackets {
   std::uint64_t cpu = 0;
   std::optional<std::uint64_t> processed;
@@ -22,8 +22,8 @@ struct CpuPackets {
   std::optional<std::uint64_t> flow_limited;
   std::optional<std::uint64_t> waiting;  // packets, now; since Linux 5.10
 };
-// Of /proc/net/softnet_stat: a line per processor, in hexadecimal; since Linux 5.10 with its
-// number.
+// Parses /proc/net/softnet_stat: a line per processor, in hexadecimal; since Linux 5.10 with the
+// processor's number.
 std::vector<CpuPackets> parse_softnet(std::string_view text);
 
 CollectResult collect_softnet(HostFiles& files, FamilyList& families);

@@ -1,4 +1,4 @@
-// What the kernel has counted since the host started: interrupts, switches, forks. Called by:
+// The kernel's counts since the host started: interrupts, switches, forks. Called by:
 // collector_table.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace notch::agent {
 
-// Of /proc/stat. What it does not tell is left out.
+// Parses /proc/stat. Figures that are not in it are left out.
 struct KernelCounts {
   std::optional<std::uint64_t> interrupts;
   std::optional<std::uint64_t> context_switches;

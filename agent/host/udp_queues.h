@@ -12,7 +12,7 @@ struct UdpQueues {
   std::uint64_t sending_bytes = 0;
   std::uint64_t receiving_bytes = 0;
 };
-// Of /proc/net/udp and udp6: the sums over all sockets.
+// Parses /proc/net/udp and udp6: the sums over all sockets.
 UdpQueues parse_udp_queues(std::string_view text);
 
 CollectResult collect_udp_queues(HostFiles& files, FamilyList& families);

@@ -1,4 +1,4 @@
-// What the kernel calls itself and the host. Called by: collector_table.
+// The kernel's and the host's names, as uname(2) gives them. Called by: collector_table.
 #pragma once
 
 #include "agent/host/host_collector.h"

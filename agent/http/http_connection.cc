@@ -43,7 +43,8 @@ using TlsStream = asio::ssl::stream<PlainStream>;
 
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kLingerBytes = 256 * 1024;
-// What the kernel holds for a client besides what is on its way. More would hide a slow reader.
+// The bytes that the kernel may hold for a client besides those on their way. More would hide a slow
+// reader.
 constexpr int kUnsentBytes = 256 * 1024;
 
 // A view of the connection's own list of buffers, so that operations copy two pointers, not a list.
@@ -119,7 +120,7 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
 
  private:
   // A completion handler that keeps the connection alive until it has run.
-  // Of exactly the member's parameters: Asio asks a handler which results it takes.
+  // It has exactly the member's parameters: Asio asks a handler which results it takes.
   template <class... Results>
   auto on(void (Connection::*member)(Results...)) {
     return [self = this->shared_from_this(), member](Results... results) {
@@ -336,7 +337,7 @@ class Connection final : public HttpPeer, public std::enable_shared_from_this<Co
   Stage stage_ = Stage::kWaiting;
   Clock::time_point stage_since_ = Clock::now();
 
-  // Of the request being read or answered.
+  // For the request that is being read or answered.
   std::optional<http::request_parser<http::empty_body>> parser_;
   bool keep_alive_ = false;
   bool is_head_ = false;

@@ -9,7 +9,7 @@
 
 namespace notch::agent {
 
-// What the head needs beyond the response itself.
+// The values that the head needs besides the response itself.
 struct HeadContext {
   bool keep_alive = true;
   std::string_view extra_lines;  // whole header lines, each ended by CRLF

@@ -1,4 +1,4 @@
-// What the HTTP front can be told, and what it serves. Filled by: notchd's flags, tests.
+// The options of the HTTP front, and the routes that it serves. Filled by: notchd's flags, tests.
 #pragma once
 
 #include <chrono>
@@ -33,7 +33,7 @@ struct HttpOptions {
   std::chrono::milliseconds linger_deadline{1'000};   // last response to the client's own close
   std::chrono::milliseconds stop_deadline{5'000};     // stop() to cutting what is still open
 
-  // What a reader takes at least, in bytes per second, or it is cut.
+  // The least rate of a reader, in bytes per second; a slower one is cut.
   double least_rate() const {
     return static_cast<double>(slice_bytes) / std::chrono::duration<double>(slice_deadline).count();
   }

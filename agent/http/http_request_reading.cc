@@ -63,7 +63,7 @@ std::optional<Response> read_request(const http::request<http::empty_body>& head
   if (hosts > 1 || (hosts == 0 && head.version() == 11)) {
     return text_response(400, "Bad request: want one Host header\n");
   }
-  // What the body's framing is called otherwise, nobody says where the next request begins.
+  // With any other framing of the body, nobody can tell where the next request begins.
   if (head.count(http::field::transfer_encoding) != 0 &&
       !beast::iequals(head[http::field::transfer_encoding], "chunked")) {
     return text_response(501, "Transfer-Encoding not supported\n");

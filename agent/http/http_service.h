@@ -1,5 +1,5 @@
-// What all connections of a server share: routes, limits, authentication, counters, and the list of
-// the connections themselves. Called by: http_connection, http_server. The loop's thread only.
+// The parts that all connections of a server share: routes, limits, authentication, counters, and the
+// list of the connections themselves. Called by: http_connection, http_server. The loop's thread only.
 //
 // Invariants
 //   V1  Every connection is in the list from its construction to its destruction.
@@ -60,7 +60,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   void join(HttpPeer* peer) { peers_.insert(peer); }
   void leave(HttpPeer* peer);
 
-  // What is sent to a client. `in_flight`: it counts towards the limit until end_request().
+  // A response to a client. `in_flight`: it counts towards the limit until end_request().
   struct Answer {
     Response response;
     bool in_flight = false;

@@ -1,4 +1,4 @@
-// What the HTTP front has done, as plain numbers. Written on the loop's thread by http_service,
+// The HTTP front's counters, as plain numbers. Written on the loop's thread by http_service,
 // http_connection and http_server; read there by the agent's own telemetry.
 #pragma once
 

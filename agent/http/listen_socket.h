@@ -32,7 +32,7 @@ struct ListenSocket {
 std::string open_listen_socket(boost::asio::io_context& loop, const std::string& address,
                                const SocketAccess& access, std::vector<ListenSocket>& sockets);
 
-// What is wrong with the form of `address`, naming it, or an empty string. Resolves nothing.
+// The error in the form of `address`, with the address, or an empty string. Resolves nothing.
 std::string listen_address_fault(const std::string& address);
 
 // The sockets passed by systemd (sd_listen_fds(3)); none passed is an error.

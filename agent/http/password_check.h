@@ -27,7 +27,8 @@ struct Credentials {
   std::string password;
 };
 
-// What an Authorization header of the Basic scheme says; nullopt if it is not one, or malformed.
+// The credentials in an Authorization header of the Basic scheme; nullopt if it is not one, or
+// malformed.
 std::optional<Credentials> basic_credentials(std::string_view authorization);
 
 // True if `hash` is bcrypt of `password`. Compares in constant time. Cost: 2^cost of the hash.

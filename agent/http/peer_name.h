@@ -1,4 +1,4 @@
-// Who is at the other end of a connected socket. Called by: http_connection.
+// Names the peer of a connected socket. Called by: http_connection.
 #pragma once
 
 #include <string>

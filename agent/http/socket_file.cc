@@ -106,7 +106,8 @@ std::string SocketFile::put_in_place() {
   return "other processes keep changing it";
 }
 
-// What stands under the name is no socket that nobody listens on. Empty if it is one, or is gone.
+// The reason why the file under the name must stay: it is no socket, or somebody listens on it. Empty if
+// it may be replaced, or is gone.
 std::string SocketFile::fault_of_occupant() const {
   struct stat status {};
   if (::fstatat(directory_.get(), name_.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return "";

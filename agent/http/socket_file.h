@@ -18,7 +18,7 @@
 
 namespace notch::agent {
 
-// Who may connect: whoever may write the file.
+// The users who may connect are those who may write to the file.
 struct SocketAccess {
   mode_t mode = 0660;
   std::optional<gid_t> group{};  // none: what the kernel gives a new file there

@@ -125,7 +125,7 @@ LedgerResult Ledger::open(int directory_fd, const std::string& file_name, Recove
   const std::optional<BootId> boot = read_boot_id();
   if (!boot) return failure("the kernel does not tell its boot id");
   boot_ = *boot;
-  // Whatever a killed compact() left; if it cannot be removed, the next compact() will say so.
+  // Removes what a killed compact() left; if that fails, the next compact() will say so.
   (void)free_name(directory_fd_, file_name_ + ".new");
   set_stranger_aside(directory_fd_, file_name_);
   std::string why;

@@ -1,5 +1,5 @@
-// What dead processes counted, kept in a file beside the segments. The totals themselves live in
-// the tally; the ledger makes every change to them survive a kill of the agent at any instruction.
+// Keeps the counts of dead processes in a file beside the segments. The totals themselves live in the
+// tally; the ledger makes every change to them survive a kill of the agent at any instruction.
 // The file's bytes: LEDGER.md. Called by: tally (at start: open; on each death: append, then
 // removed; now and then: compact). Not thread-safe.
 //
@@ -114,13 +114,13 @@ class Ledger {
   bool suspended_ = false;
   bool doubtful_ = false;  // and by compact()
 
-  // What the file holds; changed once a write has succeeded.
+  // The contents of the file; changed once a write has succeeded.
   OwnedFile file_;
   std::uint64_t file_bytes_ = 0;
   std::uint64_t compacted_bytes_ = 0;
   std::unordered_set<SegmentIdentity, SegmentIdentityHash> folded_;  // awaiting removal
 
-  // What was told to us, written or not.
+  // The caller's folds and removals, written or not.
   std::vector<Family> families_;
   std::vector<std::uint32_t> row_families_;  // index: row id
   std::string pending_;                      // encoded definitions and removals for the next append

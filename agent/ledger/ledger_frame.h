@@ -105,7 +105,7 @@ bool is_damaged_header_of(const BootId& boot, std::span<const std::byte> file) n
 // The frame at the start of `rest`, or nothing if no whole one is there: the torn end.
 std::optional<Frame> first_frame(std::span<const std::byte> rest) noexcept;
 
-// Of a file of this `version`.
+// Reads a frame of a file of this `version`.
 BrokenRule decode_family(std::span<const std::byte> payload, std::uint32_t version,
                          std::uint32_t& id, Family& family);
 BrokenRule decode_row(std::span<const std::byte> payload, std::uint32_t version,

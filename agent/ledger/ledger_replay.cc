@@ -31,12 +31,12 @@ class IdMap {
   std::vector<std::uint32_t> places_;
 };
 
-// What the frames read so far add up to.
+// The result of the frames read so far.
 class Replayer {
  public:
   explicit Replayer(std::uint32_t version) : version_(version) {}
 
-  // The rule the frame breaks, or nullptr. What of it keeps the rules has been taken all the same.
+  // The rule that the frame breaks, or nullptr. The parts that keep the rules are taken all the same.
   BrokenRule take(const Frame& frame) {
     const BrokenRule broken = take_kind(frame);
     if (broken != nullptr) ++result_.broken_frames;
@@ -158,7 +158,8 @@ class Replayer {
     return folded_.erase(segment) == 1 ? nullptr : "its segment was not folded";
   }
 
-  // What holds a name that another held takes it from that one's rows so far, and its own get it.
+  // A service that takes a name from another takes it from the other's rows so far, and its own rows get
+  // it.
   BrokenRule take_service(std::span<const std::byte> payload) {
     ServiceRecord record;
     if (const BrokenRule broken = decode_service(payload, record)) return broken;

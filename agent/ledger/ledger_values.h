@@ -1,4 +1,4 @@
-// What the ledger holds, as plain values, and the one way two of them are added.
+// The ledger's contents as plain values, and the one way in which two are added.
 // Called by: tally (makes folds, adds them to its totals), ledger, ledger_frame, ledger_replay.
 //
 // Invariants

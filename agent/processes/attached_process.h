@@ -8,7 +8,7 @@
 
 namespace notch::agent {
 
-// What the writer says of itself; only the owner is the kernel's word.
+// The writer's own claims; only the owner comes from the kernel.
 struct ProcessClaim {
   std::uint32_t pid = 0;
   std::uint64_t start_time_ticks = 0;

@@ -1,6 +1,5 @@
-// What the attached processes use of the host, by service: processor, memory, faults, descriptors,
-// threads, context switches, input and output. Read from /proc by the agent: free of charge to
-// them. Called by: daemon, after each sweep (sample) and per scrape (families).
+// The attached processes' use of the host, by service: processor, memory, faults, descriptors,
+// threads, context switches, input and output. The agent reads it from /proc, at no cost to them. Called by: daemon, after each sweep (sample) and per scrape (families).
 //
 // Invariants
 //   PF1  A service's counters never fall while the agent runs: they are sums of what each process
@@ -15,8 +14,8 @@
 //   PF6  Coverage holds the same stretch of a process's life against itself: both numbers are taken
 //        and charged at once, or neither.
 //
-// What a process did after its last sample is lost, unless the sweep that finds it dead comes
-// before its parent has waited for it.
+// The use of a process after its last sample is lost, unless the sweep that finds it dead comes before
+// its parent has waited for it.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -61,13 +60,13 @@ class ProcessFigures {
   // `now_s`: of a clock that does not step.
   void sample(std::span<const AttachedProcess> attached, std::uint64_t now_s);
 
-  // What was counted for these services is theirs under their new names. Before the sample() that
-  // is told the new ones.
+  // Moves these services' counts to their new names. To be called before the sample() that has the new
+  // names.
   void rename(std::span<const ServiceRename> renames);
 
   std::vector<prometheus::MetricFamily> families() const;
 
-  // Of services with the preloaded library: the share of the bytes the kernel counted for their
+  // For services with the preloaded library: the share of the bytes that the kernel counted for their
   // processes (read and written by system calls) that passed the library's wrappers.
   std::map<std::string, double> coverage() const;
 

@@ -1,4 +1,4 @@
-// What /proc says of one process, as values.
+// Parses /proc's files about one process.
 // Called by: process_sample, process_end, own_process.
 //
 // Invariants
@@ -12,7 +12,7 @@
 
 namespace notch::agent {
 
-// Of /proc/PID/stat; all but the state sum up the process's threads, dead ones included.
+// Parses /proc/PID/stat; all but the state are sums over the process's threads, dead ones included.
 struct ProcessStat {
   char state = '?';  // R, S, D, T, Z (exited and not waited for), X ...
   std::uint64_t minor_faults = 0;
@@ -26,7 +26,7 @@ struct ProcessStat {
 };
 std::optional<ProcessStat> parse_process_stat(std::string_view stat);
 
-// Of /proc/PID/status, or /proc/PID/task/TID/status: the switches are that one thread's.
+// Parses /proc/PID/status, or /proc/PID/task/TID/status: the switches are that one thread's.
 struct ThreadStatus {
   std::array<std::uint64_t, 4> uids{};  // real, effective, saved, of the file system
   std::uint64_t voluntary_switches = 0;
@@ -34,7 +34,7 @@ struct ThreadStatus {
 };
 std::optional<ThreadStatus> parse_thread_status(std::string_view status);
 
-// Of /proc/PID/io.
+// Parses /proc/PID/io.
 struct ProcessIo {
   std::uint64_t chars_read = 0;  // through system calls, whatever they read from
   std::uint64_t chars_written = 0;
@@ -43,7 +43,7 @@ struct ProcessIo {
 };
 std::optional<ProcessIo> parse_process_io(std::string_view io);
 
-// Of /proc/stat: when the host started, in unix seconds.
+// Parses /proc/stat: the time when the host started, in unix seconds.
 std::optional<std::uint64_t> parse_boot_time_s(std::string_view proc_stat);
 
 }  // namespace notch::agent

@@ -21,7 +21,7 @@ struct DirectoryCensus {
 
 DirectoryCensus take_census(int directory_fd);
 
-// What to say of a user who is kept from making segments by his own files; empty if nobody is.
+// The warning about a user whose own files keep him from making segments; empty if there is none.
 std::string census_warning(const DirectoryCensus& census, const std::string& path);
 
 }  // namespace notch::agent

@@ -11,7 +11,8 @@ struct DirectorySpace {
   std::uint64_t available_bytes = 0;  // to users other than root
 };
 
-// Of the file system that the open directory is on; nothing if it does not say. Cost: one call.
+// The space of the file system that the open directory is on; nothing if it does not say. Cost: one
+// call.
 std::optional<DirectorySpace> directory_space(int directory_fd);
 
 }  // namespace notch::agent

@@ -21,7 +21,7 @@ namespace bip = boost::interprocess;
 
 constexpr std::uint64_t kBlockBytes = 512;  // stat's unit, whatever the file system's
 
-// What mapped_region wants to map: Boost's own file_mapping opens by path and follows links.
+// The file for mapped_region: Boost's own file_mapping opens by path and follows links.
 class DescriptorMappable {
  public:
   explicit DescriptorMappable(int fd) : fd_(fd) {}

@@ -22,7 +22,7 @@
 
 namespace notch::agent {
 
-// Why a file of the directory is not taken for a segment. What its bytes say is shm::Fault's part.
+// Why a file of the directory is not taken for a segment. shm::Fault has the faults of its bytes.
 enum class Reject : std::uint8_t {
   kNone = 0,
   kAbsent,      // no such file

@@ -26,7 +26,7 @@
 
 namespace notch::agent {
 
-// What is known of a rejected file whose lock is free.
+// The facts about a rejected file whose lock is free.
 struct RejectedFile {
   std::string_view reason;
   std::uint64_t unchanged_s = 0;  // as this agent has seen it: clocks of files can be set

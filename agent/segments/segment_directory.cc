@@ -274,7 +274,7 @@ void SegmentDirectory::tell_anew() noexcept {
   listing_due_ = true;
 }
 
-// Of a directory other than the one that is open: one that was open before is locked already.
+// For a directory other than the one that is open: one that was open before is locked already.
 DirectoryResult SegmentDirectory::take_new_lock(SegmentDirectory& found) const {
   const DirectoryResult examined = found.examine();
   if (!examined.ok) return examined;
@@ -341,7 +341,7 @@ void SegmentDirectory::drop_former(const std::function<bool(int directory_fd)>& 
 }
 
 void SegmentDirectory::read_events(DirectoryChanges& changes) {
-  // What fits in the buffer is at most this many events, the shortest of names.
+  // The buffer has room for at most this many events, with the shortest names.
   constexpr std::size_t kEventBytes = sizeof(inotify_event) + 16;
   alignas(inotify_event) std::array<char, 16384> buffer;
   for (std::size_t events = 0; events < kMostEvents;) {
@@ -372,8 +372,8 @@ void SegmentDirectory::on_event(std::uint32_t mask, const std::string& name,
   if (kind == NameKind::kSegment) refresh(name, changes);
 }
 
-// What stands under the name now, against what did: an event may tell of what a listing has seen
-// already, or of a file that has been replaced since.
+// Compares the file that is under the name now with the one that was: an event may be about a file that
+// a listing has seen already, or that has been replaced since.
 void SegmentDirectory::refresh(const std::string& name, DirectoryChanges& changes) {
   struct statx status {};
   const bool seen = look_at_entry(directory_.get(), name, kIdentityStatxMask, status);

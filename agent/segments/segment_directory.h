@@ -53,8 +53,8 @@ enum class Loss : std::uint8_t {
   kLock,       // the lock's name does not lead to the lock that this agent has
 };
 
-// What happened since the last poll(). To be taken in this order: removed, then added (a name in
-// both is a new file under an old name).
+// The changes since the last poll(). Take them in this order: removed, then added (a name in both is a
+// new file under an old name).
 struct DirectoryChanges {
   std::vector<std::string> removed;
   std::vector<std::string> added;

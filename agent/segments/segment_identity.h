@@ -12,8 +12,8 @@
 
 namespace notch::agent {
 
-// Who a segment is, as the kernel tells it: the writer cannot forge it. The name is no part of it,
-// as the owner may give the file another at any time.
+// The identity of a segment, which comes from the kernel: the writer cannot forge it. The name is no
+// part of it, because the owner may rename the file at any time.
 struct SegmentIdentity {
   std::uint64_t inode = 0;
   std::uint64_t birth_ns = 0;  // statx btime, 0 where the file system has none

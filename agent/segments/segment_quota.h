@@ -1,4 +1,4 @@
-// What segments may take, per user and in all, and what they have taken.
+// Limits the room that segments take, per user and in all.
 // Called by: collect.
 //
 // Invariants

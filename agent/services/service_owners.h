@@ -1,5 +1,5 @@
-// Whose a service's name is. Programs choose the name of their service; without a rule anybody
-// could add to anybody's sums. Values in, names out: knows no files.
+// Decides whose a service's name is. Programs choose the name of their service; without a rule any user
+// could add to any other's sums. Values in, names out: knows no files.
 // Called by: collect, for every segment it takes and lets go.
 //
 // A service is one name of one owner, a uid. It is shown under its name if it holds it, else under
@@ -38,7 +38,7 @@
 
 namespace notch::agent {
 
-// What a segment says of itself, but for the uid, which is its file's.
+// A segment's own claims, and the uid of its file.
 struct ServiceClaim {
   std::string_view name;
   std::uint32_t uid = 0;
@@ -94,8 +94,8 @@ class ServiceOwners {
 
   explicit ServiceOwners(ServiceOwnerOptions options) : options_(std::move(options)) {}
 
-  // What the ledger holds, in its order. The administrator's word may have changed since:
-  // take_renames() says what follows of that. REQUIRES: nothing joined yet.
+  // Takes the ledger's services, in its order. The administrator may have changed the options since:
+  // take_renames() gives the changes that follow. REQUIRES: nothing joined yet.
   void restore(std::span<const ServiceRecord> records, std::uint64_t now_s);
 
   // The service a segment belongs to, valid until it left and retire() dropped it. `change`: how
@@ -110,8 +110,8 @@ class ServiceOwners {
   // Whether retire() has something to ask.
   bool any_idle(std::uint64_t now_s, std::uint64_t retention_s) const;
 
-  // What changed since the last call. All renames of one call are in force at once. Cost: one pass
-  // over the services, if there are renames.
+  // The renames since the last call. All of them are in force at once. Cost: one pass over the services,
+  // if there are renames.
   std::vector<ServiceRename> take_renames();
   std::vector<ServiceRecord> take_records();
 

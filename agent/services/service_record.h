@@ -9,7 +9,7 @@
 
 namespace notch::agent {
 
-// Of processes that were forked from one another, secret; zero: none.
+// The key of processes that were forked from one another, secret; zero: none.
 using LineageKey = std::array<std::uint8_t, 16>;
 
 struct ServiceRecord {

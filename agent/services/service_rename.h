@@ -33,7 +33,7 @@ inline constexpr std::size_t kNameChanges = 5;
 const char* name_change_name(NameChange change) noexcept;
 
 // Moves what a map has by service, all at once: two services may change their names with each
-// other. What is of a service that is gone goes.
+// other. Entries of a service that is gone are removed.
 template <class Map>
 void rename_keys(std::span<const ServiceRename> renames, Map& map) {
   std::vector<typename Map::node_type> moved;

@@ -1,5 +1,6 @@
 // Takes a segment's catalogue into the tally: definitions judged and admitted, label text rendered,
-// rows bound, runs made. What is left out is counted by reason, once per family and segment.
+// rows bound, runs made. Left out families and series are counted by reason, once per family and
+// segment.
 // Called by: collect, as the sink of SegmentReader::follow().
 //
 // Invariants

@@ -83,8 +83,8 @@ struct BoundChunk {
   bool negative = false;
 };
 
-// What the preloaded library counts of its program's reads and writes: read apart from the sums, to
-// be held against the kernel's count of the same.
+// The preloaded library's counts of its program's reads and writes. They are read apart from the sums,
+// to be compared with the kernel's count of the same.
 inline constexpr std::string_view kPassedFamily = "libc_io_bytes_total";
 inline constexpr std::size_t kMostPassedCells = 64;
 

@@ -15,7 +15,7 @@ Exemplar exemplar_of(const shm::ExemplarEntry& entry, std::uint32_t offset) {
   return exemplar;
 }
 
-// Of those without a time the last stays.
+// Among exemplars without a time the last one stays.
 bool follows(const shm::ExemplarEntry& next, const Exemplar& last) {
   const std::uint64_t next_ms = exemplar_ms(next.unix_time_ns);
   const std::uint64_t last_ms = exemplar_ms(last.unix_time_ns);

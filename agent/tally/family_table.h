@@ -27,8 +27,8 @@
 
 namespace notch::agent {
 
-// True if a name of `other` yields to `uid`, whoever was first (FT2). What belongs to nobody known
-// yields to everybody.
+// True if a name of `other` yields to `uid`, whoever was first (FT2). A name without a known owner
+// yields to every user.
 bool outranks(std::uint32_t uid, std::uint32_t other) noexcept;
 
 struct FamilyLimits {
@@ -94,7 +94,7 @@ class FamilyTable {
   }
   std::uint32_t uses(std::uint32_t family) const { return families_[family].uses; }
   std::uint32_t rows(std::uint32_t family) const { return families_[family].rows; }
-  // Who has had a part in it longest, of those who still have.
+  // The user who has had a part in it longest, among those who still have one.
   std::uint32_t owner(std::uint32_t family) const;
   std::uint32_t count() const noexcept { return count_; }
   std::uint32_t room(std::uint32_t uid) const;

@@ -1,5 +1,5 @@
-// What of a segment was left out for want of room, to come back once there is some, and what there
-// is. Made by: binder, collect.
+// How much of a segment was left out because there was no room, to come back once there is, and how
+// much room there is. Made by: binder, collect.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// What a dead segment's left out series had counted, added up by family: there is no room for their
-// rows, but a family's total is kept, in its user's overflow row.
+// Adds up, by family, the counts of a dead segment's series that were left out: there is no room for
+// their rows, but the family's total is kept in the user's overflow row.
 // Called by: collect_dead, when a segment is read a last time.
 //
 // Invariants

@@ -9,9 +9,9 @@
 namespace notch::agent {
 namespace {
 
-// What a line has besides names and labels: a suffix, a bound as a label, braces, a number.
+// The bytes of a line besides names and labels: a suffix, a bound as a label, braces, a number.
 constexpr std::uint64_t kLineBytes = 72;
-// Of both frames of a row, without labels and slots.
+// The bytes of both frames of a row, without labels and slots.
 constexpr std::uint64_t kRowFrameBytes = 80;
 constexpr std::uint64_t kMarginPart = 20;  // of a limit, folded away beyond what must be
 
@@ -69,7 +69,7 @@ RowUsage RowQuota::of(std::uint32_t uid) const {
   return found == by_account_.end() ? RowUsage() : found->second;
 }
 
-// Of an older ledger's rows nobody knows whose they are: half of all is theirs.
+// Nobody knows whose rows an older ledger's are: together they may have half of all.
 RowUsage RowQuota::limit_of(std::uint32_t account) const {
   const RowUsage limit = {limits_.page_bytes_per_uid, limits_.dead_rows_per_uid,
                           limits_.ledger_bytes_per_uid, 0};
@@ -119,7 +119,7 @@ std::optional<RowQuota::Excess> RowQuota::excess(
                            surplus(limit.ledger_bytes, user.ledger_bytes), 0};
     if (more != RowUsage()) return Excess{account, more};
   }
-  // Who has the most makes room, or nobody (RQ1).
+  // The user who has the most makes room, or nobody does (RQ1).
   const auto of_largest = [&](std::uint64_t RowUsage::*what,
                               std::uint64_t limit) -> std::optional<Excess> {
     const std::uint64_t more = surplus(limit, total_.*what);

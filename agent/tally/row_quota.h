@@ -1,4 +1,4 @@
-// What the rows of each user take up on a page and in the ledger, and how much they may.
+// Counts how much the rows of each user take up on a page and in the ledger, and limits it.
 // Called by: tally.
 //
 // Invariants
@@ -68,8 +68,8 @@ class RowQuota {
   // True if one more overflow row may be a user's own.
   bool takes_overflow() const { return total_.overflow_rows < limits_.overflow_rows; }
 
-  // Who has more than he may, and how much of his dead is to be folded away; a little more than
-  // must be, so that it is seldom.
+  // The users who have more than they may, and how many of their dead rows are to be folded away: a few
+  // more than necessary, so that it happens seldom.
   struct Excess {
     std::uint32_t account = kUnknownOwner;
     RowUsage surplus;

@@ -5,10 +5,10 @@
 // Invariants
 //   V1  A round starts from `folded` and ends with a buffer nobody writes to while it is held.
 //   V2  A slot that only grows never shows less than in the round before, whatever the writers do.
-//       Its price is one load and compare per slot, against the buffer of the round before, which
-//       is kept anyway. What a slot fell by is told, so that the caller can make it up in `folded`;
-//       until it does, the slot stands still. Its limits: what the others added in the round in
-//       which it fell is lost; a writer may still make its own rows too large.
+//       This costs one load and compare per slot, against the buffer of the round before, which is
+//       kept anyway. The caller is told how much a slot fell, to make it up in `folded`; until it does,
+//       the slot stands still. Limits: additions of other processes in the round in which it fell are
+//       lost; a writer can still make its own rows too large.
 //   V3  Nothing that is not finite is added; it is counted.
 //   V4  Of one segment all counts are read before any is added, so that what is cut off, or says
 //       what no process can have counted, has added nothing. Counts are added up to the end of
@@ -26,7 +26,7 @@
 
 namespace notch::agent {
 
-// What a slot of one round shows more than it summed to: an integer, or a double's bits.
+// How much more a slot shows in one round than it summed to: an integer, or a double's bits.
 struct BackStep {
   std::uint32_t slot = 0;
   std::uint64_t amount = 0;
@@ -113,7 +113,7 @@ class SlotStore {
 
   std::vector<BackStep> back_steps_;
 
-  // Of the segment being added.
+  // For the segment that is being added.
   std::vector<std::uint64_t> counts_;  // of its runs of counts, one behind the other
   std::vector<std::uint32_t> impossible_;
 

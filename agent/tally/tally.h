@@ -64,7 +64,7 @@ struct Moment {
   std::uint64_t boot_s = 0;        // CLOCK_BOOTTIME, which the ledger keeps too
 };
 
-// What a row has only if it is new.
+// The fields that only a new row has.
 struct NewRow {
   std::uint32_t group = 0;        // RowRecord's
   std::uint32_t zero_unix_s = 0;  // when it was still zero; 0: unknown
@@ -78,7 +78,7 @@ struct FoldDraft {
   std::vector<std::uint32_t> overflowed;  // rows whose numbers went to another row (A5)
 };
 
-// What compaction of the ledger is to keep, and whose ids become those indices.
+// The families and rows that compaction of the ledger keeps; their ids become these indices.
 struct DeadRows {
   std::vector<Family> families;
   std::vector<RecoveredRow> rows;
@@ -215,7 +215,7 @@ class Tally {
   std::uint64_t not_finite() const noexcept { return slots_.not_finite(); }
   std::uint64_t impossible_series() const noexcept { return impossible_series_; }
   std::uint64_t held_back() const noexcept { return slots_.held_back(); }
-  // Of the last round: slots that summed to less than in the one before.
+  // Slots that summed to less in the last round than in the one before.
   std::size_t fallen_slots() const noexcept { return slots_.back_steps().size(); }
 
  private:

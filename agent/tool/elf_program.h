@@ -1,4 +1,4 @@
-// What an executable's ELF file says about how it will be loaded. The file is not trusted.
+// Reads from an executable's ELF file how it will be loaded. The file is not trusted.
 // Called by: preload_verdict.
 //
 // Invariants
@@ -17,7 +17,7 @@ namespace notch::agent {
 
 inline constexpr std::size_t kElfMostBytes = 32 * 1024 * 1024;
 
-// What the kernel and the loader ask of a file before anything else.
+// The properties that the kernel and the loader check first.
 struct ElfTarget {
   unsigned char word_class = 0;  // ELFCLASS32, ELFCLASS64
   unsigned char byte_order = 0;  // ELFDATA2LSB, ELFDATA2MSB

@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view kLibrary = "libnotch_preload.so";
 constexpr std::string_view kTlsLibrary = "libnotch_preload_tls.so";
 
-// What the loader takes as an end of the path, or expands.
+// The characters that end a path for the loader, or that it expands.
 constexpr std::string_view kNotInLists = " :$";
 
 std::string why_not_listed(const std::string& path) {

@@ -157,7 +157,7 @@ class Judge {
   PreloadVerdict by_way_of(const std::string& interpreter, int scripts_above) const {
     if (scripts_above == kMostScripts) return {"is a script of a script, too many times"};
     PreloadVerdict verdict = program(interpreter, scripts_above + 1);
-    // What runs a script is a program of its own: a text without #! is none.
+    // A script's interpreter is a program of its own; a text without #! has none.
     if (verdict.needs_shell) return {"is run by " + interpreter + ", which is no program"};
     for (std::string* const clause : {&verdict.refusal, &verdict.remark}) {
       if (!clause->empty() && clause->find("is run by ") != 0)

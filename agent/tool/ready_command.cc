@@ -77,7 +77,7 @@ std::string judge_ready_answer(std::string_view answer) {
   if (line.substr(std::min<std::size_t>(8, line.size())).starts_with(" 200")) return "";
   std::string fault =
       "it answers " + std::string(line.substr(std::min<std::size_t>(9, line.size())));
-  // What an agent with a web configuration says to whoever brings neither.
+  // The answer of an agent with a web configuration to a client without TLS or a password.
   if (fault.starts_with("it answers 400")) fault += " (does it serve TLS? it is asked without)";
   if (fault.starts_with("it answers 401")) fault += " (it wants a password, and is asked without)";
   return fault;

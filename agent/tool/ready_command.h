@@ -15,7 +15,7 @@ inline constexpr int kNotReady = 1;
 // Prints one line and returns the exit code.
 int ready_command(std::span<const char* const> arguments);
 
-// What is not as it should be, or an empty string. Takes no longer than a few of the timeouts.
+// The reason why the agent is not ready, or an empty string. Takes at most a few of the timeouts.
 std::string ask_ready(const ReadyOptions& options);
 
 // The same, of the answer's beginning.

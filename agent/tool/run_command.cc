@@ -89,13 +89,13 @@ PreloadLibrary library_for(const RunOptions& options) {
   return library;
 }
 
-// What NOTCH_PRELOAD says of the modules where --modules says nothing.
+// The modules from NOTCH_PRELOAD, where --modules names none.
 std::string modules_of_environment(const RunOptions& options) {
   const char* const modules = std::getenv("NOTCH_PRELOAD");
   return options.modules.empty() && modules != nullptr ? modules : "";
 }
 
-// What the environment switches off is not to be seen, and nothing need be said of it.
+// True if the environment switches counting off: then nothing need be said about what is not seen.
 bool is_switched_off(const RunOptions& options) {
   const char* const disabled = std::getenv("NOTCH_DISABLED");
   if (options.modules == "none" || modules_of_environment(options) == "none") return true;
@@ -107,8 +107,8 @@ RunDirectory directory_for(const RunOptions& options) {
   return judge_directory(options.directory, variable != nullptr ? variable : "");
 }
 
-// What will not be seen of a program that is started with the library. `modules`: what the
-// environment asks for; the command line's are modules.
+// Says what will not be seen of a program that is started with the library. `modules`: those that the
+// environment asks for; the command line's are known to be modules.
 void tell_unseen(const std::string& program, const PreloadVerdict& verdict,
                  const RunDirectory& directory, const std::string& modules) {
   const std::string fault = modules.empty() ? "" : modules_fault(modules);
@@ -144,7 +144,7 @@ std::string service_for(const std::vector<std::string>& variables, const RunOpti
   return program.substr(program.rfind('/') + 1);
 }
 
-// What to set NOTCH_PRELOAD to, empty for what it is. Without it, the library for TLS has that too.
+// The value for NOTCH_PRELOAD, empty to leave it. Without it, the library for TLS measures TLS too.
 std::string modules_for(const std::vector<std::string>& variables, const RunOptions& options) {
   const std::string current = value_in(variables, "NOTCH_PRELOAD");
   if (!options.modules.empty() || !options.tls || current.empty()) return options.modules;
@@ -213,7 +213,7 @@ int run_command(std::span<const char* const> arguments) {
   if (!library.path.empty() && read_elf_file(library.path, library_file) != ElfRead::kElf) {
     library = {"", library.path + " is not a sound ELF file"};
   }
-  // What the user names must be right; a broken installation must not stop the program.
+  // A library that the user names must be right; a broken installation must not stop the program.
   if (!named.empty() && library.path.empty()) {
     return complain((options.library.empty() ? kLibraryVariable : "--library") + std::string(": ") +
                         library.problem,

@@ -28,8 +28,8 @@ struct ParsedRunOptions {
 // `arguments`: what stands behind `notch run`.
 ParsedRunOptions parse_run_options(std::span<const char* const> arguments);
 
-// Of a list of modules, as --modules and NOTCH_PRELOAD have it: the first that is none, and which
-// there are; empty if all are modules.
+// The error in a list of modules, as --modules and NOTCH_PRELOAD have it: the first word that is no
+// module, and the modules there are; empty if all are modules.
 std::string modules_fault(const std::string& list);
 bool names_tls(std::string_view modules);
 

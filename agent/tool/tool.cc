@@ -40,7 +40,7 @@ int start_command(std::span<const ToolCommand> commands, std::string_view name,
   return command->main(arguments);
 }
 
-// What stands behind `notch help`: nothing, or a command's name.
+// The words behind `notch help`: none, or a command's name.
 int tell_help(std::span<const ToolCommand> commands, std::span<const char* const> arguments) {
   if (arguments.empty()) {
     std::fputs(help_text(commands).c_str(), stdout);
