@@ -219,6 +219,10 @@ Fault SegmentReader::follow(CatalogueSink& sink) {
                            " of " + std::to_string(used));
 }
 
+bool SegmentReader::has_news() const noexcept {
+  return header_ == nullptr || read_alone(header_->catalogue_used) != catalogue_.at();
+}
+
 void SegmentReader::begin_round() {
   columns_.clear();
   shared_column_ = nullptr;

@@ -66,6 +66,9 @@ class SegmentReader {
   // Hands every record published since the last call to `sink`. Cost: none if nothing is new.
   Fault follow(CatalogueSink& sink);
 
+  // Whether follow() would hand something out, or tell a fault. Cost: one load.
+  bool has_news() const noexcept;
+
   // Adds cells [first_cell, first_cell + out.size()), summed over the columns in force, to `out`,
   // as u64 (wrapping). Cells without memory count as zero. REQUIRES: attach() gave kNone.
   void add_cells(std::uint32_t first_cell, std::span<std::uint64_t> out) const noexcept;

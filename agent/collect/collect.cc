@@ -92,6 +92,7 @@ bool Collect::uses_directory(int directory_fd) const {
 void Collect::add(std::span<const std::string> names, const Moment& now) {
   boot_s_ = now.boot_s;
   drop_let_go();
+  if (!names.empty()) follow_grown(now);
   Segments opened;
   opened.reserve(names.size());
   if (segments_.capacity() - segments_.size() < names.size()) {
@@ -358,14 +359,25 @@ void Collect::mend_half_followed(const Moment& now) {
   drop_let_go();
 }
 
+void Collect::follow_or_end(LiveSegment& segment, const Moment& now) {
+  if (const char* reason = read_claims(segment)) {
+    end_faulty(segment, reason, now);
+  } else if (const shm::Fault fault = follow(segment, now); fault != shm::Fault::kNone) {
+    end_faulty(segment, shm::fault_name(fault), now);
+  }
+}
+
 void Collect::follow_all(const Moment& now) {
   mend_half_followed(now);
+  for (auto& segment : segments_) follow_or_end(*segment, now);
+  drop_let_go();
+}
+
+// The agent is woken by a segment's name, and often reads its catalogue before the first definition
+// is in it. What is half followed waits for the sweep, which mends it.
+void Collect::follow_grown(const Moment& now) {
   for (auto& segment : segments_) {
-    if (const char* reason = read_claims(*segment)) {
-      end_faulty(*segment, reason, now);
-    } else if (const shm::Fault fault = follow(*segment, now); fault != shm::Fault::kNone) {
-      end_faulty(*segment, shm::fault_name(fault), now);
-    }
+    if (!segment->half_followed && segment->reader.has_news()) follow_or_end(*segment, now);
   }
   drop_let_go();
 }

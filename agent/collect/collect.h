@@ -14,8 +14,9 @@
 //       its numbers, they stay, once: the segment is folded as the dead are, with what its cells
 //       say, and its file removed. Where the cells are gone (cut off), or say less than before,
 //       what the sums fall by is folded instead; of the dead before their own folds.
-//   C4  Segments found together are bound in the order of their birth, so the definitions in force
-//       after a restart are those that were in force before.
+//   C4  What a taken segment defined before another file was found is bound before what that file
+//       defines, whenever the two are read; segments found together are bound in the order of their
+//       birth. So the older definition is in force; after a restart, the older process's.
 //   C5  A segment is shown under its service's name as owners_ says at every instant, and what it
 //       counted with it: in the page, in the ledger, among the ends.
 //
@@ -93,7 +94,8 @@ class Collect {
   bool uses_directory(int directory_fd) const;
 
   // New names. Those that are no segments are counted by reason, and remembered until they change.
-  // Cost: about 20 system calls, one map and one pass over the catalogue per name. After an exception
+  // Cost: about 20 system calls, one map and one pass over the catalogue per name, and one load per
+  // segment that was taken before. After an exception
   // (no memory) each name is either taken or as if not told: forget_names(), and tell all again.
   void add(std::span<const std::string> names, const Moment& now);
 
@@ -143,7 +145,9 @@ class Collect {
   std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
   shm::Fault follow(LiveSegment& segment, const Moment& now);
   void update_usage(LiveSegment& segment);
+  void follow_or_end(LiveSegment& segment, const Moment& now);
   void follow_all(const Moment& now);
+  void follow_grown(const Moment& now);
   void mend_half_followed(const Moment& now);
   void eject_truncated(const Moment& now);
   bool fold_back_steps(const Moment& now);

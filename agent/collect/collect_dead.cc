@@ -107,6 +107,9 @@ void Collect::count_end(const LiveSegment& segment, const LastPrograms& last_pro
 void Collect::fold_dead(const Moment& now) {
   if (now.boot_s < next_fold_boot_s_) return;
   if (!fold_last_back_steps(now)) return;
+  if (std::ranges::any_of(segments_, [](const auto& segment) { return segment->dead; })) {
+    follow_grown(now);
+  }
   std::vector<LiveSegment*> dead;
   for (auto& segment : segments_) {
     if (segment->dead) dead.push_back(segment.get());
