@@ -14,9 +14,10 @@
 namespace notch::shm {
 namespace {
 
-// As many as the share of 64 MiB has room for, so that these are all looked at; with more entries, an
-// estimate by so many samples is wrong by some percent.
-constexpr std::uint64_t kSamples = 1024;
+// Twice as many as the smallest segments, of 16 KiB, that the share of 64 MiB has room for: what is
+// in it is known to the page, whatever else lies there. Were it estimated, each try would be another
+// draw, and who tries again would get past the share. Beyond so many the error is some percent.
+constexpr std::uint64_t kSamples = 2048;
 
 // With fewer samples of a user, his part is a guess: one sample stands for many entries, which may be others'.
 constexpr std::uint64_t kLeastSamples = kSamples / kUsersPart;

@@ -89,6 +89,11 @@ class Sample : public ::testing::Test {
       ::close(fd);
     }
   }
+  void commit(const std::string& name, off_t bytes) {
+    const int fd = ::open(scratch_.path(name).c_str(), O_WRONLY);
+    EXPECT_EQ(::posix_fallocate(fd, 0, bytes), 0) << name;
+    ::close(fd);
+  }
   // Different files among those looked at.
   std::set<ino_t> looked_at(DirectorySample& sample) {
     std::set<ino_t> inodes;
@@ -131,6 +136,24 @@ TEST_F(Sample, OfManyIsSpreadOverThemAndDiffersEachTime) {
     all.insert(seen.begin(), seen.end());
   }
   EXPECT_GT(all.size(), 1000U);  // 1476 are expected of 20 random hundreds
+}
+
+// As many segments of 16 KiB as the share of 64 MiB has room for, and the agent's files of a page.
+TEST_F(Sample, WhatIsInTheShareOfASmallFileSystemIsKnownToThePage) {
+  constexpr int kSegments = 1023;
+  constexpr off_t kSegmentBytes = 16 << 10;
+  constexpr off_t kOwnBytes = 4 << 10;
+  make_files(kSegments, "segment-");
+  make_files(2, "agent.");
+  for (int i = 0; i < kSegments; ++i) commit("segment-" + std::to_string(i), kSegmentBytes);
+  for (const char* const name : {"agent.0", "agent.1"}) commit(name, kOwnBytes);
+  for (int i = 0; i < 20; ++i) {
+    DirectoryContents contents;
+    ASSERT_TRUE(look_at_contents(scratch_.fd(), geteuid(), contents));
+    EXPECT_EQ(contents.bytes, kSegments * kSegmentBytes + 2 * kOwnBytes);
+    EXPECT_EQ(contents.own_bytes, contents.bytes);
+    EXPECT_EQ(contents.own_entries, kSegments + 2U);
+  }
 }
 
 TEST_F(Sample, AUserWithFewAmongManyIsNotTakenForOneWithMore) {
