@@ -16,8 +16,10 @@
 #include "client/include/notch/abi.h"
 #include "client/process.h"
 #include "client/registry.h"
+#include "client/registry_lock.h"
 #include "client/seal.h"
 #include "client/series_index.h"
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 
 using notch::client::drop;

@@ -3,10 +3,9 @@
 #include <cstring>
 #include <iterator>
 
-#include "client/inherited_segment.h"
 #include "client/private_memory.h"
-#include "client/process.h"
 #include "client/seal.h"
+#include "client/segment_room.h"
 #include "client/text_hash.h"
 #include "client/wiped.h"
 #include "shm/memory_order.h"
@@ -104,14 +103,7 @@ bool Catalogue::begin(std::uint64_t bytes) noexcept {
     if (!may_grow_by_pages() || !log_.commit(log_committed_, more)) return false;
     log_committed_ += more;
   }
-  shm::Segment* const segment = attached_segment();
-  if (segment == nullptr) return is_birth_postponed();
-  if (end <= segment->catalogue_committed) return true;
-  if (!may_grow_by_pages()) return false;
-  if (!sealed() && shm::commit_catalogue(*segment, end * 2)) return true;
-  if (!shm::commit_catalogue(*segment, end)) return false;
-  note_growth(*segment);
-  return true;
+  return commit_catalogue_locked(end);
 }
 
 std::byte* Catalogue::append(std::uint64_t bytes, shm::RecordKind kind) noexcept {

@@ -22,8 +22,6 @@
 
 namespace notch::client {
 
-inline constexpr std::uint64_t kFirstLogBytes = 64 * 1024;
-
 class Catalogue {
  public:
   // Starts an empty log in `bytes` of address space, of which the first kFirstLogBytes are usable.

@@ -9,7 +9,7 @@
 #include <cstddef>
 #include <iterator>
 
-#include "client/wiped.h"
+#include "client/column_entries.h"
 #include "shm/memory_order.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE

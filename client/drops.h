@@ -1,5 +1,5 @@
 // Counts what is dropped, by reason: in the segment, or in wiped memory before there is one.
-// Called by: abi.cc, registry, series_index, parked; process when it attaches.
+// Called by: abi.cc, registry, series_index; process when it attaches.
 //
 // Invariants
 //   N1  Nothing counted before a segment is lost: attaching moves it there.

@@ -1,7 +1,7 @@
 // Observations of a signal handler whose own thread holds the registry's lock: the handler can
 // neither make the run of buckets it needs nor wait for it. It counts in a cell that belongs to no
 // series, and the lock's holder moves the count to its bucket before it releases the lock.
-// Called by: series_index; process, as it releases the lock.
+// Called by: series_index, which parks and moves the counts; registry_lock, which has them moved.
 //
 // Invariants
 //   Q1  Only a handler that interrupts the lock's holder, on the holder's thread, writes an entry. So
@@ -35,10 +35,7 @@ struct Parked {
 // lock, in a frame below this one.
 std::uint64_t park(Parked& parked, const ParkedBucket& wanted) noexcept;
 
-// True if settle_parked() has work.
+// True if the lock's holder has counts to move.
 bool any_parked(const Parked& parked) noexcept;
-
-// Moves every parked count to its bucket, made if it is new. REQUIRES: the lock is held.
-void settle_parked(Parked& parked) noexcept;
 
 }  // namespace notch::client

@@ -84,11 +84,4 @@ void* PrivateMemory::take(std::uint64_t bytes) noexcept {
   return taken;
 }
 
-void* PrivateMemory::take_from_end(std::uint64_t bytes) noexcept {
-  const std::uint64_t rounded = (bytes + 7) & ~std::uint64_t{7};
-  if (rounded > current_->bytes - current_->used) return nullptr;
-  current_->bytes -= rounded;
-  return reinterpret_cast<std::byte*>(current_) + current_->bytes;
-}
-
 }  // namespace notch::client

@@ -21,11 +21,6 @@ class PrivateMemory {
   // Zeroed, aligned to 8; null if there is none left, or none without a system call after seal().
   void* take(std::uint64_t bytes) noexcept;
 
-  // The same from the other end of the first block, for data that is seldom used, so that data that is
-  // often used lies together. Null if that block has no room. REQUIRES: no other block was made since
-  // start().
-  void* take_from_end(std::uint64_t bytes) noexcept;
-
   // Makes sure that the next `bytes` need no system call.
   bool ready(std::uint64_t bytes) noexcept;
 

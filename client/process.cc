@@ -3,7 +3,6 @@
 #include <errno.h>
 
 #include "client/birth.h"
-#include "client/capacity.h"
 #include "client/catalogue.h"
 #include "client/columns.h"
 #include "client/counting_mode.h"
@@ -14,9 +13,9 @@
 #include "client/inherited_segment.h"
 #include "client/late_attach.h"
 #include "client/private_memory.h"
-#include "client/registry.h"
+#include "client/registry_lock.h"
 #include "client/seal.h"
-#include "client/series_index.h"
+#include "client/segment_room.h"
 #include "client/settings.h"
 #include "client/wiped.h"
 #include "shm/injection_point.h"
@@ -32,12 +31,10 @@ enum class OpenToAll : std::uint32_t { kUnknown, kYes, kNo };
 struct State {
   Settings settings{};  // read when the first segment is made
   bool settings_read = false;
-  bool tables_ready = false;
+  bool memory_ready = false;
   // For a process that makes all its definitions before its first segment: the number of columns of a
-  // segment, 0 for other processes; and whether that first segment is still to come. Only the preloaded
-  // library's constructor changes that, so it is read without the lock.
+  // segment, 0 for other processes.
   std::uint32_t whole_columns = 0;
-  bool birth_postponed = false;
   // Whether every user may make files in the directory. Relaxed: any thread may look, and all find the
   // same answer.
   OpenToAll open_to_all = OpenToAll::kUnknown;
@@ -48,15 +45,13 @@ struct State {
 // A global, because handles are bare numbers and a forked child must find its state.
 constinit State state;
 
-// Prepares the tables behind the private memory, once. A child forked in the middle does it again.
-bool prepare_tables_locked() noexcept {
-  if (state.tables_ready) return true;
+// Prepares what the tables are made in, and the log, once. A child forked in the middle does it again.
+bool prepare_memory_locked() noexcept {
+  if (state.memory_ready) return true;
   const PrivateParts parts = private_parts();
   private_memory().start(parts.tables, parts.tables_bytes);
-  // The order keeps what the first definition touches in few pages: the families' table is long.
-  state.tables_ready = catalogue().prepare(parts.log, parts.log_bytes) && prepare_series_index() &&
-                       prepare_registry();
-  return state.tables_ready;
+  state.memory_ready = catalogue().prepare(parts.log, parts.log_bytes);
+  return state.memory_ready;
 }
 
 shm::SegmentPlan plan(std::uint32_t least_columns = 1) noexcept {
@@ -69,7 +64,7 @@ shm::SegmentPlan plan(std::uint32_t least_columns = 1) noexcept {
 shm::Segment* attach_first() noexcept {
   forget_forks();
   read_settings_locked();
-  if (!prepare_tables_locked()) return nullptr;
+  if (!prepare_memory_locked()) return nullptr;
   shm::Segment& segment = state.segments[0];
   for (shm::Segment& parents : state.segments) close_inherited_birth(parents);
   if (state.settings.disabled) {
@@ -134,11 +129,7 @@ shm::Segment* attach_locked() noexcept {
 }
 
 bool may_define_locked() noexcept {
-  return state.birth_postponed || attach_locked() != nullptr;
-}
-
-bool is_birth_postponed() noexcept {
-  return state.birth_postponed;
+  return is_birth_postponed() || attach_locked() != nullptr;
 }
 
 bool postpone_birth(std::uint32_t ids) noexcept {
@@ -146,12 +137,13 @@ bool postpone_birth(std::uint32_t ids) noexcept {
   if (!lock) return false;
   read_settings_locked();
   state.whole_columns = ids + 1;
-  state.birth_postponed = prepare_tables_locked();
-  return state.birth_postponed;
+  const bool ready = prepare_memory_locked();
+  set_birth_postponed(ready);
+  return ready;
 }
 
 void attach(Attach attempt) noexcept {
-  if (state.birth_postponed) return;
+  if (is_birth_postponed()) return;
   Wiped& own = *wiped();
   // [tag: column-pointer]
   const bool has_column = shm::observe(own.columns[NOTCH_SHARED_COLUMN]) != nullptr;
@@ -178,7 +170,7 @@ void attach_with_columns(std::uint32_t ids) noexcept {
   }
   const NoSignals whole;
   const RegistryLock lock;
-  state.birth_postponed = false;
+  set_birth_postponed(false);
   shm::Segment* const segment = lock ? attach_locked() : nullptr;
   if (segment != nullptr && !counts_in_inherited()) commit_columns(ids, *segment);
 }
@@ -214,26 +206,6 @@ void read_settings_locked() noexcept {
   read_settings(state.settings);
   state.settings_read = true;
   set_debugging(state.settings.debug);
-}
-
-std::uint64_t park_observation(const ParkedBucket& bucket) noexcept {
-  return attached_segment() == nullptr ? 0 : park(wiped()->parked, bucket);
-}
-
-bool commit_cells_locked(std::uint64_t cells) noexcept {
-  shm::Segment* const segment = attached_segment();
-  if (segment == nullptr) return state.birth_postponed && cells <= kCells;
-  if (cells <= segment->cells_committed) return true;
-  if (!may_grow_by_pages() || cells > segment->cell_capacity) return false;
-  if (!sealed()) {
-    const std::uint64_t doubled = segment->cells_committed * 2;
-    const std::uint64_t wanted = cells > doubled ? cells : doubled;
-    const std::uint64_t most = segment->cell_capacity;
-    if (shm::commit_cells(*segment, wanted < most ? wanted : most)) return true;
-  }
-  if (!shm::commit_cells(*segment, cells)) return false;
-  note_growth(*segment);
-  return true;
 }
 
 void begin(const char* libc_is_single_threaded) noexcept {

@@ -1,5 +1,5 @@
 // The one state of a process: its segment and its columns, from the first definition to the end.
-// Called by: abi.cc (the exported calls), registry, series_index, catalogue.
+// Called by: abi.cc (the exported calls), registry, series_index; the preloaded library.
 //
 // Invariants
 //   P1  Memory that a fork does not wipe is append-only and published last, so a child forked in the
@@ -11,11 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "client/include/notch/abi.h"
-#include "client/parked.h"
-#include "client/registry_lock.h"
-#include "client/wiped.h"
-#include "shm/layout.h"
 #include "shm/segment_file.h"
 
 namespace notch::client {
@@ -41,21 +36,14 @@ bool may_define_locked() noexcept;
 // Column 0, attaching first if need be; null if there is none.
 std::byte* shared_column() noexcept;
 
-// The offset at which a handler counts whose own thread holds the lock (parked.h), or 0.
-std::uint64_t park_observation(const ParkedBucket& bucket) noexcept;
-
 // The environment's words, once. REQUIRES: the lock is held.
 void read_settings_locked() noexcept;
-
-// Makes sure that cells [0, cells) have memory. REQUIRES: the lock is held.
-bool commit_cells_locked(std::uint64_t cells) noexcept;
 
 // For the preloaded library, before its first definition. Definitions from here on wait in private
 // memory for attach_with_columns(). The segment that that call makes, and those of forked children,
 // have room for exactly these definitions, with memory from the start, and columns for the first
 // `ids`. False: there is no memory. REQUIRES: prepare().
 bool postpone_birth(std::uint32_t ids) noexcept;
-bool is_birth_postponed() noexcept;
 
 // For the preloaded library: attaches, and gives the first ids their columns at once, so that none is
 // given later.

@@ -6,12 +6,14 @@
 #include <string_view>
 
 #include "client/bucket_tables.h"
+#include "client/capacity.h"
 #include "client/catalogue.h"
 #include "client/debug_line.h"
 #include "client/drops.h"
 #include "client/name_rules.h"
 #include "client/private_memory.h"
 #include "client/process.h"
+#include "client/registry_lock.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
 
@@ -167,11 +169,6 @@ std::uint32_t add_family(const notch_definition& definition, notch_error& error)
 }
 
 }  // namespace
-
-bool prepare_registry() noexcept {
-  for (FamilyShape*& block : registry.blocks) block = nullptr;
-  return make_room();
-}
 
 std::string_view family_name(const FamilyShape& family) noexcept {
   return catalogue().string(record_of(family).name);

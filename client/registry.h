@@ -34,9 +34,6 @@ struct FamilyShape {
   notch_series overflow;  // {0, null}: none yet
 };
 
-// Starts without families. False if there is no memory.
-bool prepare_registry() noexcept;
-
 // As notch_v1_define.
 std::uint32_t define_family(const notch_definition& definition, notch_error& error) noexcept;
 

@@ -10,7 +10,6 @@
 #include <cstdint>
 
 #include "client/counting_mode.h"
-#include "client/parked.h"
 #include "client/seal.h"
 #include "client/wiped.h"
 #include "shm/memory_order.h"
@@ -21,6 +20,9 @@ namespace {
 constexpr std::uint32_t kSpins = 4096;
 constexpr std::uint32_t kYields = 64;
 constexpr long kSleepNs = 100'000;
+
+// Written and read under the lock. A forked child inherits it with the tables that it works on.
+constinit Settle settle_parked = nullptr;
 
 // The pauses of a sealed process, which may only spin: about a sixth of a second of the thread's own
 // time where a pause takes 40 ns, which is many turns of a scheduler.
@@ -81,6 +83,10 @@ bool take_registry_lock(RegistryLock::Wait wait) noexcept {
     if (!let_holder_run(tries++)) return false;
   }
   return true;
+}
+
+void settle_before_release(Settle settle) noexcept {
+  settle_parked = settle;
 }
 
 // A handler may park an observation until the very moment the lock is free.

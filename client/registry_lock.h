@@ -11,6 +11,8 @@
 
 #include <signal.h>
 
+#include "client/parked.h"
+
 namespace notch::client {
 
 // Defers the thread's cancellation: open() and close() are cancellation points, and a thread that ended
@@ -58,5 +60,10 @@ class RegistryLock {
 // The same without a scope, for a lock that is held across a fork.
 bool take_registry_lock(RegistryLock::Wait wait) noexcept;
 void release_registry_lock() noexcept;
+
+// What moves the counts that are parked, for X2. Given before there is anything to park for.
+// REQUIRES: the lock is held.
+using Settle = void (*)(Parked& parked) noexcept;
+void settle_before_release(Settle settle) noexcept;
 
 }  // namespace notch::client

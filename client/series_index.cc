@@ -4,15 +4,18 @@
 #include <string_view>
 
 #include "client/bucket_tables.h"
+#include "client/capacity.h"
 #include "client/catalogue.h"
 #include "client/debug_line.h"
 #include "client/drops.h"
 #include "client/label_key.h"
+#include "client/parked.h"
 #include "client/private_memory.h"
 #include "client/process.h"
 #include "client/registry.h"
 #include "client/seal.h"
 #include "client/text_view.h"
+#include "client/wiped.h"
 #include "shm/memory_order.h"
 #include "shm/process_identity.h"
 #include "shm/utf8.h"
@@ -20,7 +23,6 @@
 namespace notch::client {
 namespace {
 
-constexpr std::uint64_t kFirstSlots = 256;
 constexpr std::uint64_t kMostSlots = std::uint64_t{2} * kMostSeries;
 constexpr std::uint64_t kSeriesBytes = 200;  // of catalogue, a fair guess for reserve()
 
@@ -48,10 +50,16 @@ struct SlotTable {
   std::uint64_t* slots() noexcept { return reinterpret_cast<std::uint64_t*>(this + 1); }
 };
 
+// What a look-up finds before there is a series: one free slot. Nothing is entered into it.
+struct NoEntries {
+  SlotTable table{1};
+  std::uint64_t slot = 0;
+};
+constexpr NoEntries kNoEntries;
+
 struct Index {
-  SlotTable* table = nullptr;  // [tag: slot-table]
-  std::uint32_t count = 0;     // of entries; under the lock
-  char* scratch = nullptr;     // under the lock; room for one label set made valid
+  SlotTable* table = const_cast<SlotTable*>(&kNoEntries.table);  // [tag: slot-table]
+  std::uint32_t count = 0;                                       // of entries; under the lock
 };
 
 constinit Index index;
@@ -97,17 +105,21 @@ void enter(SlotTable& table, const SeriesEntry& entry) noexcept {
 // Makes sure that so many entries leave half of the slots free. Readers may go on in the old table,
 // which has all that they could find before. REQUIRES: the lock is held.
 bool make_slots(std::uint64_t entries) noexcept {
-  SlotTable* const old = index.table;
-  std::uint64_t slot_count = old == nullptr ? kFirstSlots : old->slot_count;
+  SlotTable& old = *index.table;
+  std::uint64_t slot_count =
+      old.slot_count < kFirstSeriesSlots ? kFirstSeriesSlots : old.slot_count;
   while (slot_count < entries * 2) slot_count *= 4;
   slot_count = slot_count < kMostSlots ? slot_count : kMostSlots;
-  if (old != nullptr && slot_count == old->slot_count) return true;
-  auto* const table = static_cast<SlotTable*>(
-      private_memory().take(sizeof(SlotTable) + slot_count * sizeof(std::uint64_t)));
-  if (table == nullptr) return false;
+  if (slot_count == old.slot_count) return true;
+  void* const memory =
+      slot_count == kFirstSeriesSlots
+          ? private_parts().series_slots
+          : private_memory().take(sizeof(SlotTable) + slot_count * sizeof(std::uint64_t));
+  if (memory == nullptr) return false;
+  auto* const table = static_cast<SlotTable*>(memory);
   table->slot_count = slot_count;
-  for (std::uint64_t i = 0; old != nullptr && i < old->slot_count; ++i) {
-    const std::uint64_t slot = shm::read_alone(old->slots()[i]);
+  for (std::uint64_t i = 0; i < old.slot_count; ++i) {
+    const std::uint64_t slot = shm::read_alone(old.slots()[i]);
     if (slot != 0) enter(*table, *reinterpret_cast<const SeriesEntry*>(slot & kAddressMask));
   }
   shm::publish(index.table, table);  // [tag: slot-table]
@@ -124,6 +136,42 @@ std::uint64_t record_bytes(std::span<const notch_text> values) noexcept {
   return bytes;
 }
 
+// Takes the value of a cell, over all columns, and leaves zero. REQUIRES: nobody adds to it.
+std::uint64_t empty_cell(shm::Segment& segment, std::uint32_t cell) noexcept {
+  std::uint64_t sum = 0;
+  for (std::uint32_t column = 0; column < segment.column_capacity; ++column) {
+    if (!shm::column_in_use(segment, column)) continue;
+    std::byte* const word = segment.column(column) + cell * shm::kCellBytes;
+    sum += shm::take_all(*reinterpret_cast<std::uint64_t*>(word));
+  }
+  return sum;
+}
+
+// Moves every parked count to its bucket, made if it is new. REQUIRES: the lock is held.
+void settle_parked(Parked& parked) noexcept {
+  shm::Segment* const segment = attached_segment();
+  for (std::uint32_t i = 0;;) {
+    std::uint32_t count = shm::read_alone(parked.count);
+    if (i == count || segment == nullptr) {
+      if (shm::exchange_alone(parked.count, count, std::uint32_t{0})) return;
+      continue;
+    }
+    // A handler may come at any point here. It does not park for a bucket that is made by now, nor does
+    // it use an entry without a table. So nobody adds to the cell when it is emptied.
+    ParkedBucket& entry = parked.buckets[i];
+    const std::uint64_t bucket =
+        make_bucket_locked(*entry.table, entry.bucket, entry.negative != 0);
+    shm::write_alone(entry.table, static_cast<const NativeTable*>(nullptr));
+    const std::uint64_t observations = empty_cell(*segment, kFirstParkedCell + i);
+    if (bucket == 0) {
+      drop(shm::DropReason::kNoCells, observations);
+    } else {
+      shm::add_alone(*reinterpret_cast<std::uint64_t*>(segment->column(0) + bucket), observations);
+    }
+    ++i;
+  }
+}
+
 // Null if there is no room anywhere. REQUIRES: the lock is held.
 SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch_text> values,
                  const LabelKey& key, std::uint32_t flags) noexcept {
@@ -133,6 +181,7 @@ SeriesEntry* add(std::uint32_t family, FamilyShape& shape, std::span<const notch
   if (shape.type == NOTCH_NATIVE_HISTOGRAM) {
     native = make_native_table(shape.schema, shape.zero_threshold, private_memory());
     if (native == nullptr) return nullptr;
+    settle_before_release(settle_parked);
     detail = native;
   }
   const std::uint32_t first_cell = catalogue().take_cells(shape.cell_count);
@@ -198,7 +247,7 @@ notch_series make(std::uint32_t family, FamilyShape& shape, std::span<const notc
 // Makes the values as they will be stored, in valid UTF-8, and says whether that changed one. False if
 // one is too long. REQUIRES: the lock.
 bool make_storable(std::span<notch_text> values, bool& changed) noexcept {
-  char* out = index.scratch;
+  char* out = private_parts().label_text;
   for (notch_text& value : values) {
     if (value.size > shm::kMaxLabelValueBytes) return false;
     if (value.data == nullptr) value = {"", 0};
@@ -261,13 +310,6 @@ notch_series make_series(std::uint32_t family, FamilyShape& shape,
 
 }  // namespace
 
-bool prepare_series_index() noexcept {
-  index.table = nullptr;
-  index.scratch = static_cast<char*>(private_memory().take_from_end(std::uint64_t{shm::kMaxLabels} *
-                                                                    shm::kMaxLabelValueBytes * 3));
-  return index.scratch != nullptr && make_slots(0);
-}
-
 notch_series find_or_make_overflow(std::uint32_t family) noexcept {
   FamilyShape* const shape = find_family(family);
   if (shape == nullptr) return {0, nullptr};
@@ -313,7 +355,9 @@ std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t bucket,
     if (offset == 0) drop(shm::DropReason::kNoCells);
     return offset;
   }
-  const std::uint64_t parked = park_observation({&table, bucket, negative ? 1U : 0U});
+  const std::uint64_t parked = attached_segment() == nullptr
+                                   ? 0
+                                   : park(wiped()->parked, {&table, bucket, negative ? 1U : 0U});
   if (parked == 0) drop(shm::DropReason::kReentered);
   return parked;
 }

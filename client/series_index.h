@@ -15,8 +15,6 @@
 
 namespace notch::client {
 
-bool prepare_series_index() noexcept;
-
 // The series of a label set that is known. Errno is as it was.
 bool find_series(std::uint32_t family, std::span<const notch_text> values,
                  notch_series& series) noexcept;
@@ -30,7 +28,8 @@ notch_series find_or_make_series(std::uint32_t family, std::span<const notch_tex
 notch_series find_or_make_overflow(std::uint32_t family) noexcept;
 
 // The byte offset of bucket `index`, its chunk made if it is new; 0 if there is no room. In a
-// signal handler whose thread holds the lock: that of a parked cell, see parked.h.
+// signal handler whose thread holds the lock: that of a parked cell, see parked.h; 0 too if there is
+// none free, or no segment.
 std::uint64_t find_or_make_bucket(const NativeTable& table, std::int32_t index,
                                   bool negative) noexcept;
 

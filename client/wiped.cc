@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "client/catalogue.h"
+#include "client/capacity.h"
 #include "client/counting_mode.h"
 #include "shm/memory_order.h"
 #include "shm/reservation.h"
@@ -18,11 +18,15 @@ namespace {
 // private memory, and two are for the segment: room for its threads' stacks must stay.
 constexpr std::uint64_t kShareOfLimit = 32;
 
-// Wiped, how long the log is, the tables' first block, the log. Up to the log's first bytes it is
-// usable from the start.
+// Wiped, how long the log is, the series' first slots, the tables' first block, the label text, the
+// log. Up to the log's first bytes it is usable from the start. What the first definition and its
+// series touch lies in as few pages as can be; what is seldom used is far from it.
 constexpr std::uint64_t kLengthOffset = shm::round_to_page(sizeof(Wiped));
-constexpr std::uint64_t kTablesOffset = kLengthOffset + sizeof(std::uint64_t);
+constexpr std::uint64_t kSeriesSlotsOffset = kLengthOffset + sizeof(std::uint64_t);
+constexpr std::uint64_t kTablesOffset =
+    kSeriesSlotsOffset + (1 + kFirstSeriesSlots) * sizeof(std::uint64_t);
 constexpr std::uint64_t kLogOffset = kLengthOffset + std::uint64_t{176} * 1024;
+constexpr std::uint64_t kLabelTextOffset = kLogOffset - kLabelTextBytes;
 constexpr std::uint64_t kUsableAtFirst = kLogOffset + kFirstLogBytes;
 
 struct Mapping {
@@ -95,7 +99,11 @@ bool is_without_memory() noexcept {
 
 PrivateParts private_parts() noexcept {
   std::byte* const base = mapping.base;
-  return {base + kTablesOffset, kLogOffset - kTablesOffset, base + kLogOffset,
+  return {reinterpret_cast<std::uint64_t*>(base + kSeriesSlotsOffset),
+          base + kTablesOffset,
+          kLabelTextOffset - kTablesOffset,
+          reinterpret_cast<char*>(base + kLabelTextOffset),
+          base + kLogOffset,
           *reinterpret_cast<const std::uint64_t*>(base + kLengthOffset)};
 }
 

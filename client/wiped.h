@@ -11,7 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "client/include/notch/abi.h"
+#include "client/column_entries.h"
 #include "client/parked.h"
 #include "shm/layout.h"
 #include "shm/segment_file.h"
@@ -24,12 +24,6 @@ struct Postponed {
   std::uint64_t integers[kPostponedCells];
   std::uint64_t reals[kPostponedCells];  // the bits of doubles
 };
-
-// The columns by processor, in a process that counts by processor. They are behind the ABI's columns,
-// which are null then, except for column 0.
-inline constexpr std::size_t kColumnsByCpu = NOTCH_SHARED_COLUMN + 1;
-inline constexpr std::uint32_t kProcessors = shm::kMaxColumns - 1;
-inline constexpr std::size_t kColumnEntries = kColumnsByCpu + kProcessors;
 
 // Zero after a fork.
 struct Wiped {
@@ -59,11 +53,18 @@ bool is_prepared() noexcept;
 // The last prepare() found no memory: an add need not try again, a definition may.
 bool is_without_memory() noexcept;
 
-// The parts of it that a child inherits: the first block of the tables, zeroed and usable whole, and the
-// log, of which the first kFirstLogBytes are usable. REQUIRES: prepared.
+// Room for one label set while it is made valid.
+inline constexpr std::uint64_t kLabelTextBytes =
+    std::uint64_t{shm::kMaxLabels} * shm::kMaxLabelValueBytes * 3;
+
+// The parts of it that a child inherits: the series' first slots behind the number of them, the first
+// block of the tables and label_text, all zeroed and usable whole; and the log, of which the first
+// kFirstLogBytes are usable. REQUIRES: prepared.
 struct PrivateParts {
+  std::uint64_t* series_slots;
   std::byte* tables;
   std::uint64_t tables_bytes;
+  char* label_text;
   std::byte* log;
   std::uint64_t log_bytes;
 };

@@ -22,6 +22,7 @@
 #include <cstdint>
 
 #include "client/process.h"
+#include "client/wiped.h"
 #include "notch/abi.h"
 
 namespace notch::preload {

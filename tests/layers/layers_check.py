@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+import client_order
 import house_rules
 import includes
 import ordering_tags
@@ -26,7 +27,7 @@ def check(root, since=None):
     for file in files:
         if since and file.path not in changed:
             continue
-        for rule in (includes.violations, *house_rules.ALL):
+        for rule in (includes.violations, client_order.violations, *house_rules.ALL):
             found += [(file.path, line, what) for line, what in rule(file)]
     found += ordering_tags.violations(files)
     found += standard_headers.violations(files)

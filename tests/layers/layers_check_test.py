@@ -70,6 +70,16 @@ class Includes(Tree):
     def test_client_knows_shm(self):
         self.allow("client/a.cc", "shm/layout.h")
 
+    def test_client_unit_knows_those_below_it(self):
+        self.allow("client/catalogue.cc", "client/segment_room.h")
+        self.refuse("client/catalogue.cc", "client/process.h")
+
+    def test_client_unit_knows_none_beside_it(self):
+        self.refuse("client/columns.h", "client/inherited_segment.h")
+
+    def test_client_unit_without_a_row(self):
+        self.refuse("client/extra.cc", "client/capacity.h")
+
     def test_client_knows_no_preload(self):
         self.refuse("client/a.cc", "client/preload/a.h")
         self.allow("client/a.cc", "client/a.h")
