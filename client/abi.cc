@@ -20,26 +20,16 @@
 #include "client/seal.h"
 #include "client/series_index.h"
 #include "client/wiped.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 using notch::client::drop;
 using notch::shm::DropReason;
+using notch::shm::KeepErrno;
 namespace shm = notch::shm;
 namespace client = notch::client;
 
 namespace {
-
-// Keeps errno over a scope, whatever the calls in it do to it.
-class KeepErrno {
- public:
-  KeepErrno() noexcept : saved_(errno) {}
-  ~KeepErrno() { errno = saved_; }
-  KeepErrno(const KeepErrno&) = delete;
-  KeepErrno& operator=(const KeepErrno&) = delete;
-
- private:
-  int saved_;
-};
 
 std::uint64_t& word_at(void* column, std::uint64_t offset) noexcept {
   return *reinterpret_cast<std::uint64_t*>(static_cast<std::byte*>(column) + offset);

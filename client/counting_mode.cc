@@ -1,6 +1,5 @@
 #include "client/counting_mode.h"
 
-#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -10,6 +9,7 @@
 #include <iterator>
 
 #include "client/column_entries.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 #ifndef AT_RSEQ_FEATURE_SIZE
@@ -57,10 +57,8 @@ char* thread_rseq() noexcept {
 std::uint32_t possible_ids(pid_t pid) noexcept {
   constexpr std::uint32_t kBitsPerWord = 8 * sizeof(long);
   unsigned long mask[1024 / kBitsPerWord] = {};
-  const int saved_errno = errno;
-  const bool known = sched_getaffinity(pid, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) == 0;
-  errno = saved_errno;
-  if (!known) return 0;
+  const shm::KeepErrno keep;
+  if (sched_getaffinity(pid, sizeof mask, reinterpret_cast<cpu_set_t*>(mask)) != 0) return 0;
   std::uint32_t processors = 0;
   std::uint32_t end = 0;  // behind the last one
   for (std::uint32_t word = 0; word < std::size(mask); ++word) {

@@ -1,12 +1,12 @@
 #include "client/debug_line.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include <cstddef>
 #include <initializer_list>
 
 #include "client/seal.h"
+#include "shm/keep_errno.h"
 
 namespace notch::client {
 namespace {
@@ -30,9 +30,8 @@ void debug_line(const char* a, const char* b, const char* c, const char* d) noex
   for (const char* part : {a, b, c, d, "\n"}) {
     for (; *part != '\0' && length < sizeof line; ++part) line[length++] = *part;
   }
-  const int saved_errno = errno;
-  if (::write(STDERR_FILENO, line, length) < 0) errno = saved_errno;
-  errno = saved_errno;
+  const shm::KeepErrno keep;
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line, length);
 }
 
 }  // namespace notch::client

@@ -1,6 +1,5 @@
 #include "client/fork.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 #include "client/registry_lock.h"
 #include "client/seal.h"
 #include "client/wiped.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {
@@ -145,10 +145,9 @@ void keep_memory_of(const shm::Segment& parents) noexcept {
 
 void after_fork_in_child() noexcept {
   const NoCancellation whole;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   end_wait_of_births();
   if (!may_not_attach() && state.current != nullptr) keep_memory_of(*state.current);
-  errno = saved_errno;
 }
 
 }  // namespace

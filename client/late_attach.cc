@@ -1,12 +1,12 @@
 #include "client/late_attach.h"
 
-#include <errno.h>
 #include <linux/membarrier.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "client/counting_mode.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {
@@ -34,10 +34,9 @@ bool RetryClock::is_due() const noexcept {
 
 void end_sections() noexcept {
   if (!counts_by_rseq()) return;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ, 0, 0);
   syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ, 0, 0);
-  errno = saved_errno;
 }
 
 bool commit_columns_of(const shm::Segment& from, shm::Segment& to) noexcept {

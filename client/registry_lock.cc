@@ -1,6 +1,5 @@
 #include "client/registry_lock.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include "client/counting_mode.h"
 #include "client/seal.h"
 #include "client/wiped.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::client {
@@ -36,14 +36,13 @@ bool let_holder_run(std::uint32_t tries) noexcept {
     shm::pause();
     return tries < kMostSpins;
   }
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   const timespec while_it_runs{0, kSleepNs};
   if (tries < kSpins + kYields) {
     sched_yield();
   } else {
     syscall(SYS_nanosleep, &while_it_runs, nullptr);
   }
-  errno = saved_errno;
   return true;
 }
 

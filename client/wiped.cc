@@ -1,6 +1,5 @@
 #include "client/wiped.h"
 
-#include <errno.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -8,6 +7,7 @@
 
 #include "client/capacity.h"
 #include "client/counting_mode.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 #include "shm/reservation.h"
 
@@ -82,9 +82,8 @@ shm::Segment* attached_segment() noexcept {
 bool prepare() noexcept {
   if (is_prepared()) return true;
   find_counting_mode();
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   const bool made = make_mapping();
-  errno = saved_errno;
   shm::write_alone(mapping.no_memory, std::uint32_t{made ? 0U : 1U});
   return made;
 }

@@ -6,6 +6,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shm/keep_errno.h"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -32,32 +34,29 @@ bool let_kernel_write(std::byte* base, std::uint64_t bytes) noexcept {
 }  // namespace
 
 bool Reservation::reserve(std::uint64_t bytes) noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   void* const base =
       mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  errno = saved_errno;
   if (base == MAP_FAILED) return false;
   adopt(static_cast<std::byte*>(base), bytes, false);
   return true;
 }
 
 bool Reservation::map_at(std::byte* base, std::uint64_t bytes) noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   void* const there = map_usable(base, bytes, MAP_FIXED_NOREPLACE);
   // Before Linux 4.17 the address is only a hint.
   if (there != MAP_FAILED && there != base) munmap(there, bytes);
-  errno = saved_errno;
   if (there != base) return false;
   adopt(base, bytes, false);
   return true;
 }
 
 bool Reservation::map_over(std::byte* base, std::uint64_t bytes) noexcept {
-  const int saved_errno = errno;
-  const bool mapped = map_usable(base, bytes, MAP_FIXED) == base;
-  errno = saved_errno;
-  if (mapped) adopt(base, bytes, false);
-  return mapped;
+  const KeepErrno keep;
+  if (map_usable(base, bytes, MAP_FIXED) != base) return false;
+  adopt(base, bytes, false);
+  return true;
 }
 
 void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexcept {
@@ -67,29 +66,26 @@ void Reservation::adopt(std::byte* base, std::uint64_t bytes, bool shared) noexc
 }
 
 bool Reservation::commit(std::uint64_t offset, std::uint64_t bytes) noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   bool committed = mprotect(base_ + offset, bytes, PROT_READ | PROT_WRITE) == 0;
   if (committed && shared_) {
     committed = madvise(base_ + offset, bytes, MADV_POPULATE_WRITE) == 0 ||
                 (errno == EINVAL && let_kernel_write(base_ + offset, bytes));
   }
-  errno = saved_errno;
   return committed;
 }
 
 void Reservation::keep(std::uint64_t bytes) noexcept {
   if (bytes >= bytes_) return;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (munmap(base_ + bytes, bytes_ - bytes) == 0) bytes_ = bytes;
-  errno = saved_errno;
 }
 
 void Reservation::release() noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   if (base_ != nullptr) munmap(base_, bytes_);
   base_ = nullptr;
   bytes_ = 0;
-  errno = saved_errno;
 }
 
 }  // namespace notch::shm

@@ -18,6 +18,7 @@
 #include "shm/descriptor.h"
 #include "shm/directory_room.h"
 #include "shm/injection_point.h"
+#include "shm/keep_errno.h"
 #include "shm/kernel_identity.h"
 #include "shm/lock_lifetime.h"
 #include "shm/memory_order.h"
@@ -296,7 +297,7 @@ bool commit_range(Segment& segment, std::uint64_t offset, std::uint64_t bytes) n
 }  // namespace
 
 bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   segment = Segment{};
   segment.opens_nothing = plan.opens_nothing;
   const PlaceDescriptor directory(plan.is_default
@@ -309,7 +310,6 @@ bool create_segment(const SegmentPlan& plan, Segment& segment) noexcept {
     if (plan.is_default && errno == EPERM) segment.refusal = kNotTrusted;
   }
   segment.attached = segment.system_errno == 0;
-  errno = saved_errno;
   return segment.attached;
 }
 
@@ -349,10 +349,8 @@ bool commit_column(Segment& segment, std::uint32_t index) noexcept {
   if (index >= segment.column_capacity) return false;
   if (column_in_use(segment, index)) return true;
   const std::uint64_t offset = segment.values_offset + index * segment.column_stride;
-  const int saved_errno = errno;
-  const bool committed = commit_range(segment, offset, segment.cells_committed * kCellBytes);
-  errno = saved_errno;
-  if (!committed) return false;
+  const KeepErrno keep;
+  if (!commit_range(segment, offset, segment.cells_committed * kCellBytes)) return false;
   note_column(segment, index);
   publish(segment.header().column_bitmap[index / 64],
           segment.columns_in_use[index / 64]);  // [tag: column-bit]
@@ -363,7 +361,7 @@ bool commit_cells(Segment& segment, std::uint64_t cells) noexcept {
   const std::uint64_t wanted = round_to_page(cells * kCellBytes) / kCellBytes;
   if (wanted <= segment.cells_committed) return true;
   if (wanted > segment.cell_capacity) return false;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   bool committed = true;
   for (std::uint32_t column = 0; committed && column < segment.column_capacity; ++column) {
     if (!column_in_use(segment, column)) continue;
@@ -371,7 +369,6 @@ bool commit_cells(Segment& segment, std::uint64_t cells) noexcept {
     committed = commit_range(segment, start + segment.cells_committed * kCellBytes,
                              (wanted - segment.cells_committed) * kCellBytes);
   }
-  errno = saved_errno;
   if (!committed) return false;
   segment.cells_committed = wanted;
   publish(segment.header().cells_committed, wanted);  // [tag: cells-committed]
@@ -382,22 +379,20 @@ bool commit_catalogue(Segment& segment, std::uint64_t bytes) noexcept {
   const std::uint64_t wanted = round_to_page(bytes);
   if (wanted <= segment.catalogue_committed) return true;
   if (wanted > segment.catalogue_capacity) return false;
-  const int saved_errno = errno;
+  const KeepErrno keep;
   const bool committed =
       commit_range(segment, segment.catalogue_offset + segment.catalogue_committed,
                    wanted - segment.catalogue_committed);
-  errno = saved_errno;
   if (committed) segment.catalogue_committed = wanted;
   return committed;
 }
 
 void discard_segment(Segment& segment) noexcept {
-  const int saved_errno = errno;
+  const KeepErrno keep;
   close_segment(segment);  // an agent may have it open by now: nobody was killed here
   unlink(segment.path);
   segment.memory.release();
   segment = Segment{};
-  errno = saved_errno;
 }
 
 void close_segment(Segment& segment) noexcept {

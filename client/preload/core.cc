@@ -1,6 +1,5 @@
 #include "client/preload/core.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "client/series_index.h"
 #include "client/settings.h"
 #include "notch/abi.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 // The calls of our own copy, by own_names.h's names; and what the program's library has instead.
@@ -152,10 +152,9 @@ bool has_postponed() noexcept {
 
 // A forked child's way to a segment of its own.
 [[gnu::cold]] void attach_child() noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   client::attach_with_columns(kFirstColumns);
   if (client::attached_segment() != nullptr) add_postponed();
-  errno = saved_errno;
 }
 
 bool is_unattached() noexcept {
@@ -210,14 +209,13 @@ void reserve_label_sets(const LabelRoom& room) noexcept {
 
 void make_room_for_label_sets() noexcept {
   if (!has_own_segment() || is_in_sandbox() || !client::may_grow_by_pages()) return;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   if (const client::RegistryLock lock; lock) {
     for (std::size_t sets = kLabelSetsBehindFilter; sets != 0; sets /= 2) {
       if (client::reserve_series(sets * kCellsOfLabelSet, sets)) break;
     }
   }
   client::stop_growth();
-  errno = saved_errno;
 }
 
 notch_series make_series_now(std::uint32_t family, const notch_text* values,
@@ -225,19 +223,14 @@ notch_series make_series_now(std::uint32_t family, const notch_text* values,
   if (state.is_foreign) return state.calls.series(family, values, count);
   notch_series known{0, nullptr};
   if (may_make_no_series()) return client::find_series(family, {values, count}, known), known;
-  const int saved_errno = errno;
-  const notch_series series =
-      client::find_or_make_series(family, {values, count}, client::RegistryLock::Wait::kNot);
-  errno = saved_errno;
-  return series;
+  const shm::KeepErrno keep;
+  return client::find_or_make_series(family, {values, count}, client::RegistryLock::Wait::kNot);
 }
 
 notch_series make_overflow_now(std::uint32_t family) noexcept {
   if (state.is_foreign || may_make_no_series()) return {0, nullptr};
-  const int saved_errno = errno;
-  const notch_series series = client::find_or_make_overflow(family);
-  errno = saved_errno;
-  return series;
+  const shm::KeepErrno keep;
+  return client::find_or_make_overflow(family);
 }
 
 bool close_definitions() noexcept {
@@ -261,17 +254,15 @@ void attach_before_loss() noexcept {
 }
 
 void attach_before_new_user() noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   // In a sandbox it would be too late, and a look at the directory may be deadly.
   if (is_in_sandbox() || !is_unattached()) return;
   if (!client::is_directory_open_to_all()) attach_child();
-  errno = saved_errno;
 }
 
 void leave_to_children(Reach reach) noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   if (!state.is_foreign && !is_in_sandbox()) client::leave_segment_to_children(reach);
-  errno = saved_errno;
 }
 
 void close_for_sandbox() noexcept {
@@ -344,10 +335,8 @@ uint32_t notch_v1_define(const notch_definition* definition, notch_error* error)
 // The definitions': of a label set that is not known yet.
 notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count) {
   if (state.is_foreign) return state.calls.series(family, values, count);
-  const int saved_errno = errno;
-  const notch_series series = notch::client::find_or_make_series(family, {values, count});
-  errno = saved_errno;
-  return series;
+  const notch::shm::KeepErrno keep;
+  return notch::client::find_or_make_series(family, {values, count});
 }
 void notch_v1_set_gauge(uint64_t offset, double value, int mode) {
   state.calls.set_gauge(offset, value, mode);

@@ -1,6 +1,5 @@
 #include "client/preload/descriptors.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include "client/preload/connections.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
+#include "shm/keep_errno.h"
 
 namespace notch::preload {
 
@@ -196,7 +196,7 @@ void note_after_system_call(long number, long a, long b, long result) noexcept {
 }
 
 unsigned learn_standard_descriptors() noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   unsigned sockets = 0;
   struct stat input {};
   for (int fd = 0; fd <= 2; ++fd) {
@@ -209,7 +209,6 @@ unsigned learn_standard_descriptors() noexcept {
     if (S_ISFIFO(what.st_mode)) set_kind(fd, Kind::kPipe);
     if (S_ISREG(what.st_mode)) set_kind(fd, Kind::kFile);
   }
-  errno = saved_errno;
   return sockets;
 }
 

@@ -3,7 +3,6 @@
 // All that costs is done here, before the program's main(): functions found, families and label
 // sets defined, memory committed. If anything speaks against counting, the library stays passive:
 // every wrapper forwards, and nothing is said.
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -29,6 +28,7 @@
 #include "client/process.h"
 #include "client/seal.h"
 #include "notch/abi.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 extern "C" {
@@ -142,7 +142,7 @@ void name_routes() noexcept {
 }
 
 [[gnu::constructor]] void begin() {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   find_real_functions();
   Choice choice = choose_modules();
   if (choice.modules != 0 && begin_core()) {
@@ -161,14 +161,12 @@ void name_routes() noexcept {
       if (choice.connects) begin_standard_connection(standard);
     }
   }
-  errno = saved_errno;
 }
 
 [[gnu::destructor]] void end() {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   if (!is_vfork_child()) end_all_connections();
   end_core();
-  errno = saved_errno;
 }
 
 }  // namespace

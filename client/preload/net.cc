@@ -16,6 +16,7 @@
 #include "client/preload/net_figures.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
+#include "shm/keep_errno.h"
 
 namespace notch::preload {
 namespace {
@@ -30,11 +31,10 @@ namespace {
 template <class Real>
 int ask_connect_again(Real real, int fd, const sockaddr* address, socklen_t size) {
   const int result = real(fd, address, size);
-  const int saved_errno = errno;
-  const int error = result == 0 || saved_errno == EISCONN ? 0 : saved_errno;
+  const shm::KeepErrno keep;
+  const int error = result == 0 || errno == EISCONN ? 0 : errno;
   const bool goes_on = error == EALREADY || error == EINPROGRESS || error == EINTR;
   if (!goes_on) conclude_connecting(fd, error);
-  errno = saved_errno;
   return result;
 }
 
@@ -43,7 +43,7 @@ int make_connection(Real real, int fd, const sockaddr* address, socklen_t size) 
   if (is_watched(fd) && is_connecting(fd)) return ask_connect_again(real, fd, address, size);
   const std::uint64_t start_ns = now_ns();
   const int result = real(fd, address, size);
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   NetFigures& figures = figures_of(NetOperation::kConnect);
   if (is_active(kNet)) {
     const bool again = result != 0 && (errno == EALREADY || errno == EISCONN || errno == EINTR);
@@ -62,7 +62,6 @@ int make_connection(Real real, int fd, const sockaddr* address, socklen_t size) 
                           .endpoint = endpoint,
                           .connecting_since_ns = result == 0 ? 0 : start_ns});
   }
-  errno = saved_errno;
   return result;
 }
 

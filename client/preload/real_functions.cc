@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "client/preload/next_symbol.h"
+#include "shm/keep_errno.h"
 
 namespace notch::preload {
 namespace {
@@ -36,13 +37,12 @@ void find_real_functions() noexcept {
 }
 
 void* find_real_function(std::size_t slot) noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep_errno;
   const char* name = kNames;
   for (std::size_t i = 0; i < slot; ++i) name += strlen(name) + 1;
   void* found = nullptr;
   find_next_symbols(name, 1, &found);
   keep(slot, found);
-  errno = saved_errno;
   return found != nullptr ? found : reinterpret_cast<void*>(&missing_function);
 }
 

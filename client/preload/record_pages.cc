@@ -1,9 +1,9 @@
 #include "client/preload/record_pages.h"
 
-#include <errno.h>
 #include <sys/mman.h>
 
 #include "client/preload/core.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -18,17 +18,15 @@ std::uint64_t free_pages;  // [tag: record-pages]
 // Null if there is no memory.
 std::byte* map_pages() noexcept {
   if (is_in_sandbox()) return nullptr;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   void* const pages = mmap(nullptr, kPagesAtOnce * kRecordPageBytes, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  errno = saved_errno;
   return pages == MAP_FAILED ? nullptr : static_cast<std::byte*>(pages);
 }
 
 void unmap_pages(std::byte* pages) noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   munmap(pages, kPagesAtOnce * kRecordPageBytes);
-  errno = saved_errno;
 }
 
 std::uint64_t word_of(std::byte* first, std::uint64_t count) noexcept {

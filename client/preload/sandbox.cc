@@ -2,7 +2,6 @@
 // user), and never changes what it asks for: a segment is made before, since afterwards a system
 // call may be deadly or in vain; children that could then make none have this process's. Where the
 // time stamp counter is forbidden too, nothing is timed from then on. Called by: the program, in libc's place.
-#include <errno.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -17,6 +16,7 @@
 #include "client/preload/modules.h"
 #include "client/preload/vfork.h"
 #include "client/preload/wrapper.h"
+#include "shm/keep_errno.h"
 
 namespace notch::preload {
 namespace {
@@ -95,7 +95,7 @@ void make_room_behind_filter() noexcept {
 
 // Before the call: when it returns, the clock may be deadly already.
 [[gnu::cold, gnu::noinline]] void prepare_for(Step step) noexcept {
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   if (is_about_directory(step) && is_vfork_child()) return;
   if (step == Step::kPromise) return make_room_behind_filter();
   if (step == Step::kNewUser) attach_before_new_user();
@@ -107,7 +107,6 @@ void make_room_behind_filter() noexcept {
   if (step == Step::kFilter) make_room_for_connections();
   if (step == Step::kFilter || step == Step::kStrict) make_room_behind_filter();
   if (step == Step::kForbidCounter || step == Step::kStrict) forbid_clock();
-  errno = saved_errno;
 }
 
 [[gnu::cold, gnu::noinline]] void conclude(Step step, bool done) noexcept {

@@ -1,9 +1,9 @@
 #include "client/preload/tls/openssl.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "client/preload/tls/openssl_search.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -55,7 +55,7 @@ OpenSslId openssl_pointed_into(const void* object) noexcept {
 
 OpenSslId openssl_of_object(const void* object, const void* caller, OpenSsl& room) noexcept {
   if (const OpenSslId id = openssl_pointed_into(object); id != kNoOpenSsl) return id;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   const std::uint64_t state = loader_state();
   OpenSslId id = kNoOpenSsl;
   if (shm::observe(known_at) == state) id = shm::read_alone(only_one);  // [tag: openssl-known]
@@ -73,7 +73,6 @@ OpenSslId openssl_of_object(const void* object, const void* caller, OpenSsl& roo
       shm::publish(keeping, std::uint32_t{0});  // [tag: openssl]
     }
   }
-  errno = saved_errno;
   return id;
 }
 

@@ -9,7 +9,6 @@
 //
 // The bytes that pass on the descriptor are no HTTP to the plain path: a TLS record's first byte is
 // none of a method's.
-#include <errno.h>
 
 #include <cstring>
 
@@ -21,6 +20,7 @@
 #include "client/preload/tls/tls_figures.h"
 #include "client/preload/tls/tls_sessions.h"
 #include "client/preload/tls_part.h"
+#include "shm/keep_errno.h"
 #include "shm/memory_order.h"
 
 namespace notch::preload {
@@ -117,7 +117,7 @@ void end_handshake(const Call& call, const void* ssl, HandshakeError error) noex
 [[gnu::noinline]] void conclude_handshake(const Call& call, const void* ssl, int result) noexcept {
   Session& session = call.session();
   if (session.handshake != Handshake::kUnderWay) return;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   if (last_endpoint != kEndpointUnknown) session.endpoint = last_endpoint;
   if (session.descriptor == 0 && last_descriptor != 0) put_session_on(call.index, last_descriptor);
   session.role = role_of(call, ssl);
@@ -127,7 +127,6 @@ void end_handshake(const Call& call, const void* ssl, HandshakeError error) noex
   const HandshakeError error =
       done || result > 0 ? HandshakeError::kNone : failure_of(call, ssl, result);
   if (done || error != HandshakeError::kNone) end_handshake(call, ssl, error);
-  errno = saved_errno;
 }
 
 // OpenSSL's own calls count too: SSL_accept makes one, and so does a BIO that has an object. What
@@ -233,14 +232,13 @@ void pass_written(const Call& call, const void* ssl, const void* buffer, size_t 
 [[gnu::cold, gnu::noinline]] void note_end(const Call& call, const void* ssl, int result) noexcept {
   constexpr int kReceivedShutdown = 2;
   if (!is_session_watched(call.index) || call.openssl.SSL_get_shutdown == nullptr) return;
-  const int saved_errno = errno;
+  const shm::KeepErrno keep;
   const bool in_order = (call.openssl.SSL_get_shutdown(ssl) & kReceivedShutdown) != 0;
   if (in_order || failure_of(call, ssl, result) != HandshakeError::kNone) {
     visit_record(record_of(call), 0, [&](Visit& visit) {
       http_end_in(visit.connection.http, visit.watch, !in_order, visit.now);
     });
   }
-  errno = saved_errno;
 }
 
 // The real call; an object that is read or written before its handshake makes it within.
