@@ -22,18 +22,8 @@
 
 // The calls of our own copy, by own_names.h's names; and what the program's library has instead.
 extern "C" {
-decltype(notch_v1_define) notch_own_define;
-decltype(notch_v1_series) notch_own_series;
-decltype(notch_v1_add_integer) notch_own_add_integer;
-decltype(notch_v1_add_float) notch_own_add_float;
-decltype(notch_v1_set_gauge) notch_own_set_gauge;
-decltype(notch_v1_add_gauge) notch_own_add_gauge;
-decltype(notch_v1_drop_not_finite) notch_own_drop_not_finite;
-decltype(notch_v1_drop_negative) notch_own_drop_negative;
-decltype(notch_v1_native_cell) notch_own_native_cell;
-decltype(notch_v1_exemplar) notch_own_exemplar;
-decltype(notch_v1_reserve) notch_own_reserve;
-decltype(notch_v1_health) notch_own_health;
+#define NOTCH_CALL(name) decltype(notch_v1_##name) notch_own_##name;
+#include "client/preload/abi_calls.def"
 }
 
 namespace notch::preload {
@@ -57,18 +47,8 @@ constexpr std::size_t kLabelSetsBehindFilter = 128;
 constexpr std::uint32_t kMostGauges = 32;
 
 struct Calls {
-  decltype(&notch_v1_define) define = notch_own_define;
-  decltype(&notch_v1_series) series = notch_own_series;
-  decltype(&notch_v1_add_integer) add_integer = notch_own_add_integer;
-  decltype(&notch_v1_add_float) add_float = notch_own_add_float;
-  decltype(&notch_v1_set_gauge) set_gauge = notch_own_set_gauge;
-  decltype(&notch_v1_add_gauge) add_gauge = notch_own_add_gauge;
-  decltype(&notch_v1_drop_not_finite) drop_not_finite = notch_own_drop_not_finite;
-  decltype(&notch_v1_drop_negative) drop_negative = notch_own_drop_negative;
-  decltype(&notch_v1_native_cell) native_cell = notch_own_native_cell;
-  decltype(&notch_v1_exemplar) exemplar = notch_own_exemplar;
-  decltype(&notch_v1_reserve) reserve = notch_own_reserve;
-  decltype(&notch_v1_health) health = notch_own_health;
+#define NOTCH_CALL(name) decltype(&notch_v1_##name) name = notch_own_##name;
+#include "client/preload/abi_calls.def"
 };
 
 struct State {
@@ -92,16 +72,10 @@ bool find(const char* name, Function*& call) noexcept {
 
 // The program's library, if it has one with all that we call.
 bool find_foreign_calls(Calls& calls) noexcept {
-  return find("notch_v1_define", calls.define) && find("notch_v1_series", calls.series) &&
-         find("notch_v1_add_integer", calls.add_integer) &&
-         find("notch_v1_add_float", calls.add_float) &&
-         find("notch_v1_set_gauge", calls.set_gauge) &&
-         find("notch_v1_add_gauge", calls.add_gauge) &&
-         find("notch_v1_drop_not_finite", calls.drop_not_finite) &&
-         find("notch_v1_drop_negative", calls.drop_negative) &&
-         find("notch_v1_native_cell", calls.native_cell) &&
-         find("notch_v1_exemplar", calls.exemplar) && find("notch_v1_reserve", calls.reserve) &&
-         find("notch_v1_health", calls.health);
+  bool found = true;
+#define NOTCH_CALL(name) found = found && find("notch_v1_" #name, calls.name);
+#include "client/preload/abi_calls.def"
+  return found;
 }
 
 // Asked before anything is prepared: under /etc/ld.so.preload every program of a host without an

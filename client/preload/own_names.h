@@ -1,6 +1,7 @@
 // Gives the client's calls of abi.h names of our own in the one source that defines them, abi.cc:
 // the names of abi.h belong to core.cc here, which decides whose library they go to.
-// Called by: the build, by -include for abi.cc; core.cc, to name them.
+// They are those of abi_calls.def: one that were missing here would be defined twice, and a name too many by nobody,
+// and the libraries would not link. Called by: the build, by -include for abi.cc.
 #pragma once
 
 #define notch_v1_define notch_own_define

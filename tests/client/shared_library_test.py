@@ -13,6 +13,7 @@ import unittest
 
 LIBRARY = sys.argv.pop(1)
 MAX_BYTES = 300 * 1024
+CALLS = os.path.join(os.path.dirname(__file__), "../../client/preload/abi_calls.def")
 
 
 def readelf(*options):
@@ -24,18 +25,29 @@ def needed():
     return re.findall(r"\(NEEDED\).*\[(.*)\]", readelf("--dynamic"))
 
 
+def exports():
+    """(type, name with version) of each name that it defines for others."""
+    for line in readelf("--dyn-syms").splitlines():
+        fields = line.split()
+        if len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK") and fields[6] not in ("UND", "ABS"):
+            yield fields[3], fields[7]
+
+
 class SharedLibrary(unittest.TestCase):
     def test_needs_the_c_library_alone(self):
         self.assertEqual(needed(), ["libc.so.6"])
 
     def test_exports_its_own_names_alone(self):
-        exported = []
-        for line in readelf("--dyn-syms").splitlines():
-            fields = line.split()
-            if len(fields) >= 8 and fields[4] in ("GLOBAL", "WEAK") and fields[6] not in ("UND", "ABS"):
-                exported.append(fields[7])
+        exported = [name for _, name in exports()]
         self.assertGreater(len(exported), 20)
         self.assertEqual([name for name in exported if not re.match(r"notch_\w+@@NOTCH_1$", name)], [])
+
+    def test_the_calls_of_the_abi_are_those_that_the_preloaded_library_passes_on(self):
+        with open(CALLS, encoding="utf-8") as file:
+            listed = re.findall(r"^NOTCH_CALL\((\w+)\)$", file.read(), re.M)
+        self.assertEqual(sorted(listed), sorted(
+            name.split("@")[0].removeprefix("notch_v1_") for kind, name in exports()
+            if kind == "FUNC" and name.startswith("notch_v1_")))
 
     def test_is_small_without_its_debug_sections(self):
         loaded = sum(int(size, 16) for size in
