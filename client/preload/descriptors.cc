@@ -214,5 +214,5 @@ unsigned learn_standard_descriptors() noexcept {
 
 }  // namespace notch::preload
 
-#define NOTCH_DESCRIPTORS(...) NOTCH_DEFINE_WRAPPER(kDescriptors, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/descriptors_wrappers.def"

@@ -96,5 +96,5 @@ int find_host_of_family_into(Real real, const char* name, int family, hostent* e
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_DNS(...) NOTCH_DEFINE_WRAPPER(kDns, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/dns_wrappers.def"

@@ -80,5 +80,5 @@ ssize_t move_bytes(Real real, int from, Offset from_at, int to, Rest... rest) {
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_IO(...) NOTCH_DEFINE_WRAPPER(kIo, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/io_wrappers.def"

@@ -121,5 +121,5 @@ int lock_to_write_by_clock(Real real, pthread_rwlock_t* lock, clockid_t clock,
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_LOCKS(...) NOTCH_DEFINE_WRAPPER(kLocks, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/locks_wrappers.def"

@@ -123,5 +123,5 @@ void* allocate_pages(Real real, std::size_t size) {
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_MALLOC(...) NOTCH_DEFINE_WRAPPER(kMalloc, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/malloc_wrappers.def"

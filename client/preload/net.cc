@@ -216,6 +216,6 @@ int receive_messages(Real real, int fd, mmsghdr* messages, unsigned number, Flag
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_NET(...) NOTCH_DEFINE_WRAPPER(kNet, __VA_ARGS__)
-#define NOTCH_CONNECTIONS(...) NOTCH_DEFINE_WRAPPER(kConnections, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/connections_wrappers.def"
+#include "client/preload/net_wrappers.def"

@@ -174,5 +174,5 @@ void end_at_once(Real real, int status) {
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_ALWAYS(...) NOTCH_DEFINE_WRAPPER(kAlways, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/always_wrappers.def"

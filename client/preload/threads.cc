@@ -23,5 +23,5 @@ int create_thread(Real real, pthread_t* thread, const pthread_attr_t* attributes
 }  // namespace
 }  // namespace notch::preload
 
-#define NOTCH_THREADS(...) NOTCH_DEFINE_WRAPPER(kThreads, __VA_ARGS__)
-#include "client/preload/wrappers.def"
+#define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+#include "client/preload/threads_wrappers.def"

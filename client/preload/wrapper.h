@@ -1,8 +1,8 @@
 // What a wrapper is: the exported function of a row of wrappers.def. A module's .cc file defines
-// its bodies, then includes the table with its own macro:
+// its bodies, then includes its rows with this macro:
 //
-//   #define NOTCH_IO(...) NOTCH_DEFINE_WRAPPER(kIo, __VA_ARGS__)
-//   #include "client/preload/wrappers.def"
+//   #define NOTCH_WRAPPER NOTCH_DEFINE_WRAPPER
+//   #include "client/preload/io_wrappers.def"
 //
 // A body counts after the real call and holds nothing across it but locals: a thread may be
 // cancelled in there, and then nothing behind it runs. It leaves errno as the real call did.

@@ -2,7 +2,9 @@
 """What a program may rely on stays as it is under the library: cancellation, errno, signal handlers.
 Called by: ctest, as conduct_test.py NOTCHD LIBRARY CANCEL_PROGRAM ERRNO_PROGRAM.
 """
+import glob
 import os
+import pathlib
 import re
 import sys
 import unittest
@@ -13,7 +15,7 @@ CANCEL_PROGRAM, ERRNO_PROGRAM = sys.argv.pop(1), sys.argv.pop(1)
 
 
 CANCEL_SOURCE = os.path.join(os.path.dirname(__file__), "cancel_program.c")
-TABLE = os.path.join(os.path.dirname(__file__), "../../client/preload/wrappers.def")
+TABLES = os.path.join(os.path.dirname(__file__), "../../client/preload/*wrappers.def")
 # Rows of the table that cancel_program need not block in, and why.
 NOT_BLOCKING = {
     "waits for a disk only, which ends by itself":
@@ -43,8 +45,8 @@ class Conduct(preload_test_case.PreloadTestCase):
     def test_no_blocking_wrapper_is_left_out(self):
         with open(CANCEL_SOURCE, encoding="utf-8") as source:
             blocked_in = set(re.findall(r"static void block_in_(\w+)\(void\)", source.read()))
-        with open(TABLE, encoding="utf-8") as table:
-            wrapped = re.findall(r"^NOTCH_\w+\([^,]+, (\w+), \(", table.read(), re.M)
+        rows = "".join(pathlib.Path(path).read_text(encoding="utf-8") for path in glob.glob(TABLES))
+        wrapped = re.findall(r"^NOTCH_WRAPPER\(\w+, [^,]+, (\w+), \(", rows, re.M)
         passed_over = {name for names in NOT_BLOCKING.values() for name in names.split()}
         self.assertGreater(len(wrapped), 80)
         self.assertEqual(sorted(blocked_in & passed_over), [])
