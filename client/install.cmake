@@ -1,7 +1,7 @@
-# What `cmake --install` lays down for programs that link Notch: headers, both libraries, the CMake
-# package and the pkg-config file. Called by: client/CMakeLists.txt, once its targets are there.
-# Two components, so that they can be installed without the agent: "client" is what a linked program needs to run,
-# "client-dev" what it needs to be built.
+# The files that `cmake --install` installs for programs that link Notch: headers, both libraries, the
+# CMake package and the pkg-config file. Called by: client/CMakeLists.txt, once its targets are there.
+# There are two components, so that they can be installed without the agent: a linked program needs "client" to run
+# and "client-dev" to be built.
 include(CMakePackageConfigHelpers)
 
 set(NOTCH_CMAKE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/notch)

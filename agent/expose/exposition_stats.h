@@ -1,4 +1,4 @@
-// What exposing dropped and shared, as numbers. Made by: scrape. Read by: agent_metrics.
+// The exposition's counters: what it dropped and shared. Made by: scrape. Read by: agent_metrics.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What the slots of a row hold, by its family's type: how many there are, and what a scalar says.
+// The slots of a row, by its family's type: their number, and the value of a scalar.
 // Called by: ledger_values, tally, page, the exposition writers.
 #pragma once
 

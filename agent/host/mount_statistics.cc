@@ -158,8 +158,8 @@ std::vector<std::optional<struct statfs>> MountStatistics::ask(
   std::unique_lock lock(shared_->mutex);
   shared_->begin(paths, deadline);
   shared_->await(shared_, lock, deadline);
-  // What no thread has begun is asked anew next time, and is not late for that; those that nobody
-  // waits for have their turn when there is one.
+  // A question that no thread has begun is asked again next time, and does not count as late. Questions
+  // that nobody waits for have their turn when a thread is free.
   std::erase_if(shared_->waiting, [this](const std::string& path) {
     Shared::Mount& mount = shared_->mounts[path];
     if (!mount.late) mount.waiting = false;

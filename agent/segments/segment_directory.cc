@@ -104,10 +104,10 @@ bool write_pid(int lock_fd) {
          ::pwrite(lock_fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size());
 }
 
-// Of a directory that holds what is not ours, the name of such a file: it is somebody else's, given
-// by mistake. Empty if it has held segments or an agent, or has the mode that only directories of
-// segments are given: there anyone may leave a file, and must not keep the agent out by it. What
-// mkfs leaves in a new ext4 is nobody's.
+// The name of a file that shows that the directory is not for segments and was given by mistake. Empty if
+// it has held segments or an agent, or has the mode of a directory made for segments: there every user
+// may leave a file, and must not keep the agent out by it. Files that mkfs leaves in a new ext4 do not
+// count.
 std::string foreign_name(const std::vector<Entry>& entries, mode_t mode) {
   if ((mode & 07777) == kDirectoryMode) return "";
   std::string foreign;

@@ -175,9 +175,10 @@ class Tally {
   // Once the fold is in the ledger: adds it to the rows and detaches the binding.
   void apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now);
 
-  // What sums fell by in the last round, to be numbered, written to the ledger and then applied: it
-  // is theirs for good from then on. Until then they are held (V2 of slot_store.h), and found again
-  // each round. Not among them: rows past A5, which are only held.
+  // The amounts by which sums fell in the last round, to be numbered, written to the ledger and then
+  // applied, which makes them part of the sums for good. Until then the sums are held (V2 of
+  // slot_store.h), and the amounts are found again each round. Rows past A5 are only held and are not
+  // among them.
   FoldDraft take_back_steps();
   void apply_back_steps(const FoldDraft& draft);
 

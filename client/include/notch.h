@@ -46,7 +46,7 @@ typedef struct notch_native_histogram {
   notch_series series;
 } notch_native_histogram;
 
-/* What a metric is called. `labels` are label_count zero-terminated names; `unit` may be NULL. */
+/* The names of a metric. `labels` are label_count zero-terminated names; `unit` may be NULL. */
 typedef struct notch_metric {
   const char* name;
   const char* help;

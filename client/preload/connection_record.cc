@@ -18,7 +18,7 @@ constexpr int kMostTries = 64;
 // And until a note is left, where it is given back and taken all the time.
 constexpr int kMostNotes = 4096;
 
-// Of the memory that the library may take, the records' part where it is limited.
+// The records' part of the memory that the library may take, where that is limited.
 constexpr std::uint64_t kShareOfSpare = 4;
 
 std::uint8_t generation = 0;  // 1 once they are counted, one more in each child

@@ -1,5 +1,5 @@
-// What is followed of one connection from call to call, and who may be in it: the record that both
-// a descriptor (connections) and an SSL object (tls_sessions) have.
+// The record that follows one connection from call to call, and its lock. A descriptor (connections) has
+// one, and so has an SSL object (tls_sessions).
 //
 // A record's byte is its lock. A thread that finds another in there tries again for about as long as
 // one reading takes; if that is not enough, it leaves a note of what is lost, which the other acts
@@ -34,7 +34,7 @@
 
 namespace notch::preload {
 
-// What stands in a record's byte, alone: kQuiet, kFree, or kTaken with notes for whoever has it.
+// The values of a record's byte: kQuiet, kFree, or kTaken with notes for the thread that has it.
 enum RecordState : std::uint8_t {
   kQuiet = 0,  // nothing of it is looked at, or it is nobody's
   kFree = 1,

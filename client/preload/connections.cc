@@ -63,7 +63,7 @@ bool is_any_known(unsigned first) noexcept {
   return ((shm::read_alone(watch) & kKnown) | shm::read_alone(owner)) != 0;
 }
 
-// What is known of a number once it is closed.
+// The state of a descriptor's number once it is closed.
 std::uint8_t of_closed(std::uint8_t watch) noexcept {
   return (watch & kInherited) != 0 ? std::uint8_t{0} : static_cast<std::uint8_t>(watch & kCount);
 }

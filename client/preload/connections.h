@@ -35,7 +35,7 @@ struct msghdr;
 
 namespace notch::preload {
 
-// What is known of a number. [tag: number]
+// The state of a descriptor's number. [tag: number]
 enum Watch : std::uint8_t {
   kLook = 1,    // behind a call that moved bytes there is something to do
   kBegins = 2,  // so there is before a call that writes: a client's each, a server's first
@@ -84,7 +84,8 @@ void end_connection(int fd) noexcept;
 // `copy` is the same connection from here on; whatever it was before is over.
 void share_connection(int fd, int copy) noexcept;
 
-// What connect said before is through: by connect itself or SO_ERROR, which say how, or by bytes.
+// For a connect in progress. conclude_connecting() is told its end by connect itself or SO_ERROR, which
+// say how, or by the first bytes.
 bool is_connecting(int fd) noexcept;
 void conclude_connecting(int fd, int error_number) noexcept;
 

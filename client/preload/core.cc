@@ -32,9 +32,9 @@ namespace {
 // Columns with memory from the start, at most: one for each processor of a small machine.
 constexpr std::uint32_t kFirstColumns = 8;
 
-// Of a histogram, at most.
+// The most cells of a label set: a histogram's.
 constexpr std::size_t kCellsOfLabelSet = 16;
-// What one takes of the catalogue, with the words that no other has.
+// The bytes of the catalogue that one takes, with the texts that no other has.
 constexpr std::size_t kBytesOfLabelSet = 96;
 
 // Label sets that have memory from the start: of a server that shows some twenty kinds of exchanges,

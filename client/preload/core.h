@@ -30,7 +30,7 @@ namespace notch::preload {
 // Chooses the library and prepares it. False: there is nothing to count with.
 bool begin_core() noexcept;
 
-// What was defined so far may be postponed (C2); what comes is not.
+// Counts of the families defined so far may be postponed (C2); those of later families are not.
 void end_of_postponable() noexcept;
 
 // An up-down counter's cell (C4). REQUIRES: fewer than kMostGauges were noted.
@@ -58,7 +58,8 @@ notch_series make_overflow_now(std::uint32_t family) noexcept;
 // All is defined. False: there is no segment that anybody would read.
 bool close_definitions() noexcept;
 
-// What making a segment needs may soon be forbidden, or out of reach: make it now.
+// The system calls that make a segment may soon be forbidden, or the directory out of reach: makes it
+// now.
 void attach_before_loss() noexcept;
 // The same if another user might not make one in the directory.
 void attach_before_new_user() noexcept;

@@ -37,7 +37,7 @@ void note_copy(int fd, int copy) noexcept {
   set_kind(copy, kind_of(fd));
 }
 
-// What a path leads to may be a device or a named pipe as well: its kind is "file" all the same.
+// A path may lead to a device or a named pipe as well: the kind is "file" all the same.
 template <class Real, class... Arguments>
 int open_path(Real real, Arguments... arguments) {
   const int fd = real(arguments...);
@@ -79,7 +79,7 @@ int copy_descriptor(Real real, int fd) {
   return copy;
 }
 
-// Of its commands only those that copy a descriptor are of interest.
+// Only the commands that copy a descriptor matter.
 template <class Real>
 int control_descriptor(Real real, int fd, int command, long argument) {
   const int result = real(fd, command, argument);

@@ -1,5 +1,5 @@
-// What each descriptor is: learnt from the calls that make, copy and close it, and asked
-// of the kernel only where another process made it. Called by: the wrappers of io and of what else tells files from sockets.
+// The kind of each descriptor, learnt from the calls that make, copy and close it. The kernel is asked
+// only about a descriptor that another process made. Called by: the wrappers of io and of what else tells files from sockets.
 //
 // A close that is a system call of libc's syscall() is seen as well (libuv makes all of its so).
 //

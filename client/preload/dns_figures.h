@@ -1,4 +1,4 @@
-// What is counted of name lookups. Called by: dns.cc, which counts; life.cc, which has it defined.
+// The metrics of name lookups. Called by: dns.cc, which counts; life.cc, which has it defined.
 #pragma once
 
 #include <cstddef>

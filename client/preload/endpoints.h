@@ -1,4 +1,4 @@
-// Who a client connected to, as the words of server_address and server_port.
+// The server that a client connected to, as the values of server_address and server_port.
 // Called by: net.cc at each connect; tls.cc at a handshake over no socket that is known;
 // http_figures.cc once for each new label set.
 //

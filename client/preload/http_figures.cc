@@ -43,7 +43,7 @@ constexpr std::string_view kReasons[kUnobservedReasons] = {
     "pipelined", "contended", "framing", "unended", "unasked", "descriptor", "untimed"};
 constexpr std::string_view kSides[] = {"server", "client"};
 
-// Of one side, server or client.
+// The metrics of one side, server or client.
 struct Side {
   Family duration;
   Family request_size;

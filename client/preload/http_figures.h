@@ -1,4 +1,4 @@
-// What is counted of HTTP exchanges: OpenTelemetry's metrics, by Prometheus's names for them.
+// The metrics of HTTP exchanges: OpenTelemetry's, by Prometheus's names for them.
 // Called by: connections.cc, which counts; life.cc, which has them defined.
 //
 // Every exchange is counted once, in the durations or by reason among the unobserved: where its end

@@ -1,4 +1,4 @@
-// What is counted of reads, writes and syncs: by operation and kind of descriptor, a handle each.
+// The metrics of reads, writes and syncs: a handle for each operation and kind of descriptor.
 // Called by: io.cc, which counts; life.cc, which has them defined.
 #pragma once
 

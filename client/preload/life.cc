@@ -52,8 +52,8 @@ bool is_second_copy() noexcept {
   return find_any_symbol("notch_preload_v1") != &notch_preload_own_mark;
 }
 
-// Who has none of these makes no connection that we could see, nor gets hold of a function that
-// does: what is followed of connections takes memory, and half of a short program's start.
+// A program without any of these makes no connection that the library could see, nor does it get hold of
+// a function that does. Following connections takes memory, and half of a short program's start.
 bool can_make_connections() noexcept {
   constexpr char kWays[] =
       "connect\0accept\0accept4\0recvmsg\0recvmmsg\0dlopen\0dlmopen\0dlsym\0dlvsym";
@@ -74,7 +74,7 @@ Choice with_connections(Choice choice) noexcept {
 
 Choice choose_modules() noexcept {
   if (getauxval(AT_SECURE) != 0 || !is_glibc() || is_second_copy()) return {};
-  // What follows may be all there is to say. There is no lock yet, and nobody else to hold it.
+  // The lines that follow may be all that is printed. No lock is needed: there is no other thread yet.
   if (is_on("NOTCH_DEBUG")) client::read_settings_locked();
   if (is_on("NOTCH_DISABLED")) {
     client::debug_line("notch: nothing is measured: NOTCH_DISABLED is set");
@@ -84,17 +84,17 @@ Choice choose_modules() noexcept {
   const char* unknown = nullptr;
   std::uint32_t modules = modules_of(words, &unknown);
   if (unknown != nullptr) client::debug_line("notch: NOTCH_PRELOAD: no module: ", unknown);
-  // Whoever chose this library without a word means its part too.
+  // A user who chose this library and named no modules means its own part too.
   if (has_tls_part() && (words == nullptr || words[0] == '\0')) modules |= kTls;
   if (!has_tls_part() && (modules & kTls) != 0) {
     client::debug_line("notch: NOTCH_PRELOAD: tls is in libnotch_preload_tls.so, and not in this");
     modules &= ~kTls;
   }
   if (modules == 0) client::debug_line("notch: nothing is measured: NOTCH_PRELOAD: ", words);
-  // What is inside TLS is HTTP, and http sees what passes through the wrappers of io and net.
+  // The bytes inside TLS are HTTP's, and http sees bytes that pass through the wrappers of io and net.
   if ((modules & kTls) != 0) modules |= kHttp;
   if ((modules & kHttp) != 0) modules |= kIo | kNet;
-  // Of TLS the bytes may come from anywhere.
+  // TLS's bytes may come from anywhere.
   const bool connects = (modules & kTls) != 0 || ((modules & kNet) != 0 && can_make_connections());
   return {connects ? modules : modules & ~kHttp, modules & kHttp, connects};
 }

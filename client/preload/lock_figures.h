@@ -1,4 +1,4 @@
-// What is counted of waits for locks, and the calls that try one.
+// The metrics of waits for locks, and the calls that try a lock.
 // Called by: locks.cc, which counts; life.cc, which has them defined.
 #pragma once
 

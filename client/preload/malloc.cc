@@ -65,7 +65,7 @@ template <class Real>
 void* allocate_zeroed(Real real, std::size_t members, std::size_t size) {
   void* const block = call(real, members, size);
   std::size_t bytes = 0;
-  // What is too much for a number has failed.
+  // A size that is too large for its type has failed.
   if (__builtin_mul_overflow(members, size, &bytes)) bytes = ~std::size_t{0};
   return count(Allocator::kCalloc, bytes, block);
 }

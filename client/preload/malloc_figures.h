@@ -1,4 +1,4 @@
-// What is counted of allocations, and the histogram of their sizes.
+// The metrics of allocations, and the histogram of their sizes.
 // Called by: malloc.cc, which counts; life.cc, which has them defined.
 #pragma once
 
@@ -62,7 +62,7 @@ extern AllocationFigures allocation_figures[kAllocators];
 extern Counter frees;
 extern UpDownCounter live_bytes;
 
-// Of the allocator at work; null before define_live_figures().
+// The allocator's metrics; null before define_live_figures().
 extern std::size_t (*usable_size)(void* block);
 
 // False: there is no room, and the module must not run.

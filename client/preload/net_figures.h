@@ -1,5 +1,5 @@
-// What is counted of sockets: connects, accepts, bytes sent and received by the calls that only
-// sockets have. Called by: net.cc and connections.cc, which count; life.cc, which has them defined.
+// The metrics of sockets: connects, accepts, bytes sent and received by the calls that only sockets
+// have. Called by: net.cc and connections.cc, which count; life.cc, which has them defined.
 #pragma once
 
 #include <cstddef>

@@ -25,7 +25,7 @@ namespace {
 constexpr long kMoveMount = 429;
 constexpr long kLandlockRestrictSelf = 446;
 
-// What a call means to us.
+// The meaning of a call for the library.
 enum class Step {
   kNone,
   kPromise,  // no privileges by exec: a filter may follow that nobody sees being set

@@ -43,8 +43,8 @@ bool is_import(const SymbolTable& table, std::uint32_t index, const char* name) 
   return symbol.st_shndx == SHN_UNDEF && has_name(table, symbol, name);
 }
 
-// Of an object without DT_GNU_HASH, of which there are few: the second word of DT_HASH is the
-// number of symbols, and each is looked at.
+// For an object without DT_GNU_HASH, of which there are few: the second word of DT_HASH is the number of
+// symbols, and each is looked at.
 std::uint32_t find_in_all(const SymbolTable& table, const char* name) noexcept {
   const std::size_t count = table.hash.size() < 2 ? 0 : table.hash[1];
   for (std::uint32_t index = 1; index < count && index < table.symbols.size(); ++index) {

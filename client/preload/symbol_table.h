@@ -1,5 +1,4 @@
-// What an object in memory says of its own dynamic symbols: read from its dynamic section, without
-// the loader. Called by: next_symbol.cc, openssl_search.cc.
+// Reads an object's own dynamic symbols from its dynamic section in memory, without the loader. Called by: next_symbol.cc, openssl_search.cc.
 //
 // The object is not trusted: packers, strippers and injectors leave tables that the loader bears,
 // since it never uses them, or stops where they end it.

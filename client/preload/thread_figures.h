@@ -1,4 +1,4 @@
-// What is counted of threads. Called by: threads.cc, which counts; life.cc, which has it defined.
+// The metrics of threads. Called by: threads.cc, which counts; life.cc, which has it defined.
 #pragma once
 
 #include "notch/counter.h"

@@ -7,8 +7,8 @@
 
 namespace otlp_demo {
 
-// What collectors took of batches they answered, in memory the supervisor owns: it outlives them. A
-// batch whose answer came too late is sent again and stands here twice.
+// The spans that collectors took of batches they answered, in memory that the supervisor owns, so that
+// it outlives them. A batch whose answer came too late is sent again and counts twice here.
 struct CollectorCounts {
   std::atomic<std::uint64_t> taken{0};
   std::atomic<std::uint64_t> refused{0};  // by a partial success

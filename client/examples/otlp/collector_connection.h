@@ -32,11 +32,11 @@ class CollectorConnection {
   ~CollectorConnection();
 
   int descriptor() const noexcept { return descriptor_; }
-  // What poll is to wait for, and until when.
+  // The events that poll waits for, and until when.
   short events() const;
   Clock::time_point wake_at() const;
 
-  // What poll gave. False: this connection is over.
+  // Handles the events of poll. False: this connection is over.
   bool go_on(short events);
 
  private:

@@ -1,5 +1,4 @@
-// What the collector answers to a request: by the protocol's rules, and by the mood it is in. Values
-// only. Called by: collector_connection, tests.
+// The collector's answer to a request, by the protocol's rules and by the mood it is in. Values only. Called by: collector_connection, tests.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// What a run amounted to, as JSON. Called by: supervisor fills it, otlp_demo.cc writes it;
-// deploy/compare_spans holds it against an exposition.
+// The result of a run, as JSON. Called by: supervisor fills it, otlp_demo.cc writes it;
+// deploy/compare_spans compares it with an exposition.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ struct Endpoint {
 // The endpoint, or what is wrong with `url`.
 std::variant<Endpoint, std::string> parse_endpoint(std::string_view url);
 
-// Of a base URL: spans go to v1/traces relative to it.
+// The endpoint for a base URL: spans go to v1/traces relative to it.
 std::variant<Endpoint, std::string> parse_base_endpoint(std::string_view url);
 
 }  // namespace otlp_demo

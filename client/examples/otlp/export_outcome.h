@@ -1,5 +1,5 @@
-// What an answer of the collector means for a batch, by the rules of OTLP/HTTP: what it took, and
-// whether the rest may be sent again and when. Values only. Called by: exporter, tests.
+// Judges a collector's answer to a batch by the rules of OTLP/HTTP: how much it took, and whether and
+// when the rest may be sent again. Values only. Called by: exporter, tests.
 //
 // Invariants
 //   O1  Sent again is only what the collector certainly did not take, or may not have seen: after 429,

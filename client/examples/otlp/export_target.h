@@ -18,7 +18,7 @@ struct ExportTarget {
   std::chrono::milliseconds patience{500};  // with one attempt
 };
 
-// What std::getenv gives. A variable that is empty is one that is not set.
+// The value of an environment variable. An empty one counts as not set.
 using Environment = std::function<const char*(const char*)>;
 
 // The target, or what is wrong, by the name of the flag or variable. `flag` is empty if it was not given.

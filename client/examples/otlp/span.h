@@ -13,7 +13,7 @@ inline constexpr std::array<std::string_view, 3> kServices{"checkout", "inventor
 inline constexpr std::array<std::string_view, 5> kKinds{"internal", "server", "client", "producer",
                                                         "consumer"};
 
-// What a span of each kind is called.
+// The name of a span of each kind.
 inline constexpr std::array<std::string_view, kKinds.size()> kSpanNames{
     "hash", "answer request", "call service", "send message", "take message"};
 
@@ -28,7 +28,7 @@ struct Span {
   std::uint64_t duration_ns = 0;
 };
 
-// What became of spans that were given to the collector.
+// The outcome of spans that were given to the collector.
 enum class Status : std::uint8_t { kSuccess, kFailure };
 inline constexpr std::array<std::string_view, 2> kStatusNames{"success", "failure"};
 

@@ -1,4 +1,4 @@
-// What each worker really counted, in memory the supervisor owns: it outlives a SIGKILL of the
+// The true counts of each worker, in memory that the supervisor owns: it outlives a SIGKILL of the
 // worker and knows nothing of Notch. Written by workers beside every count, read by the supervisor
 // once the worker is dead.
 //

@@ -57,7 +57,7 @@ class Producer {
     metrics_.queue_size(queue_.size());
   }
 
-  // What a span times: a hash (FNV-1a) over some data, and most times a short wait.
+  // The work that a span times: a hash (FNV-1a) over some data, and usually a short wait.
   void work() {
     std::uint64_t hash = 0xcbf29ce484222325;
     for (std::uint64_t left = 1024 + below(16 * 1024); left > 0; --left) {

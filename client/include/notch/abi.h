@@ -133,7 +133,7 @@ NOTCH_API uint32_t notch_v1_define(const notch_definition* definition, notch_err
  * in a signal handler. A new one: takes a lock; no system call while committed space lasts. */
 NOTCH_API notch_series notch_v1_series(uint32_t family, const notch_text* values, size_t count);
 
-/* What the inline adds call when there is no column to add to, and for all that is not inline. */
+/* Called by the inline adds when there is no column to add to, and for operations that are not inline. */
 NOTCH_API void notch_v1_add_integer(uint64_t offset, uint64_t amount);
 NOTCH_API void notch_v1_add_float(uint64_t offset, double amount);
 NOTCH_API void notch_v1_set_gauge(uint64_t offset, double value, int mode);

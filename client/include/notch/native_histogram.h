@@ -19,7 +19,7 @@
 
 namespace notch {
 
-// What a native histogram is made with.
+// The options of a native histogram.
 struct NativeOptions {
   int schema = 3;  // -4..8; 3: a bucket is 9 % wide, so a quantile is within 4.5 % of the truth
   double zero_threshold = 0x1p-128;  // observations of at most this magnitude count as zero

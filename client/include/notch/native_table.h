@@ -1,4 +1,4 @@
-// What a native histogram's inline observe needs. Made by the library, immutable but for the
+// The data of a native histogram's inline observe. Made by the library, immutable but for the
 // chunks. Not for users.
 //
 // The bits of a magnitude, shifted left by one to drop the sign, hold the octave and the place in
@@ -50,7 +50,7 @@ struct NativeTable {
            static_cast<std::int32_t>(bits << 11 > slot.bound);
   }
 
-  // Of any schema.
+  // The bucket's index, in any schema.
   std::int32_t index(std::uint64_t bits) const noexcept {
     const std::int32_t fine = fine_index(bits);
     if (schema >= 0) return fine;

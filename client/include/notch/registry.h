@@ -38,7 +38,7 @@
 
 namespace notch {
 
-// What a metric is called. Names are snake_case with a namespace, end in the base unit if they have
+// The names of a metric. They are snake_case with a namespace, end in the base unit if they have
 // one, and a counter's ends in _total: http_requests_total, job_duration_seconds. Other units and
 // CamelCase labels are taken; NOTCH_DEBUG=1 advises against them.
 struct Metric {

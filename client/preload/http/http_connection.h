@@ -1,5 +1,5 @@
-// What is kept of one HTTP/1.x connection from call to call: how far each direction is read, the
-// requests that wait for their answers, the answers that came before their requests.
+// The state of one HTTP/1.x connection from call to call: how far each direction is read, the requests
+// that wait for their answers, the answers that came before their requests.
 // Called by: http_machine and its parts; connection_record.h, which has it in each record.
 //
 // Bounds, and why

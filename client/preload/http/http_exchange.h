@@ -1,4 +1,4 @@
-// What the HTTP/1.x machine tells about a connection: plain values, and the face it tells them to.
+// The results of the HTTP/1.x machine, as plain values, and the interface that receives them.
 // Called by: http_machine (fills them), the preloaded library's http module (counts them).
 //
 // Invariants
@@ -11,7 +11,7 @@
 
 namespace notch::preload {
 
-// Who the program is on this connection: server if it accepted it, client if it connected.
+// The program's side of this connection: server if it accepted it, client if it connected.
 enum class HttpRole : std::uint8_t { kUnknown, kServer, kClient };
 
 // Any method not named here is kOther, the label `_OTHER`.
@@ -76,7 +76,7 @@ struct HttpExchange {
   std::uint64_t duration;  // in the caller's unit of time
 };
 
-// Whoever counts. The functions run within the application's read or write.
+// Receives exchanges to count them. The functions run within the application's read or write.
 struct HttpObserver {
   void* context;
   void (*started)(void* context, const HttpRequestStart&);

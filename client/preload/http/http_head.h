@@ -36,7 +36,7 @@ inline constexpr std::uint32_t kHeadLimit = 64U << 10;
 inline constexpr std::size_t kMethodLimit = 24;
 inline constexpr std::size_t kLineLimit = 8U << 10;  // of a request line that is looked for
 
-// What the application gave or took, and how far it is read.
+// The bytes that the application wrote or read, and how far they are parsed.
 struct HttpBytes {
   const unsigned char* at;
   const unsigned char* end;
@@ -135,7 +135,7 @@ inline bool is_last_message(const HttpStream& stream) noexcept {
   return ((stream.flags & kVersion10) != 0) != ((stream.flags & kAgainstVersion) != 0);
 }
 
-// What follows the head, when its rules alone decide: kBodyLength, kChunkSize, kUntilClose, or
+// The state after the head, if the head alone decides it: kBodyLength, kChunkSize, kUntilClose, or
 // kIdle for no body. `without_length` is the answer for a head that says nothing.
 HttpStage body_stage(const HttpStream&, HttpStage without_length) noexcept;
 

@@ -92,7 +92,7 @@ void end_doubtful_answer(Feed& feed) {
     const bool is_doubtful = (response.flags & (kBadFraming | kHasCoding)) != 0;
     if (is_doubtful) lose_answers(feed, HttpLoss::kFraming);
   }
-  // What began as an answer and has no status was none, such as a body behind HEAD.
+  // Bytes that began like an answer and have no status were none, such as a body behind HEAD.
   const bool is_none =
       connection.role == HttpRole::kServer && in_head(response) && connection.status == 0;
   if (connection.count != 0 || (response.stage != HttpStage::kLost && !is_none)) return;
@@ -491,7 +491,7 @@ void end(HttpConnection& connection, const HttpWatch& watch, std::uint64_t now) 
   const bool is_half_read = connection.role == HttpRole::kClient && connection.status >= 200 &&
                             !has_asker(connection) && (connection.signs & kUnowned) == 0;
   if (is_half_read) keep_early(feed, HttpLoss::kUnended);
-  // Of a line that is known in part the rest was missed: it was a request.
+  // A line that is known in part was a request, whose rest was missed.
   const bool is_missed = connection.reading != 0 && newest(connection).announced == 0 &&
                          connection.loss == HttpLoss::kContended;
   if (is_missed) tell_lost(feed, HttpLoss::kContended);

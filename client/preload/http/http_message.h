@@ -1,4 +1,4 @@
-// What both directions of a connection have: the parts of a message's head, and bodies.
+// The parts that both directions of a connection have: a message's head, and bodies.
 // Called by: http_machine.
 #pragma once
 

@@ -12,8 +12,7 @@ std::uint64_t stored_time(std::uint64_t time) noexcept {
   return time == 0 ? 0 : std::max<std::uint64_t>(time & kTimeMask, 1);
 }
 
-// What passed from one stored time to another, modulo 48 bits; a clock that went back a little
-// passed nothing.
+// The time from one stored time to another, modulo 48 bits; zero if the clock went back a little.
 std::uint64_t passed_between(std::uint64_t from, std::uint64_t to) noexcept {
   const std::uint64_t passed = (to - from) & kTimeMask;
   return passed > kTimeMask / 2 ? 0 : passed;

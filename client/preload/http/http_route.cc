@@ -196,8 +196,8 @@ std::size_t read_path(HttpRoutes& routes, RouteCursor& cursor, const unsigned ch
       forget_part(cursor);
       return at;
     }
-    // Of a segment that lies in these bytes whole nothing is copied: to read at once, in words,
-    // what was written in bytes is dear.
+    // A segment that lies whole in these bytes is not copied: reading words right after their bytes were
+    // written is slow.
     end_segment(routes, cursor, is_cut ? kept_segment(cursor) : part);
     if (kind == kEnd) return at;
     if (kind == kQuery) cursor.form = kPastPath;

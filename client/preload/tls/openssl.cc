@@ -66,7 +66,7 @@ OpenSslId openssl_of_object(const void* object, const void* caller, OpenSsl& roo
     // Another thread that is keeping something does not keep us waiting: the next call does it.
     if (shm::exchange_if(keeping, std::uint32_t{0}, std::uint32_t{1})) {  // [tag: openssl]
       if (id == kNoOpenSsl) id = keep_openssl(room);
-      // What was found may be older than a state asked for before it, never newer.
+      // The result may be older than a state that was asked for before it, but never newer.
       shm::write_alone(known_at, std::uint64_t{0});
       shm::write_alone(only_one, found.count == 1 ? id : kNoOpenSsl);
       shm::publish(known_at, state);            // [tag: openssl-known]

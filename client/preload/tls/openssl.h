@@ -27,7 +27,7 @@
 
 namespace notch::preload {
 
-// What the loader's index says of an object; all null where there is no such index.
+// An object's entry in the loader's index; all null where there is no such index.
 struct LoadedObject {
   const void* link_map;
   const void* unwind_table;

@@ -22,7 +22,7 @@ constexpr char kNames[] =
     ;
 constexpr std::size_t kFunctions = offsetof(OpenSsl, begin) / sizeof(void*);
 
-// What every OpenSSL has.
+// A symbol that every OpenSSL has.
 constexpr const char* kMark = "SSL_read";
 
 // Objects that define kMark, at most; more than are ever kept.

@@ -13,7 +13,7 @@ struct FoundOpenSsl {
 
 FoundOpenSsl search_openssl(const void* object, const void* caller) noexcept;
 
-// What holds an address. Takes no lock.
+// The object that holds an address. Takes no lock.
 LoadedObject loaded_object(std::uintptr_t address) noexcept;
 
 // Another number after each time that the loader has added or taken away an object; never 0.

@@ -274,7 +274,7 @@ int write_number(const Call& call, Real real, void* ssl, const void* buffer, int
   return result;
 }
 
-// Of early data, 2 says that there is no more; then nothing was moved.
+// For early data, 2 says that there is no more; then nothing was moved.
 template <class Real>
 int read_at(const Call& call, Real real, void* ssl, void* buffer, size_t size, size_t* moved) {
   if (!call.is_followed()) return real(ssl, buffer, size, moved);
