@@ -1,6 +1,6 @@
 """The storm: instrumented processes and the agent are started and SIGKILLed at random moments, while scraped.
 
-usage: storm_test.py --notchd PATH --worker PATH [--seconds N] [--seed N] [--deadline-s N]
+usage: storm_test.py --notchd PATH --worker PATH [--seconds N] [--seed N]
 
 At every scrape no number has gone backwards and no row has vanished; at the end every sum equals what the
 processes wrote down themselves. The seed is printed; NOTCH_SEED or --seed gives it.
@@ -26,7 +26,6 @@ class Storm:
         self.workers = storm_workers.Workers(options.worker, folder, directory, self.random)
         self.agent = live_agent.Agent(options.notchd, directory)
         self.watch = storm_truth.Watch()
-        self.deadline_s = options.deadline_s
 
     def look(self):
         page = self.agent.scrape()
@@ -56,10 +55,10 @@ class Storm:
     def finish(self):
         for process in list(self.workers.alive):
             self.workers.kill(process, careful=self.random.random() < 0.75)
-        live_agent.until(self.deadline_s, "all segments folded", self.settled)
+        live_agent.until(30, "all segments folded", self.settled)
         self.agent.kill()
         self.agent.start()
-        page = live_agent.until(self.deadline_s, "the agent's last start", self.look)
+        page = live_agent.until(30, "the agent's last start", self.look)
         return storm_truth.judge(storm_truth.parse_page(page), self.workers.slots())
 
     def stop(self):
@@ -73,13 +72,12 @@ def main():
     parser.add_argument("--worker", required=True)
     parser.add_argument("--seconds", type=float, default=15)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("NOTCH_SEED", time.time_ns() % 2**32)))
-    parser.add_argument("--deadline-s", type=float, default=30, help="of each wait for the agent; more on a slow machine")
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     folder = scratch.folder()
     storm = Storm(options, folder.name)
     try:
-        storm.agent.start_and_wait(options.deadline_s)
+        storm.agent.start_and_wait()
         end = time.monotonic() + options.seconds
         while time.monotonic() < end:
             storm.step()
