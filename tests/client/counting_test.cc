@@ -2,13 +2,16 @@
 // counted, in columns by concurrency id, by processor (NOTCH_TEST_BY_CPU), and in column 0 alone.
 #include <sched.h>
 #include <signal.h>
+#include <sys/auxv.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,17 +25,24 @@ namespace {
 constexpr int kThreads = 33;
 constexpr int kTimers = 11;  // every third thread is interrupted
 constexpr auto kStorm = std::chrono::milliseconds(1500);
-#ifdef NOTCH_TEST_BY_CPU
-constexpr auto kModeWithRseq = shm::CountingMode::kRseqByCpu;
-#else
-constexpr auto kModeWithRseq = shm::CountingMode::kRseq;
-#endif
 constexpr const char* kModeVariable = "NOTCH_TEST_COUNTING_MODE";
 
 // Of every kind: how often it was counted. Amounts are powers of two, so sums of doubles are exact.
 struct Truth {
-  std::atomic<std::uint64_t> whole, half, classic, native, up_down, signals;
+  std::atomic<std::uint64_t> whole, half, classic, native, up_down, signals, moves;
 };
+
+// The kernel keeps concurrency ids from Linux 6.3 on, and says so to each program.
+shm::CountingMode mode_with_rseq() {
+#ifdef NOTCH_TEST_BY_CPU
+  return shm::CountingMode::kRseqByCpu;
+#else
+  constexpr unsigned long kFeatureSize = 27;  // AT_RSEQ_FEATURE_SIZE
+  constexpr unsigned long kWithIds = 28;      // bytes of struct rseq
+  return getauxval(kFeatureSize) >= kWithIds ? shm::CountingMode::kRseq
+                                             : shm::CountingMode::kRseqByCpu;
+#endif
+}
 
 struct Instruments {
   Counter whole = counter({.name = "test_whole_total", .help = "Whole."});
@@ -58,20 +68,32 @@ void count_in_handler(int) {
   truth->signals.fetch_add(1);
 }
 
-void move_to_cpu(unsigned number) {
+std::vector<std::size_t> allowed_cpus() {
   cpu_set_t all;
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  sched_getaffinity(getpid(), sizeof all, &all);
-  CPU_SET(number % std::thread::hardware_concurrency(), &one);
-  sched_setaffinity(0, sizeof one, &one);
+  CPU_ZERO(&all);
+  sched_getaffinity(0, sizeof all, &all);
+  std::vector<std::size_t> cpus;
+  for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+    if (CPU_ISSET(cpu, &all)) cpus.push_back(cpu);
+  return cpus;
 }
 
-void count_for_a_while(Instruments mine, unsigned thread, Truth& sums) {
+// Says whether the thread was elsewhere before.
+bool move_to_cpu(std::size_t cpu) {
+  const int before = sched_getcpu();
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  return sched_setaffinity(0, sizeof one, &one) == 0 && sched_getcpu() != before;
+}
+
+void count_for_a_while(Instruments mine, std::size_t thread, const std::vector<std::size_t>& cpus,
+                       Truth& sums) {
   const auto end = std::chrono::steady_clock::now() + kStorm;
   std::uint64_t rounds = 0;
+  std::uint64_t moves = 0;
   for (; rounds % 64 != 0 || std::chrono::steady_clock::now() < end; ++rounds) {
-    if (rounds % 256 == 0) move_to_cpu(thread + static_cast<unsigned>(rounds / 256));
+    if (rounds % 256 == 0 && move_to_cpu(cpus[(thread + rounds / 256) % cpus.size()])) ++moves;
     mine.whole.add();
     mine.half.add(0.5);
     mine.up_down.add(3);
@@ -84,6 +106,7 @@ void count_for_a_while(Instruments mine, unsigned thread, Truth& sums) {
   sums.up_down += rounds;
   sums.classic += rounds;
   sums.native += rounds;
+  sums.moves += moves;
 }
 
 void storm(Truth& sums) {
@@ -94,14 +117,15 @@ void storm(Truth& sums) {
   action.sa_handler = count_in_handler;
   action.sa_flags = SA_RESTART;
   sigaction(SIGRTMIN, &action, nullptr);
+  const std::vector<std::size_t> cpus = allowed_cpus();
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < kThreads; ++i) {
-    threads.emplace_back([&mine, &sums, i] {
+    threads.emplace_back([&mine, &sums, &cpus, i] {
       if (i % (kThreads / kTimers) == 0) {
         const ThreadTimer timer;
-        count_for_a_while(mine, i, sums);
+        count_for_a_while(mine, i, cpus, sums);
       } else {
-        count_for_a_while(mine, i, sums);
+        count_for_a_while(mine, i, cpus, sums);
       }
     });
   }
@@ -123,7 +147,7 @@ class Counting : public SegmentDirectory {
       EXPECT_EQ(segment.header.counting_mode, std::uint32_t(shm::CountingMode::kAtomic));
       EXPECT_EQ(segment.columns_in_use(), 1U);
     } else {
-      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(kModeWithRseq));
+      EXPECT_EQ(segment.header.counting_mode, std::uint32_t(mode_with_rseq()));
       EXPECT_GT(segment.columns_in_use(), 1U);
     }
   }
@@ -135,6 +159,11 @@ TEST_F(Counting, ThreadsHandlersAndMigrationsLoseNothing) {
   ASSERT_EQ(segments().size(), 1U);
   expect_mode(segments()[0]);
   EXPECT_GT(sums->signals.load(), 100U);
+  if (allowed_cpus().size() > 1) {
+    EXPECT_GT(sums->moves.load(), 100U);
+  }
+  RecordProperty("signals", std::to_string(sums->signals.load()));
+  RecordProperty("moves", std::to_string(sums->moves.load()));
   EXPECT_EQ(count("test_whole_total"), sums->whole.load());
   EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5 * double(sums->half.load()));
   EXPECT_EQ(count("test_up_down"), sums->up_down.load());
@@ -172,13 +201,11 @@ TEST_F(Counting, ShortThreadsLeaveAColumnPerCpuAndNotPerThread) {
 #if defined(NOTCH_TEST_BY_CPU) && !defined(__SANITIZE_THREAD__)
 TEST_F(Counting, AColumnForEachProcessorThatCounted) {
   if (expects_column0()) GTEST_SKIP() << "there are no such columns";
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  ASSERT_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+  const std::vector<std::size_t> allowed = allowed_cpus();
+  ASSERT_FALSE(allowed.empty());
   ASSERT_EQ(wait_for(start_child([&] {
               Instruments mine;
-              for (std::size_t cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-                if (!CPU_ISSET(cpu, &allowed)) continue;
+              for (const std::size_t cpu : allowed) {
                 cpu_set_t one;
                 CPU_ZERO(&one);
                 CPU_SET(cpu, &one);
@@ -193,10 +220,11 @@ TEST_F(Counting, AColumnForEachProcessorThatCounted) {
   const auto& bitmap = segment.header.column_bitmap;
   for (std::size_t cpu = 0; cpu + 1 < shm::kMaxColumns; ++cpu) {
     const std::size_t column = cpu + 1;
-    EXPECT_EQ(bitmap[column / 64] >> column % 64 & 1, CPU_ISSET(cpu, &allowed) ? 1U : 0U) << cpu;
+    const auto counted = std::count(allowed.begin(), allowed.end(), cpu);
+    EXPECT_EQ(bitmap[column / 64] >> column % 64 & 1, static_cast<std::uint64_t>(counted)) << cpu;
   }
-  EXPECT_EQ(count("test_whole_total"), static_cast<std::uint64_t>(CPU_COUNT(&allowed)));
-  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5 * CPU_COUNT(&allowed));
+  EXPECT_EQ(count("test_whole_total"), allowed.size());
+  EXPECT_EQ(real_total(directory(), "test_half_total"), 0.5 * double(allowed.size()));
 }
 #endif
 

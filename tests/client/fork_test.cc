@@ -211,6 +211,7 @@ TEST_F(Fork, AChildForkedAmidRegistrationsSeesAWholeRegistry) {
   expect_quiet_success([&] { fork_while_threads_register(*truth); });
   const auto all = segments();  // read_segment() judges each catalogue
   EXPECT_EQ(all.size(), 151U);
+  RecordProperty("children", std::to_string(all.size() - 1));
   EXPECT_EQ(total_of_all_series(all), truth->adds.load());
   std::uint64_t of_own_label = 0;
   for (const SegmentTotals& segment : all)
@@ -287,6 +288,7 @@ TEST_F(Fork, AForkInASignalHandlerHarmsNoAddAndNoSet) {
     return true;
   }));
   EXPECT_EQ(segments().size(), truth->children.load() + 1) << "a child died before its end";
+  RecordProperty("children", std::to_string(truth->children.load()));
   const auto total = static_cast<double>(count("test_forks_total"));
   const auto observed = static_cast<double>(observation_total(directory(), "test_seconds"));
   EXPECT_NEAR(total, double(truth->adds.load()), double(kForks + 1));
