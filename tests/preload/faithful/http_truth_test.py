@@ -7,6 +7,7 @@ says so; only then is wrk told to end. By the clock it would break off what it h
 """
 import collections
 import os
+import pprint
 import re
 import signal
 import subprocess
@@ -91,6 +92,15 @@ class Truth(nginx_test.WebCase):
             self.assertEqual(set(self.agent.samples(name).values()) | {0}, {0})
         return of_wrk, +inner
 
+    def assert_statuses(self, side, scheme, expected):
+        """What is missing may stand in another row: the failure shows all that there are of the side."""
+        found = self.by_status(side, scheme)
+        if found != expected:
+            rows = {name: value for prefix in (DURATION % side, "libc_http_unobserved_total",
+                                               "notch_agent_client_dropped_total")
+                    for name, value in self.agent.samples(prefix).items() if value}
+            self.fail(f"{side}, {scheme}: {found} counted, {expected} expected; rows:\n{pprint.pformat(rows)}")
+
     def handshakes(self, side):
         return sum(self.agent.samples(f"tls_{side}_handshake_duration_seconds_count").values())
 
@@ -99,8 +109,8 @@ class HttpTruth(Truth):
     def test_wrk_and_nginx(self):
         of_wrk, inner = self.compare(ASKED, lambda nginx: nginx.url("/"))
         # nginx is its own client where it is asked twice: wrk's requests, and its own.
-        self.assertEqual(self.by_status("server", "http"), of_wrk + inner)
-        self.assertEqual(self.by_status("client", "http"), of_wrk + inner)
+        self.assert_statuses("server", "http", of_wrk + inner)
+        self.assert_statuses("client", "http", of_wrk + inner)
 
 
 class HttpsTruth(Truth):
@@ -109,8 +119,8 @@ class HttpsTruth(Truth):
     def test_wrk_and_nginx(self):
         of_wrk, inner = self.compare(ASKED, lambda nginx: nginx.tls_url("/"))
         for side in ("server", "client"):
-            self.assertEqual(self.by_status(side, "https"), of_wrk)
-            self.assertEqual(self.by_status(side, "http"), inner)
+            self.assert_statuses(side, "https", of_wrk)
+            self.assert_statuses(side, "http", inner)
             self.assertGreaterEqual(self.handshakes(side), THREADS)
         self.assertEqual(self.handshakes("server"), self.handshakes("client"))
 
