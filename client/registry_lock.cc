@@ -48,14 +48,6 @@ bool let_holder_run(std::uint32_t tries) noexcept {
 
 }  // namespace
 
-NoCancellation::NoCancellation() noexcept {
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_);
-}
-
-NoCancellation::~NoCancellation() {
-  pthread_setcancelstate(before_, nullptr);
-}
-
 NoSignals::NoSignals() noexcept {
   sigset_t all;
   sigfillset(&all);

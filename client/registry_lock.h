@@ -1,5 +1,5 @@
 // The lock of the registry and the segment. While it is held, cancellation and signals wait.
-// Called by: process, abi.cc, registry, series_index.
+// Called by: process, abi.cc, registry, series_index; preload/handover.cc.
 //
 // Invariants
 //   X1  A forked child finds the lock free: its word is in wiped memory.
@@ -9,6 +9,7 @@
 //       second of its own time a thread goes on without the lock, as one that holds it already.
 #pragma once
 
+#include <pthread.h>
 #include <signal.h>
 
 #include "client/parked.h"
@@ -19,8 +20,8 @@ namespace notch::client {
 // there would hold the lock for ever. No system call.
 class NoCancellation {
  public:
-  NoCancellation() noexcept;
-  ~NoCancellation();
+  NoCancellation() noexcept { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NoCancellation() { pthread_setcancelstate(before_, nullptr); }
   NoCancellation(const NoCancellation&) = delete;
   NoCancellation& operator=(const NoCancellation&) = delete;
 

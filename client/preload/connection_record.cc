@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "client/preload/clock.h"
+#include "client/preload/handover.h"
 #include "client/preload/http_figures.h"
 #include "client/wiped.h"
 #include "shm/memory_order.h"
@@ -38,6 +39,7 @@ std::uint64_t last_fork_ns = 0;
 
 void after_fork_in_child() noexcept {
   if (generation != 0) ++generation;
+  forget_handed_over();
 }
 
 void note_started(void*, const HttpRequestStart& start) {

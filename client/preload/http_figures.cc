@@ -5,6 +5,7 @@
 
 #include "client/preload/definitions.h"
 #include "client/preload/endpoints.h"
+#include "client/preload/handover.h"
 #include "client/preload/label_sets.h"
 #include "notch/counter.h"
 #include "notch/histogram.h"
@@ -39,8 +40,9 @@ constexpr std::size_t kMethods = 11;
 // As long as another thread takes to make a label set.
 constexpr int kMostTries = 64;
 
-constexpr std::string_view kReasons[kUnobservedReasons] = {
-    "pipelined", "contended", "framing", "unended", "unasked", "descriptor", "untimed"};
+constexpr std::string_view kReasons[kUnobservedReasons] = {"pipelined", "contended", "framing",
+                                                           "unended",   "unasked",   "descriptor",
+                                                           "untimed",   "no_series"};
 constexpr std::string_view kSides[] = {"server", "client"};
 
 // The metrics of one side, server or client.
@@ -154,7 +156,7 @@ notch_series make_duration(const HttpExchange& exchange, std::uint8_t endpoint,
 }
 
 // Where the rest of a family goes. It is made before the family's first label set, and so is there
-// when another thread's making leaves no time for one; who comes amid that very first tries again.
+// when no other can be made; who finds a series being made elsewhere tries again.
 template <class Sets, std::size_t kSeries>
 [[gnu::noinline]] const notch_series* find_rest(Sets& sets, HttpRole role,
                                                 const Family* const (&families)[kSeries]) {
@@ -172,39 +174,71 @@ template <class Sets, std::size_t kSeries>
   return sets.find(key);
 }
 
-void observe_duration(const HttpExchange& exchange, std::uint8_t endpoint,
-                      const HttpRoutes& routes) {
-  const std::uint64_t key = duration_key(exchange, endpoint);
-  const notch_series* known = durations.find(key);
-  notch_series made[1] = {};
+// An exchange that is handed over.
+struct Ended {
+  HttpExchange exchange;
+  const HttpRoutes* routes;
+  std::uint8_t endpoint;
+};
+
+// What `make` gives is kept, if it is whole; else it is the rest. False if there is none of these.
+template <class Sets, std::size_t kSeries, class Make>
+bool find_or_make(Sets& sets, std::uint64_t key, HttpRole role,
+                  const Family* const (&families)[kSeries], notch_series (&found)[kSeries],
+                  Make make) {
+  const notch_series* known = sets.find(key);
   if (known == nullptr) {
-    const Family* const families[] = {&side_of(exchange).duration};
-    const notch_series* const rest = find_rest(durations, exchange.role, families);
-    made[0] = make_duration(exchange, endpoint, routes);
-    if (made[0].detail != nullptr) durations.keep(key, made);
-    known = made[0].detail != nullptr || rest == nullptr ? made : rest;
+    known = find_rest(sets, role, families);
+    notch_series made[kSeries] = {};
+    make(made);
+    bool whole = true;
+    for (const notch_series& series : made) whole = whole && series.detail != nullptr;
+    if (whole) sets.keep(key, made);
+    if (whole) known = made;
+    if (known == nullptr) return false;
   }
-  Histogram(known[0]).observe(static_cast<double>(exchange.duration) * 1e-9);
+  for (std::size_t i = 0; i < kSeries; ++i) found[i] = known[i];
+  return true;
 }
 
-void observe_sizes(const HttpExchange& exchange) {
+bool find_or_make_sizes(const HttpExchange& exchange, notch_series (&found)[2]) {
   const Side& side = side_of(exchange);
-  const std::uint64_t key = common_key(exchange);
-  const notch_series* known = sizes.find(key);
-  notch_series made[2] = {};
-  if (known == nullptr) {
-    const Family* const families[] = {&side.request_size, &side.response_size};
-    const notch_series* const rest = find_rest(sizes, exchange.role, families);
-    const StatusText status(exchange.status);
-    const Words words = {name_of(exchange.method), status.view(), scheme_of(exchange.secure)};
-    made[0] = side.request_size.with_now(words);
-    made[1] = side.response_size.with_now(words);
-    const bool whole = made[0].detail != nullptr && made[1].detail != nullptr;
-    if (whole) sizes.keep(key, made);
-    known = whole || rest == nullptr ? made : rest;
-  }
-  Histogram(known[0]).observe(static_cast<double>(exchange.request_body_bytes));
-  Histogram(known[1]).observe(static_cast<double>(exchange.response_body_bytes));
+  return find_or_make(
+      sizes, common_key(exchange), exchange.role, {&side.request_size, &side.response_size}, found,
+      [&](notch_series* made) {
+        const StatusText status(exchange.status);
+        const Words words = {name_of(exchange.method), status.view(), scheme_of(exchange.secure)};
+        made[0] = side.request_size.with_now(words);
+        made[1] = side.response_size.with_now(words);
+      });
+}
+
+bool find_or_make_duration(const Ended& ended, notch_series (&found)[1]) {
+  const HttpExchange& exchange = ended.exchange;
+  return find_or_make(durations, duration_key(exchange, ended.endpoint), exchange.role,
+                      {&side_of(exchange).duration}, found, [&](notch_series* made) {
+                        made[0] = make_duration(exchange, ended.endpoint, *ended.routes);
+                      });
+}
+
+// `size`: of the request's body and the response's. `duration`: null where it is not known.
+void measure(const HttpExchange& exchange, const notch_series* size, const notch_series* duration) {
+  Histogram(size[0]).observe(static_cast<double>(exchange.request_body_bytes));
+  Histogram(size[1]).observe(static_cast<double>(exchange.response_body_bytes));
+  if (duration == nullptr) return count_unobserved(exchange.role, Unobserved::kUntimed);
+  Histogram(*duration).observe(static_cast<double>(exchange.duration) * 1e-9);
+}
+
+// In all of its metrics, or in none of them.
+void count_ended(const void* what) noexcept {
+  const auto& ended = *static_cast<const Ended*>(what);
+  const HttpExchange& exchange = ended.exchange;
+  notch_series size[2];
+  notch_series duration[1];
+  const bool whole = find_or_make_sizes(exchange, size) &&
+                     (!exchange.timed || find_or_make_duration(ended, duration));
+  if (!whole) return count_unobserved(exchange.role, Unobserved::kNoSeries);
+  measure(exchange, size, exchange.timed ? duration : nullptr);
 }
 
 }  // namespace
@@ -252,9 +286,12 @@ void count_finished(const HttpExchange& exchange, std::uint8_t endpoint,
     active_requests[exchange.secure ? 1 : 0][static_cast<std::size_t>(exchange.method)].subtract();
   if (exchange.loss == HttpLoss::kUnheard) return;
   if (exchange.loss != HttpLoss::kNone) return count_lost(exchange.role, exchange.loss);
-  observe_sizes(exchange);
-  if (!exchange.timed) return count_unobserved(exchange.role, Unobserved::kUntimed);
-  observe_duration(exchange, endpoint, routes);
+  const notch_series* const size = sizes.find(common_key(exchange));
+  const notch_series* const duration =
+      exchange.timed ? durations.find(duration_key(exchange, endpoint)) : nullptr;
+  const bool whole = size != nullptr && (duration != nullptr || !exchange.timed);
+  if (!whole) return count_in_turn(count_ended, Ended{exchange, &routes, endpoint});
+  measure(exchange, size, duration);
 }
 
 void count_lost(HttpRole role, HttpLoss loss) noexcept {

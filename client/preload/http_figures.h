@@ -5,8 +5,8 @@
 // was not seen, or its request, or where there was no clock. In the body sizes are those whose end
 // was seen.
 //
-// Label sets are made as they come (core.h says where their memory is from); past their bounds, and
-// while another thread makes one, an exchange counts in its family's overflow series.
+// Label sets are made as they come (core.h says where their memory is from), by one thread at a time
+// (handover.h); past their bounds an exchange counts in its family's overflow series.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 namespace notch::preload {
 
 // The values of the label "reason" of exchanges that are in no duration: those of HttpLoss, in its
-// order, and two more.
+// order, and three more.
 enum class Unobserved : std::uint8_t {
   kPipelined,
   kContended,
@@ -27,8 +27,9 @@ enum class Unobserved : std::uint8_t {
   kUnasked,
   kDescriptor,  // connections: the descriptor's number is too high, or there was no memory
   kUntimed,     // there was no clock
+  kNoSeries,    // neither its label set nor its family's overflow series could be made
 };
-inline constexpr int kUnobservedReasons = 7;
+inline constexpr int kUnobservedReasons = 8;
 
 // `secure`: of https as well as of http. Returns what its label sets take.
 LabelRoom define_http_figures(bool secure) noexcept;

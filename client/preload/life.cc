@@ -13,6 +13,7 @@
 #include "client/preload/definitions.h"
 #include "client/preload/descriptors.h"
 #include "client/preload/dns_figures.h"
+#include "client/preload/handover.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/io_figures.h"
 #include "client/preload/loaded_objects.h"
@@ -166,6 +167,7 @@ void name_routes() noexcept {
 [[gnu::destructor]] void end() {
   const shm::KeepErrno keep;
   if (!is_vfork_child()) end_all_connections();
+  count_handed_over();
   end_core();
 }
 

@@ -12,6 +12,7 @@
 #include "client/preload/connections.h"
 #include "client/preload/core.h"
 #include "client/preload/descriptors.h"
+#include "client/preload/handover.h"
 #include "client/preload/http_figures.h"
 #include "client/preload/modules.h"
 #include "client/preload/vfork.h"
@@ -167,7 +168,10 @@ long watch_system_call(Real real, long number, long a, long b, long c, long d, l
 // Destructors do not run, but the end is in order.
 template <class Real>
 void end_at_once(Real real, int status) {
-  if (!is_vfork_child()) end_core();
+  if (!is_vfork_child()) {
+    count_handed_over();
+    end_core();
+  }
   real(status);
 }
 

@@ -5,6 +5,7 @@
 
 #include "client/preload/clock.h"
 #include "client/preload/definitions.h"
+#include "client/preload/handover.h"
 #include "client/preload/label_sets.h"
 #include "notch/counter.h"
 #include "notch/histogram.h"
@@ -18,7 +19,8 @@ constexpr double kBounds[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.
 constexpr std::size_t kCells = std::size(kBounds) + 2;
 constexpr std::size_t kLabelSets = 8;  // of each side: three versions are many, and the errors
 
-constexpr std::string_view kReasons[kTlsUnobservedReasons] = {"http2", "sessions", "untimed"};
+constexpr std::string_view kReasons[kTlsUnobservedReasons] = {"http2", "sessions", "untimed",
+                                                              "no_series"};
 
 Family server_handshakes;
 Family client_handshakes;
@@ -60,13 +62,36 @@ Family define_side(std::string_view name, std::string_view help) {
                           kLabelSets);
 }
 
-notch_series series_of(const Family& family, std::uint64_t key, std::string_view version,
-                       HandshakeError error) {
-  if (const notch_series* const known = handshakes.find(key)) return *known;
-  const notch_series made[1] = {family.with_now({version, error_text(error)})};
-  if (made[0].detail == nullptr) return family.overflow_now();
-  handshakes.keep(key, made);
-  return made[0];
+// A handshake that is handed over.
+struct Ended {
+  double seconds;
+  int version;  // 0: nothing was agreed
+  HandshakeError error;
+  bool is_server;
+};
+
+// As the words tell them apart.
+std::uint64_t key_of(const Ended& ended) {
+  const bool is_named = !version_text(ended.version).empty();
+  return std::uint64_t{1} << 63 | std::uint64_t{ended.is_server} << 62 |
+         static_cast<std::uint64_t>(ended.error) << 32 |
+         (is_named ? static_cast<std::uint64_t>(ended.version) : 0);
+}
+
+void count_ended(const void* what) noexcept {
+  const Ended& ended = *static_cast<const Ended*>(what);
+  const std::uint64_t key = key_of(ended);
+  const notch_series* const known = handshakes.find(key);
+  notch_series found = known != nullptr ? *known : notch_series{};
+  if (known == nullptr) {
+    const Family& family = ended.is_server ? server_handshakes : client_handshakes;
+    const notch_series made[1] = {
+        family.with_now({version_text(ended.version), error_text(ended.error)})};
+    if (made[0].detail != nullptr) handshakes.keep(key, made);
+    found = made[0].detail != nullptr ? made[0] : family.overflow_now();
+  }
+  if (found.detail == nullptr) return count_tls_unobserved(TlsUnobserved::kNoSeries);
+  Histogram(found).observe(ended.seconds);
 }
 
 }  // namespace
@@ -86,14 +111,13 @@ void count_handshake(HttpRole role, int version, HandshakeError error,
                      std::uint64_t since_ns) noexcept {
   const std::uint64_t now = now_ns();
   if (since_ns == 0 || now < since_ns) return count_tls_unobserved(TlsUnobserved::kUntimed);
-  const bool is_server = role == HttpRole::kServer;
-  // A version is of what was agreed.
-  const std::string_view text = error == HandshakeError::kNone ? version_text(version) : "";
-  const std::uint64_t key = std::uint64_t{1} << 63 | std::uint64_t{is_server} << 62 |
-                            static_cast<std::uint64_t>(error) << 32 |
-                            (text.empty() ? 0 : static_cast<std::uint64_t>(version));
-  Histogram(series_of(is_server ? server_handshakes : client_handshakes, key, text, error))
-      .observe(static_cast<double>(now - since_ns) * 1e-9);
+  const Ended ended{.seconds = static_cast<double>(now - since_ns) * 1e-9,
+                    .version = error == HandshakeError::kNone ? version : 0,
+                    .error = error,
+                    .is_server = role == HttpRole::kServer};
+  const notch_series* const known = handshakes.find(key_of(ended));
+  if (known == nullptr) return count_in_turn(count_ended, ended);
+  Histogram(*known).observe(ended.seconds);
 }
 
 void count_abandoned_handshake(HttpRole role, std::uint64_t since_ns) noexcept {

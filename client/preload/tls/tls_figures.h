@@ -22,8 +22,9 @@ enum class TlsUnobserved : std::uint8_t {
   kHttp2,     // connections: ALPN chose HTTP/2
   kSessions,  // connections: no room to follow them
   kUntimed,   // handshakes: there was no clock
+  kNoSeries,  // handshakes: neither the label set nor the overflow series could be made
 };
-inline constexpr int kTlsUnobservedReasons = 3;
+inline constexpr int kTlsUnobservedReasons = 4;
 
 LabelRoom define_tls_figures() noexcept;
 
