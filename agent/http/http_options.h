@@ -19,6 +19,7 @@ struct HttpOptions {
   std::string web_config_file;                        // empty: plain HTTP, no authentication
 
   std::size_t max_requests = 40;  // in flight, over limited routes; 0: no limit
+  std::size_t max_waiting = 40;   // for a place among them
   std::size_t max_connections = 512;
   std::size_t max_query_parameters = 256;
   std::size_t header_limit_bytes = 16 * 1024;
@@ -30,6 +31,7 @@ struct HttpOptions {
   std::chrono::milliseconds write_deadline{60'000};   // one response
   std::chrono::milliseconds slice_deadline{10'000};   // slice_bytes of a response
   std::chrono::milliseconds reading_grace{1'000};     // before a response is cut for another
+  std::chrono::milliseconds place_wait{1'500};        // for a place: longer than the grace
   std::chrono::milliseconds linger_deadline{1'000};   // last response to the client's own close
   std::chrono::milliseconds stop_deadline{5'000};     // stop() to cutting what is still open
 

@@ -6,10 +6,15 @@
 //   V2  requests_in_flight counts a request from its admission to end_request(), which comes after
 //       its response's last byte was taken or the connection was lost.
 //   V3  After shut() no route is called any more.
-//   V4  A request waits for room only while a connection that was cut for it has not ended.
+//   V4  A request waits for room while a connection that was cut for it has not ended, and before
+//       anybody can be cut for place_wait at most. Of max_waiting that wait, those of the party with
+//       least come first, and those of the party with most are refused for others.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -85,10 +90,21 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
     Request request;
     std::function<void(Answer)> done;
     int cuts = 0;
+    std::optional<std::chrono::steady_clock::time_point> until{};  // set when it begins to wait
   };
+  using Shares = std::map<std::string, std::size_t>;  // by party: answered or waiting
 
   void admit(Admission admission);
+  void refuse(const Admission& admission);
   bool cut_for(Admission& admission, std::uint64_t& counter);
+  bool wait_for_place(Admission& admission);
+  bool refuse_another_for(const Admission& admission);
+  void keep_waiting(Admission admission);
+  Admission take_waiting(std::size_t place);
+  void watch_waiting();
+  void admit_next();
+  void end_waits();
+  Shares shares() const;
   bool cut_another(std::string_view newcomer, Scarce scarce);
   bool is_full(const Request& request) const;
   Response call_route(const Request& request);
@@ -104,6 +120,7 @@ class HttpService : public std::enable_shared_from_this<HttpService> {
   PasswordCheck password_check_;
   std::unordered_set<HttpPeer*> peers_;
   std::deque<Admission> waiting_;  // the longest first
+  boost::asio::steady_timer wait_timer_;
   bool stopping_ = false;
   std::function<void()> on_empty_;
 };

@@ -4,11 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/agent/http/http_client.h"
 #include "tests/agent/http/live_server.h"
@@ -17,6 +19,7 @@ namespace notch::agent::testing {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -365,6 +368,51 @@ TEST_F(HttpServerTest, ARequestThatFindsNoPlaceTakesThatOfTheSlowestReader) {
   const HttpStats stats = server_->stats();
   EXPECT_EQ(stats.cut_for_requests, 1u);
   EXPECT_EQ(stats.rejected_by_requests, 0u);
+}
+
+TEST_F(HttpServerTest, ARequestWaitsUntilAReaderHasHadItsGrace) {
+  HttpOptions options = loopback();
+  options.max_requests = 1;
+  options.reading_grace = 200ms;
+  options.place_wait = 400ms;
+  serve(options);
+  const auto young = stuck_client();
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/echo")).status, 200);
+  EXPECT_LT(young->read_to_close().size(), kBlocks * kBlockBytes);
+  const HttpStats stats = server_->stats();
+  EXPECT_EQ(stats.cut_for_requests, 1u);
+  EXPECT_EQ(stats.rejected_by_requests, 0u);
+}
+
+TEST_F(HttpServerTest, AnotherPageWaitsUntilAReaderHasHadItsGrace) {
+  HttpOptions options = loopback();
+  options.reading_grace = 200ms;
+  options.place_wait = 400ms;
+  serve(options);
+  const auto young = stuck_client();
+  EXPECT_EQ(HttpClient(server_->address()).ask(get("/scarce")).status, 200);
+  EXPECT_EQ(server_->stats().cut_for_memory, 1u);
+}
+
+TEST_F(HttpServerTest, ARequestThatWaitsTakesThePlaceOfOneThatIsWritten) {
+  HttpOptions options = loopback();
+  options.max_requests = 1;
+  options.max_waiting = 1;
+  options.reading_grace = 1h;
+  options.place_wait = 1h;
+  serve(options);
+  const auto first = stuck_client();
+  HttpClient waiting(server_->address());
+  waiting.send(get("/echo"));
+  HttpClient second(server_->address());
+  second.send(get("/echo"));
+  EXPECT_TRUE(server_->reaches([](const HttpStats& s) { return s.rejected_by_requests == 1; }))
+      << "no more than one waits";
+  EXPECT_EQ(first->read_response().status, 200);
+  // Which of the two came first, the server alone knows.
+  std::vector statuses = {waiting.read_response().status, second.read_response().status};
+  std::ranges::sort(statuses);
+  EXPECT_THAT(statuses, ElementsAre(200, 503));
 }
 
 TEST_F(HttpServerTest, APageThatFindsNoMemoryCutsReadersUntilItDoes) {
