@@ -31,44 +31,26 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "agent/collect/anew_budget.h"
+#include "agent/collect/collect_options.h"
 #include "agent/collect/collect_stats.h"
+#include "agent/collect/deaths.h"
+#include "agent/collect/intake.h"
+#include "agent/collect/ledger_upkeep.h"
 #include "agent/collect/live_segment.h"
+#include "agent/collect/living_segments.h"
+#include "agent/collect/refusals.h"
+#include "agent/collect/segment_reading.h"
 #include "agent/family/snapshot.h"
-#include "agent/files/keyed_hash.h"
 #include "agent/ledger/ledger.h"
 #include "agent/processes/attached_process.h"
-#include "agent/processes/process_end.h"
-#include "agent/segments/folded_files.h"
-#include "agent/segments/mapped_segment.h"
-#include "agent/segments/rejected_files.h"
 #include "agent/segments/segment_quota.h"
-#include "agent/segments/waiting_files.h"
-#include "agent/services/service_names.h"
 #include "agent/services/service_owners.h"
-#include "agent/tally/binder.h"
 #include "agent/tally/tally.h"
 
 namespace notch::agent {
-
-struct CollectOptions {
-  // The accounts that every limit here goes by; must outlive the Collect.
-  void count_by(Accounts& accounts) { tally.accounts = owners.accounts = &accounts; }
-
-  TallyOptions tally;
-  SegmentLimits limits;
-  ServiceOwnerOptions owners;
-  std::uint64_t page_bytes_per_segment = std::uint64_t{1} << 27;
-  MapLimits map_limits;
-  shm::ReaderLimits reader_limits;
-  std::uint64_t retention_s = 7 * 24 * 3600;  // of rows nobody living has a part in; 0: for ever
-  std::uint64_t linger_s = 300;               // of dead segments' files, with tally.per_process
-  std::string ledger_name = "agent.ledger";
-};
 
 class Collect {
  public:
@@ -88,15 +70,15 @@ class Collect {
   void move_to(int directory_fd);
 
   // Whether the directory's lock is this agent's. While it is not, the dead wait to be folded.
-  void hold_ledger(bool held);
+  void hold_ledger(bool held) { ledger_.hold(held); }
 
   // While this is true, a former directory must stay open.
   bool uses_directory(int directory_fd) const;
 
   // New names. Those that are no segments are counted by reason, and remembered until they change.
   // Cost: about 20 system calls, one map and one pass over the catalogue per name, and one load per
-  // segment that was taken before. After an exception
-  // (no memory) each name is either taken or as if not told: forget_names(), and tell all again.
+  // segment that was taken before. After an exception (no memory) each name is either taken or as if not
+  // told: forget_names(), and tell all again.
   void add(std::span<const std::string> names, const Moment& now);
 
   // Names are told anew from here on: what has been taken is known by its file.
@@ -105,8 +87,9 @@ class Collect {
   // Names that are gone. A living process's segment is read on until its lock is free.
   void removed(std::span<const std::string> names);
 
-  // Follows what is new and adds everything up. Cost: proportional to the cells; no name is looked
-  // at unless a catalogue grew.
+  // Follows what is new and adds everything up. It may write: what sums fell by goes to the ledger, and a
+  // segment whose file breaks a rule by now is folded and its file removed. Cost: proportional to the
+  // cells; no name is looked at unless a catalogue grew.
   Snapshot gather(const Moment& now);
 
   // Finds the dead and folds them, takes what waited for their room, drops what is past its
@@ -128,103 +111,40 @@ class Collect {
   std::vector<AttachedProcess> attached() const;
 
  private:
-  using Segments = std::vector<std::unique_ptr<LiveSegment>>;
-
-  // Taking.
-  std::unique_ptr<LiveSegment> open_segment(const std::string& name, const Moment& now);
-  void charge_opened(LiveSegment& segment);
-  void forget_opened(const LiveSegment* segment) noexcept;
-  const char* room_refusal(const LiveSegment& segment, const Moment& now);
-  void keep_waiting(const std::string& name, const LiveSegment& segment, const char* reason,
-                    bool not_opened);
-  void tell_rejected(const std::string& name, const char* reason, const shm::SegmentReader& reader);
-  void look_at_rejected(const Moment& now);
-  bool found_again(const MappedSegment& named);
   void take(std::unique_ptr<LiveSegment>& segment, const Moment& now);
-  const char* read_claims(LiveSegment& segment);
-  std::unique_ptr<Binding> new_binding(const LiveSegment& segment) const;
-  shm::Fault follow(LiveSegment& segment, const Moment& now);
-  void update_usage(LiveSegment& segment);
-  void follow_or_end(LiveSegment& segment, const Moment& now);
-  void follow_all(const Moment& now);
-  void follow_grown(const Moment& now);
-  void mend_half_followed(const Moment& now);
-  void eject_truncated(const Moment& now);
-  bool fold_back_steps(const Moment& now);
-  bool fold_last_back_steps(const Moment& now);
-  void eject(LiveSegment& segment, const char* reason, const Moment& now);
-  void let_go(LiveSegment& segment);
-  void drop_let_go();
+  void end_truncated(const Moment& now);
   void make_contested_anew(const Moment& now);
-  void make_anew(LiveSegment& segment, const Moment& now);
-  bool may_make_anew(const LiveSegment& segment) const;
-  Room room_of(std::uint32_t uid) const;
   void take_left_out(const Moment& now);
 
   // The owners of services' names (collect_owners.cc).
   void claim_service(LiveSegment& segment);
   void take_owner_changes();
-  void write_owners(const Moment& now);
   void retire_owners(const Moment& now);
 
-  // The dead (collect_dead.cc).
-  void find_dead(const Moment& now);
-  void fold_dead(const Moment& now);
-  bool fold_batch(std::span<LiveSegment* const> batch, const Moment& now);
-  void end_faulty(LiveSegment& segment, const char* reason, const Moment& now);
-  bool append_one(const SegmentIdentity& segment, FoldDraft& draft, const Moment& now);
-  void read_last_good(LiveSegment& segment, const Moment& now, FoldDraft& draft);
-  void add_left_out(LiveSegment& segment, FoldDraft& draft);
-  void fold_away_excess(const Moment& now);
-  const char* read_last(LiveSegment& segment, const Moment& now, FoldDraft& draft);
-  void end_lingering(const Moment& now);
-  bool end_oldest_lingering(const Moment& now);
-  void remove_folded(const LiveSegment& segment);
-  void count_end(const LiveSegment& segment, const LastPrograms& last_programs);
-  void compact_ledger(const Moment& now);
-  void keep_ledger_in_place(const Moment& now);
-  bool write_ledger_anew(const Moment& now);
-
-  // Set by open(), constant after.
   const CollectOptions options_;
-  const std::uint64_t pid_namespace_;
+  CollectStats stats_;  // totals
 
-  // Set by open() and move_to().
-  int directory_fd_ = -1;
-
+  // Each knows those above it alone.
   Tally tally_;
-  Ledger ledger_;
   SegmentQuota quota_;
-  RejectedFiles rejected_;
-  WaitingFiles waiting_;
-  Segments segments_;  // null: let go in this call
-  bool any_let_go_ = false;
-  NameMap<LiveSegment*> by_name_;
-  std::unordered_map<SegmentIdentity, LiveSegment*, SegmentIdentityHash> by_identity_;
-  FoldedFiles folded_files_;
   ServiceOwners owners_;
-  bool owners_to_write_ = false;        // the ledger was told of them, and has not written it
+  LivingSegments living_;
+  Refusals refusals_;
+  LedgerUpkeep ledger_;
+  SegmentReading reading_;
+  Deaths deaths_;
+  Intake intake_;
+
+  int directory_fd_ = -1;               // set by open() and move_to()
   std::vector<ServiceRename> renames_;  // for take_renames()
-  ServiceNames end_services_;           // of stats_.ends
   std::vector<shm::ExemplarEntry> exemplars_;
 
   // Moved on by sweep().
   std::uint64_t next_retention_boot_s_ = 0;
   std::uint64_t next_look_boot_s_ = 0;
-  std::uint64_t next_fold_boot_s_ = 0;
-  std::uint64_t next_compaction_boot_s_ = 0;
-  bool one_by_one_ = false;  // the last append failed: one bad fold must not hold up the others
-  std::size_t turn_ = 0;     // which of the dead goes first then
-  bool room_came_ = false;
   std::uint64_t next_owners_s_ = 0;
-  AnewBudget anew_;
-  bool contested_wait_ = false;  // names are free for some that the budget holds up
-
-  std::uint64_t boot_s_ = 0;  // CLOCK_BOOTTIME, when add(), sweep() or gather() was called last
-  std::uint64_t next_excess_boot_s_ = 0;
   std::size_t left_out_turn_ = 0;  // which of the segments that want room goes first
-
-  CollectStats stats_;  // totals
+  bool contested_wait_ = false;    // names are free for some that the budget holds up
 };
 
 }  // namespace notch::agent

@@ -55,11 +55,10 @@ void Collect::take_owner_changes() {
   const std::vector<ServiceRename> renames = owners_.take_renames();
   if (!renames.empty()) {
     tally_.rename_services(renames);
-    for (auto& segment : segments_) {
+    for (auto& segment : living_.all()) {
       if (segment != nullptr) segment->binding->service = segment->service->shown();
     }
-    rename_keys(renames, stats_.ends);
-    end_services_.rename(renames);
+    deaths_.rename(renames);
     for (const ServiceRename& rename : renames) {
       if (rename.to.empty()) continue;
       ++stats_.renamed_services[static_cast<std::size_t>(NameChange::kDisplaced)];
@@ -71,15 +70,7 @@ void Collect::take_owner_changes() {
   for (const ServiceRecord& record : owners_.take_records()) {
     if (options_.tally.per_process) continue;
     ledger_.define_service(record);
-    owners_to_write_ = true;
   }
-}
-
-void Collect::write_owners(const Moment& now) {
-  if (!owners_to_write_) return;
-  const LedgerResult result = ledger_.append({}, now.boot_s);
-  owners_to_write_ = !result.ok;
-  if (!result.ok) stats_.ledger_message = result.message;
 }
 
 void Collect::retire_owners(const Moment& now) {

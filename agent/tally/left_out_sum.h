@@ -1,6 +1,6 @@
 // Adds up, by family, the counts of a dead segment's series that were left out: there is no room for
 // their rows, but the family's total is kept in the user's overflow row.
-// Called by: collect_dead, when a segment is read a last time.
+// Called by: deaths, when a segment is read a last time.
 //
 // Invariants
 //   LS1  Nothing that is bound is added, and no more cells than the segment has are read, however

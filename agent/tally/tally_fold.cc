@@ -1,5 +1,5 @@
 // The tally's dead: from a segment's last numbers to changes of rows, to the ledger and back.
-// Called by: collect_dead, when the ledger is opened and at each fold.
+// Called by: collect, when the ledger is opened, and deaths at each fold.
 #include <algorithm>
 #include <array>
 #include <bit>

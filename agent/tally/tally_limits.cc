@@ -1,5 +1,5 @@
 // The tally's limits: what each row is charged to its owner for, and what is folded away where the
-// dead have too much. Called by: tally, tally_fold, collect_dead.
+// dead have too much. Called by: tally, tally_fold, ledger_upkeep.
 #include <algorithm>
 #include <limits>
 #include <unordered_map>
