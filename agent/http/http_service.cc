@@ -94,8 +94,8 @@ void HttpService::admit(Admission admission) {
 void HttpService::refuse(const Admission& admission) {
   ++stats_.rejected_by_requests;
   const std::string limit = std::to_string(options_.max_requests);
-  admission.done({busy_response("Limit of concurrent requests reached (" + limit +
-                                "), try again later.\n")});
+  admission.done(
+      {busy_response("Limit of concurrent requests reached (" + limit + "), try again later.\n")});
 }
 
 // True: another's response was cut, and the request waits for its end.
@@ -195,9 +195,8 @@ void HttpService::end_request() {
 void HttpService::admit_next() {
   if (waiting_.empty()) return;
   const Shares shares = this->shares();
-  const auto next = std::ranges::min_element(waiting_, {}, [&](const Admission& admission) {
-    return shares.at(admission.request.party);
-  });
+  const auto next = std::ranges::min_element(
+      waiting_, {}, [&](const Admission& admission) { return shares.at(admission.request.party); });
   admit(take_waiting(static_cast<std::size_t>(next - waiting_.begin())));
 }
 
