@@ -129,7 +129,8 @@ static __always_inline void closed(struct socket* socket, struct tcp_row* row, i
   record->established = 0; /* once: a socket can be closed from several states in turn */
   __u32 direction = record->direction & 1;
   notch_count_time(&row->lifetime[direction], bpf_ktime_get_ns() - record->since_ns);
-  __u32 srtt_us = BPF_CORE_READ((struct tcp_sock*)socket->sk, srtt_us) >> 3;
+  struct tcp_sock* tcp = bpf_skc_to_tcp_sock(socket->sk);
+  __u32 srtt_us = tcp ? tcp->srtt_us >> 3 : 0;
   if (srtt_us) notch_count_time(&row->round_trip[direction], srtt_us * 1000ULL);
 }
 
