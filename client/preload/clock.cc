@@ -17,11 +17,21 @@ namespace {
 
 // A vDSO answers in tens of nanoseconds; what takes longer than this goes to the kernel.
 constexpr std::uint64_t kMostReadingNs = 150;
-// The two readings the rate comes from are each off by less than 100 ns.
 constexpr std::uint64_t kLeastBaselineNs = 20'000'000;
+// The two readings that the rate comes from are off by half their widths at the most, of so many ticks: 61 ppm.
+constexpr std::uint64_t kLeastTicksPerWidth = 1U << 14;
+constexpr int kReadings = 3;
 
 constexpr std::uint32_t kUnasked = 1;
 constexpr std::uint32_t kAsked = 2;
+
+// Both clocks at one moment. A thread may lose its processor between the two, so the counter is read on both sides:
+// `width` ticks lie between, and `ticks` is their middle.
+struct Reading {
+  std::uint64_t ns = 0;
+  std::uint64_t ticks = 0;
+  std::uint64_t width = 0;
+};
 
 struct State {
   ReadClock ask = clock_gettime;
@@ -29,8 +39,7 @@ struct State {
   std::uint32_t way = 0;              // ClockWay
   std::uint32_t allowed = 1;          // 0: kNone, whatever `way` says
   std::uint32_t counter = 0;          // kUnasked, kAsked: whether it is even
-  std::uint64_t first_ticks = 0;
-  std::uint64_t first_ns = 0;
+  Reading first;
   double seconds_per_tick = 0;  // published by `way` [tag: clock-way]
 };
 
@@ -71,15 +80,33 @@ ClockWay way() noexcept {
   return static_cast<ClockWay>(shm::observe(state.way));  // [tag: clock-way]
 }
 
-// The rate, once there is a baseline long enough. Whichever thread is first says it, once.
+// The narrowest of a few.
+Reading read_both() noexcept {
+  Reading best{0, 0, ~std::uint64_t{0}};
+  for (int i = 0; i < kReadings; ++i) {
+    const std::uint64_t before = ticks();
+    const std::uint64_t ns = monotonic_ns();
+    const std::uint64_t width = ticks() - before;
+    if (width < best.width) best = {ns, before + width / 2, width};
+  }
+  return best;
+}
+
+// The rate, once the baseline is long beside the widths of its ends. Whichever thread is first says it, once.
 void learn_rate(std::uint64_t ns) noexcept {
-  if (shm::read_alone(state.counter) != kUnasked || ns - state.first_ns < kLeastBaselineNs) return;
-  const std::uint64_t elapsed_ticks = ticks() - state.first_ticks;
+  if (shm::read_alone(state.counter) != kUnasked || ns - state.first.ns < kLeastBaselineNs) return;
   std::uint32_t unasked = kUnasked;
   // Relaxed: it only says who. What the one then writes is published by `way`.
-  if (!shm::exchange_alone(state.counter, unasked, kAsked) || !has_even_counter()) return;
+  if (!shm::exchange_alone(state.counter, unasked, kAsked)) return;
+  const Reading last = read_both();
+  const std::uint64_t elapsed = last.ticks - state.first.ticks;
+  if (last.width + state.first.width > elapsed / kLeastTicksPerWidth) {
+    shm::write_alone(state.counter, kUnasked);  // a later one has a longer baseline
+    return;
+  }
+  if (!has_even_counter()) return;
   state.seconds_per_tick =
-      static_cast<double>(ns - state.first_ns) * 1e-9 / static_cast<double>(elapsed_ticks);
+      static_cast<double>(last.ns - state.first.ns) * 1e-9 / static_cast<double>(elapsed);
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
 }
 
@@ -99,8 +126,7 @@ bool start_clock(ReadClock libcs) noexcept {
     state.clock = CLOCK_MONOTONIC_COARSE;
   } else {
     state.counter = kUnasked;
-    state.first_ns = last;
-    state.first_ticks = ticks();
+    state.first = read_both();
   }
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kVdso));  // [tag: clock-way]
   return state.clock == CLOCK_MONOTONIC_COARSE;
@@ -139,8 +165,8 @@ std::uint64_t now_ns() noexcept {
     return ns;
   }
   // By learn_rate() the two ways agree at the moment of their change.
-  const double seconds = static_cast<double>(ticks() - state.first_ticks) * state.seconds_per_tick;
-  return state.first_ns + static_cast<std::uint64_t>(seconds * 1e9);
+  const double seconds = static_cast<double>(ticks() - state.first.ticks) * state.seconds_per_tick;
+  return state.first.ns + static_cast<std::uint64_t>(seconds * 1e9);
 }
 
 }  // namespace notch::preload

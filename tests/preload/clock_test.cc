@@ -18,17 +18,27 @@ double kernel_seconds(steady_clock::time_point since) {
   return std::chrono::duration<double>(steady_clock::now() - since).count();
 }
 
-// Sleeps, and holds both clocks against each other.
-void expect_agreement(double most_error) {
+// One time by the library's clock, and the kernel's from inside and from outside of it.
+struct Comparison {
+  double least;
+  double seconds;
+  double most;
+};
+
+Comparison compare_clocks() {
   const auto outer = steady_clock::now();
   const Moment start = now();
   const auto inner = steady_clock::now();
   std::this_thread::sleep_for(std::chrono::milliseconds(30));
   const double least = kernel_seconds(inner);
   const double seconds = seconds_since(start);
-  const double most = kernel_seconds(outer);
-  EXPECT_GE(seconds, least * (1 - most_error));
-  EXPECT_LE(seconds, most * (1 + most_error));
+  return {least, seconds, kernel_seconds(outer)};
+}
+
+void expect_agreement(double most_error) {
+  const Comparison found = compare_clocks();
+  EXPECT_GE(found.seconds, found.least * (1 - most_error));
+  EXPECT_LE(found.seconds, found.most * (1 + most_error));
 }
 
 // One process has one clock, so this is one test.
@@ -50,7 +60,7 @@ TEST(Clock, GoesFromNoWayToTheCounterAndBack) {
   EXPECT_EQ(now().by, ClockWay::kNone);
   EXPECT_LT(seconds_since(before), 0);
   allow_clock();
-  EXPECT_EQ(now().by, by);
+  EXPECT_EQ(now().by, before.by);
   EXPECT_GE(seconds_since(before), 0);
 }
 
@@ -94,6 +104,37 @@ int read_as_by_a_system_call(clockid_t clock, timespec* time) {
 TEST(ClockDeathTest, IsTheCoarseOneWhereTheFineOneIsSlow) {
   if (getauxval(AT_SYSINFO_EHDR) == 0) GTEST_SKIP() << "no vDSO here";
   EXPECT_EXIT(time_coarsely(), testing::ExitedWithCode(0), "");
+}
+
+// As where the thread loses its processor between the two clocks' readings.
+bool stalls = false;
+int read_and_stall(clockid_t clock, timespec* time) {
+  const int status = clock_gettime(clock, time);
+  if (stalls) {
+    const auto end = steady_clock::now() + std::chrono::milliseconds(5);
+    while (steady_clock::now() < end) {
+    }
+  }
+  return status;
+}
+
+// Its own process. The counter's rate would be known after 20 ms, by a reading that is 5 ms off.
+[[noreturn]] void learn_the_rate_late() {
+  if (start_clock(read_and_stall)) _exit(0);  // the coarse clock needs no rate
+  const Moment outer = now();
+  std::this_thread::sleep_for(std::chrono::milliseconds(25));
+  stalls = true;
+  (void)seconds_since(outer);
+  if (now().by != ClockWay::kVdso) _exit(1);
+  stalls = false;
+  compare_clocks();  // a rate is learned now
+  const Comparison found = compare_clocks();
+  if (found.seconds < found.least * 0.999 || found.seconds > found.most * 1.001) _exit(2);
+  _exit(0);
+}
+
+TEST(ClockDeathTest, TakesNoRateFromAReadingThatWasInterrupted) {
+  EXPECT_EXIT(learn_the_rate_late(), testing::ExitedWithCode(0), "");
 }
 
 TEST(Sampling, IsOneIn32AndAHalfWithoutARhythm) {
