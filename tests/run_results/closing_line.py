@@ -90,6 +90,7 @@ def arguments(argv):
     parser.add_argument("--results", action="append", default=[], metavar="PRESET=FILE")
     parser.add_argument("--passed", action="append", default=[], metavar="PRESET: STEP")
     parser.add_argument("--failed", action="append", default=[], metavar="PRESET: STEP")
+    parser.add_argument("--skipped", action="append", default=[], metavar="PRESET: STEP: WHY")
     parser.add_argument("--long", action="append", default=[], metavar="TEST", help="is labelled long")
     return parser.parse_args(argv)
 
@@ -98,6 +99,9 @@ def main(argv):
     given = arguments(argv)
     outcomes = [Outcome(*step.split(": ", 1), "passed", "") for step in given.passed]
     outcomes += [Outcome(*step.split(": ", 1), "failed", "") for step in given.failed]
+    for step in given.skipped:
+        preset, name, reason = step.split(": ", 2)
+        outcomes.append(Outcome(preset, name, "skipped", reason))
     inside = []
     for results in given.results:
         preset, _, path = results.partition("=")

@@ -34,6 +34,11 @@ class ClosingLine(unittest.TestCase):
             code = closing_line.main(list(argv))
         return code, printed.getvalue().splitlines()
 
+    def test_a_skipped_step_is_said_with_its_reason(self):
+        code, lines = self.run_on(PASSED.format(""), extra=("--skipped", "tsan: all of it: 5 of 4 s are over"))
+        self.assertEqual((code, lines[-1]), (0, "1 passed, 0 failed, 1 skipped"))
+        self.assertIn("  all of it (tsan): 5 of 4 s are over", lines)
+
     def test_adds_up_over_cases(self):
         code, lines = self.run_on(PASSED.format(""), PASSED.format(""), SKIPPED.format("skipped: a"))
         self.assertEqual((code, lines[-1]), (0, "2 passed, 0 failed, 1 skipped"))

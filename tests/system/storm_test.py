@@ -42,14 +42,14 @@ class Storm:
         return self.watch.pages > self.pages_before_agent
 
     def rage(self, seconds):
-        """For that long, and until enough pages were seen to be compared."""
+        """For that long, and until enough pages were seen to be compared: then of an agent that is left alive."""
         end = time.monotonic() + seconds
         while time.monotonic() < end or self.watch.pages < LEAST_PAGES:
             if time.monotonic() > end + 2 * self.deadline_s:
                 raise AssertionError(f"{self.watch.pages} pages in {seconds + 2 * self.deadline_s} s")
-            self.step()
+            self.step(time.monotonic() < end)
 
-    def step(self):
+    def step(self, kills_agent):
         workers = self.workers
         workers.forget_ended()
         choice = self.random.random()
@@ -57,7 +57,7 @@ class Storm:
             workers.start()
         elif choice < 0.60 and workers.alive:
             workers.kill_one(careful=self.random.random() < 0.75)
-        elif choice < 0.68 and (self.has_answered() or self.unheard < MOST_UNHEARD):
+        elif choice < 0.68 and kills_agent and (self.has_answered() or self.unheard < MOST_UNHEARD):
             self.unheard = 0 if self.has_answered() else self.unheard + 1
             self.pages_before_agent = self.watch.pages
             self.agent.kill()
