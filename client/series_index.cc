@@ -1,5 +1,6 @@
 #include "client/series_index.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -299,7 +300,7 @@ notch_series make_series(std::uint32_t family, FamilyShape& shape,
     return {0, nullptr};
   }
   notch_text storable[shm::kMaxLabels];
-  std::memcpy(storable, values.data(), values.size_bytes());
+  std::copy(values.begin(), values.end(), storable);
   const std::span<notch_text> stored(storable, values.size());
   bool changed = key == nullptr;
   if (!make_storable(stored, changed))

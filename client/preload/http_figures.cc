@@ -186,10 +186,10 @@ template <class Sets, std::size_t kSeries, class Make>
 bool find_or_make(Sets& sets, std::uint64_t key, HttpRole role,
                   const Family* const (&families)[kSeries], notch_series (&found)[kSeries],
                   Make make) {
+  notch_series made[kSeries] = {};
   const notch_series* known = sets.find(key);
   if (known == nullptr) {
     known = find_rest(sets, role, families);
-    notch_series made[kSeries] = {};
     make(made);
     bool whole = true;
     for (const notch_series& series : made) whole = whole && series.detail != nullptr;
