@@ -80,8 +80,8 @@ ClockWay way() noexcept {
   return static_cast<ClockWay>(shm::observe(state.way));  // [tag: clock-way]
 }
 
-// The narrowest of a few.
-Reading read_both() noexcept {
+// The narrowest of a few. For size, as what follows: each is called a few times in a process's life.
+[[gnu::cold, gnu::noinline]] Reading read_both() noexcept {
   Reading best{0, 0, ~std::uint64_t{0}};
   for (int i = 0; i < kReadings; ++i) {
     const std::uint64_t before = ticks();
@@ -92,9 +92,8 @@ Reading read_both() noexcept {
   return best;
 }
 
-// The rate, once the baseline is long beside the widths of its ends. Whichever thread is first says it, once.
-void learn_rate(std::uint64_t ns) noexcept {
-  if (shm::read_alone(state.counter) != kUnasked || ns - state.first.ns < kLeastBaselineNs) return;
+// The rate, where the baseline is long beside the widths of its ends. Whichever thread is first says it, once.
+[[gnu::cold, gnu::noinline]] void try_rate() noexcept {
   std::uint32_t unasked = kUnasked;
   // Relaxed: it only says who. What the one then writes is published by `way`.
   if (!shm::exchange_alone(state.counter, unasked, kAsked)) return;
@@ -110,9 +109,14 @@ void learn_rate(std::uint64_t ns) noexcept {
   shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
 }
 
+void learn_rate(std::uint64_t ns) noexcept {
+  if (shm::read_alone(state.counter) == kUnasked && ns - state.first.ns >= kLeastBaselineNs)
+    try_rate();
+}
+
 }  // namespace
 
-bool start_clock(ReadClock libcs) noexcept {
+[[gnu::cold]] bool start_clock(ReadClock libcs) noexcept {
   if (libcs != nullptr) state.ask = libcs;
   std::uint64_t quickest = ~std::uint64_t{0};
   std::uint64_t last = monotonic_ns();
