@@ -20,8 +20,12 @@ def free_port():
         return probe.getsockname()[1]
 
 
+SLOW_MACHINE = 3  # times as slow as those that the deadlines are for: a wait tells what hangs, it does not judge speed
+
+
 def until(deadline_s, what, condition, pause_s=0.02):
     """Polls, and gives what `condition` gave once it is true; what is awaited is named when it does not come."""
+    deadline_s *= SLOW_MACHINE
     end = time.monotonic() + deadline_s
     while True:
         result = condition()

@@ -75,7 +75,8 @@ std::vector<std::string> hung_paths(std::size_t count) {
 
 TEST(MountStatistics, OneThatHangsIsWaitedForOnceAndHoldsUpNoOther) {
   HungStatistics hung;
-  EXPECT_FALSE(hung.ask({"/hung"}, milliseconds(20))[0]);
+  // Where no processor is free the time may be over before a thread asks at all.
+  while (hung.calls() == 0) EXPECT_FALSE(hung.ask({"/hung"}, milliseconds(20))[0]);
   const auto start = Clock::now();
   for (int scrape = 0; scrape < 3; ++scrape) {
     EXPECT_EQ(hung.ask({"/hung", "/good", "/broken"}, kLong),

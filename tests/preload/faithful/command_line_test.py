@@ -4,6 +4,7 @@ Called by: ctest, with faithful_case's arguments and a class.
 """
 import os
 import subprocess
+import time
 import unittest
 
 import faithful_case
@@ -91,20 +92,26 @@ class Sqlite(faithful_case.FaithfulCase):
 
 
 class Git(faithful_case.FaithfulCase):
-    """Of this project's own repository where it is one, else of one made of its sources."""
+    """Of this project's own repository's last commits where it is one, else of one made of its sources."""
 
     def setUp(self):
         super().setUp()
         self.origin = os.path.join(self.folder, "origin.git")
         git = ("git", "-c", "user.name=n", "-c", "user.email=e", "-c", "safe.directory=*")
-        clone = subprocess.run([*git, "clone", "-q", "--bare", "--no-local", SOURCES, self.origin], check=False,
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        clone = subprocess.run([*git, "clone", "-q", "--bare", "--depth=30", f"file://{os.path.realpath(SOURCES)}", self.origin],
+                               check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         if clone.returncode != 0:
             work = os.path.join(self.folder, "sources")
             subprocess.run(["cp", "-r", os.path.join(SOURCES, "tests"), work], check=True)
             for command in (("init", "-q"), ("add", "."), ("commit", "-qm", "all")):
                 subprocess.run([*git, "-C", work, *command], check=True)
             subprocess.run([*git, "clone", "-q", "--bare", work, self.origin], check=True)
+
+    def make_index_certain(self, work):
+        """Files as young as the index, in seconds, are read again by the next command: how many would be a matter of time."""
+        time.sleep(1.1)
+        for command in (("read-tree", "HEAD"), ("update-index", "--refresh")):
+            subprocess.run(["git", "-c", "safe.directory=*", "-C", work, *command], check=True, stdout=subprocess.DEVNULL)
 
     def test_clone_log_commit_gc_fsck(self):
         fixed = {"GIT_CONFIG_COUNT": "4", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
@@ -126,6 +133,8 @@ class Git(faithful_case.FaithfulCase):
                     ("push", ("-C", "work", "push", "--dry-run", "origin", "HEAD:refs/heads/other")),
                     ("absent", ("-C", "work", "checkout", "no-such-branch"))):
                 seen[name] = run.run("git", *command, environment=fixed)
+                if name in ("clone", "commit"):
+                    self.make_index_certain(run.path("work"))
                 seen[name]["stderr"] = masked(seen[name]["stderr"], (r".*[\r].*", ""))
             return seen
         self.assert_faithful(scenario)
