@@ -148,9 +148,8 @@ class Daemon {
       return ExitCode::kDirectory;
     }
     if (is_default && path == shm::kSecondDefaultDirectory && geteuid() != 0) {
-      spdlog::warn(
-          "{} is this user's: programs of other users count there only if NOTCH_DIR names it",
-          path);
+      spdlog::warn("{} is this user's: programs of other users use it only if NOTCH_DIR names it",
+                   path);
     }
     warn_of(opened);
     Recovered recovered;
@@ -160,11 +159,12 @@ class Daemon {
       return ExitCode::kDirectory;
     }
     if (recovered.discarded_other_boot)
-      spdlog::info("the ledger was of another boot: totals start at zero");
+      spdlog::info("the ledger is from another boot: totals start at zero");
     if (recovered.broken_frames != 0) spdlog::error("{}", recovered.broken_message);
     if (recovered.torn_bytes != 0) {
-      spdlog::info("the ledger's last write was cut off ({} bytes): its segments are folded again",
-                   recovered.torn_bytes);
+      spdlog::info(
+          "the ledger's last write is incomplete ({} bytes): its segments are folded again",
+          recovered.torn_bytes);
     }
     take_changes();
     if (!kernel_.start(options_.ebpf)) return ExitCode::kEbpf;
@@ -178,7 +178,7 @@ class Daemon {
     if (opened.owned_by_other)
       spdlog::warn("{} belongs to another user, who may remove segments", path);
     if (opened.not_sticky)
-      spdlog::warn("{} is not sticky: anyone may remove anyone's segments", path);
+      spdlog::warn("{} is not sticky: any user may remove other users' segments", path);
   }
 
   ExitCode serve() {
@@ -278,7 +278,7 @@ class Daemon {
   void regain_directory(const Moment& now) {
     if (loss_ == Loss::kNone) return;
     if (!std::exchange(told_loss_, true)) {
-      spdlog::error("{}{}; what runs is counted on", directory_.path(),
+      spdlog::error("{}{}; running programs are still counted", directory_.path(),
                     loss_ == Loss::kDirectory ? " was removed or replaced"
                                               : ": agent.lock was removed or replaced");
     }
@@ -328,7 +328,7 @@ class Daemon {
     std::string fault = directory_.watch();
     if (fault.empty() && !watch_.is_open()) fault = wait_for_directory();
     if (!fault.empty() && !std::exchange(told_unwatched_, true)) {
-      spdlog::warn("{}; until it can be watched, it is listed at every sweep", fault);
+      spdlog::warn("{}; the directory is listed at every sweep until it can be watched", fault);
     }
     if (fault.empty() && std::exchange(told_unwatched_, false)) {
       spdlog::info("{} is watched again", directory_.path());
@@ -340,7 +340,7 @@ class Daemon {
   // Empty, or why not.
   std::string wait_for_directory() {
     const int descriptor = dup(directory_.watch_fd());
-    if (descriptor < 0) return "no descriptor is left to watch " + directory_.path();
+    if (descriptor < 0) return "no file descriptor is left to watch " + directory_.path();
     boost::system::error_code error;
     watch_.assign(descriptor, error);
     if (error) {
@@ -404,7 +404,7 @@ class Daemon {
     const std::uint64_t replacements = collect_.stats().ledger_replacements;
     if (replacements != std::exchange(ledger_replacements_, replacements)) {
       spdlog::warn(
-          "the ledger in {} was removed, replaced or open to another agent: it is written anew",
+          "the ledger in {} was removed, replaced or writable by another agent: it is written anew",
           directory_.path());
     }
     tell_rejected(now);
@@ -463,8 +463,8 @@ class Daemon {
         spdlog::info("signal {}: ending", signal);
         return stop();
       }
-      spdlog::info(server_->reload() ? "SIGHUP: the web configuration is in force as it stands"
-                                     : "SIGHUP: the web configuration was not taken");
+      spdlog::info(server_->reload() ? "SIGHUP: the web configuration is in force"
+                                     : "SIGHUP: the web configuration was refused");
       wait_for_signal();
     });
   }

@@ -48,7 +48,7 @@ CLI::Option* add_count(CLI::App& app, const char* name, Number& value, const cha
 void add_limits(CLI::App& app, Options& options) {
   SegmentLimits& limits = options.collect.limits;
   add_count(app, "--limit.segments", limits.total.segments,
-            "Segments in all. Of these limits 0 means none, not no limit");
+            "Segments of all users. A limit of 0 lets nothing in");
   add_count(app, "--limit.bytes", limits.total.bytes, "Memory of all segments, in bytes");
   add_count(app, "--limit.series", limits.total.series, "Series of all segments");
   add_count(app, "--limit.segments-per-uid", limits.per_uid.segments, "Segments of one user");
@@ -56,25 +56,27 @@ void add_limits(CLI::App& app, Options& options) {
             "Memory of one user's segments, in bytes");
   add_count(app, "--limit.series-per-uid", limits.per_uid.series, "Series of one user's segments");
   FamilyLimits& families = options.collect.tally.families;
-  add_count(app, "--limit.families", families.families, "Names of families in all");
+  add_count(app, "--limit.families", families.families, "Names of families of all users");
   add_count(app, "--limit.families-per-uid", families.per_uid,
             "Names of families in which one user has a part");
   RowLimits& rows = options.collect.tally.rows;
   add_count(app, "--limit.page-bytes", rows.page_bytes,
-            "Text of all series, of the living and the dead, as a page has it");
+            "Bytes of the text that all series, of living and dead processes, have on a page");
   add_count(app, "--limit.page-bytes-per-uid", rows.page_bytes_per_uid,
-            "Text of one user's series");
+            "Bytes of the text of one user's series");
   add_count(app, "--limit.page-bytes-per-segment", options.collect.page_bytes_per_segment,
-            "Text of one segment's series");
+            "Bytes of the text of one segment's series");
   add_count(app, "--limit.dead-rows", rows.dead_rows,
-            "Rows kept of dead processes; past it they go to their user's rows overflow=\"true\"");
-  add_count(app, "--limit.dead-rows-per-uid", rows.dead_rows_per_uid,
-            "Rows kept of one user's dead processes");
-  add_count(app, "--limit.ledger-bytes", rows.ledger_bytes,
-            "Bytes of the dead's rows in the ledger; past it they go to their user's rows "
+            "Rows of dead processes; further ones are added to their users' rows "
             "overflow=\"true\"");
+  add_count(app, "--limit.dead-rows-per-uid", rows.dead_rows_per_uid,
+            "Rows of one user's dead processes");
+  add_count(
+      app, "--limit.ledger-bytes", rows.ledger_bytes,
+      "Bytes of dead processes' rows in the ledger; further rows are added to their users' rows "
+      "overflow=\"true\"");
   add_count(app, "--limit.ledger-bytes-per-uid", rows.ledger_bytes_per_uid,
-            "Bytes of one user's dead's rows in the ledger");
+            "Bytes of the rows of one user's dead processes in the ledger");
 }
 
 // NAME=USER, a user's name or number. Empty if fine.
@@ -85,13 +87,13 @@ std::string parse_service_owner(const std::string& text, NamedOwner& owner) {
   owner.service = text.substr(0, sign);
   if (!is_name_for_all(owner.service)) {
     return "\"" + owner.service +
-           "\": a name that ends so has its owner, and no other can be named";
+           "\": a name that ends in @UID belongs to that user, and no other owner can be named";
   }
   const char* const end = user.data() + user.size();
   const auto [stop, error] = std::from_chars(user.data(), end, owner.uid);
   if (error == std::errc() && stop == end && owner.uid != UINT32_MAX) return "";
   const passwd* const entry = getpwnam(user.c_str());
-  if (entry == nullptr) return "\"" + user + "\" is no user of this host, nor a uid";
+  if (entry == nullptr) return "\"" + user + "\" is neither a user of this host nor a uid";
   owner.uid = entry->pw_uid;
   return "";
 }
@@ -102,7 +104,7 @@ void add_service_owners(CLI::App& app, Options& options) {
       NamedOwner owner;
       std::string fault = parse_service_owner(text, owner);
       if (std::ranges::find(named, owner.service, &NamedOwner::service) != named.end()) {
-        fault = "\"" + owner.service + "\" is given two owners";
+        fault = "\"" + owner.service + "\" has two owners";
       }
       if (!fault.empty()) throw CLI::ValidationError("--service-owner", fault);
       named.push_back(std::move(owner));
@@ -110,8 +112,8 @@ void add_service_owners(CLI::App& app, Options& options) {
   };
   app.add_option_function<std::vector<std::string>>(
          "--service-owner", take,
-         "NAME=USER: whose service has this name, whoever comes first; may be given several times. "
-         "Other names go to root before system users before ordinary users, then to the first")
+         "NAME=USER: reserves this name of a service for a user; may be given several times. "
+         "Other names belong to root before system users before ordinary users, then to the first")
       ->type_name("OWNER")
       ->expected(1)
       ->take_all();
@@ -127,7 +129,7 @@ std::string parse_mode(const std::string& text, mode_t& mode) {
   const char* const end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, mode, 8);
   if (error == std::errc() && stop == end && text.size() >= 3 && mode <= 0777) return "";
-  return "\"" + text + "\" is no mode of a file: want octal digits, such as 0660";
+  return "\"" + text + "\" is not a file mode: give octal digits, such as 0660";
 }
 
 // A group's name or number. Empty if fine.
@@ -140,7 +142,7 @@ std::string parse_group(const std::string& text, std::optional<gid_t>& group) {
     return "";
   }
   const ::group* const entry = getgrnam(text.c_str());
-  if (entry == nullptr) return "\"" + text + "\" is no group of this host, nor a gid";
+  if (entry == nullptr) return "\"" + text + "\" is neither a group of this host nor a gid";
   group = entry->gr_gid;
   return "";
 }
@@ -152,21 +154,21 @@ void add_socket_access(CLI::App& app, Options& options) {
     const auto addresses = app.get_option("--listen")->as<std::vector<std::string>>();
     const auto has_path = [](const std::string& address) { return address.starts_with("unix:/"); };
     if (std::ranges::any_of(addresses, has_path)) return;
-    throw CLI::ValidationError(flag, "is for --listen unix:PATH, and there is none");
+    throw CLI::ValidationError(flag, "needs an address --listen unix:PATH");
   };
   app.add_option_function<std::string>(
          "--listen.mode",
          [&access, take](const std::string& text) {
            take("--listen.mode", parse_mode(text, access.mode));
          },
-         "Mode of the files of Unix sockets; who may write one may connect. Default: 0660")
+         "Mode of the files of Unix sockets; who may write to one may connect. Default: 0660")
       ->type_name("MODE");
   app.add_option_function<std::string>(
          "--listen.group",
          [&access, take](const std::string& text) {
            take("--listen.group", parse_group(text, access.group));
          },
-         "Group of the files of Unix sockets; root, or the group's own users, may name it")
+         "Group of the files of Unix sockets; users other than root may name only their own groups")
       ->type_name("GROUP");
 }
 
@@ -175,7 +177,7 @@ std::string check_metrics_path(const std::string& text) {
     return "\"" + text + "\" must start with / and be more than /";
   }
   const bool is_taken = text == "/-/healthy" || text == "/-/ready";
-  return is_taken ? "\"" + text + "\" has an answer of its own; name another path" : "";
+  return is_taken ? "\"" + text + "\" is a path of the agent's own; name another path" : "";
 }
 
 void add_web(CLI::App& app, Options& options) {
@@ -189,14 +191,15 @@ void add_web(CLI::App& app, Options& options) {
       ->capture_default_str();
   app.add_option(
       "--web.config.file", options.http.web_config_file,
-      "TLS and basic authentication, as the Prometheus exporter-toolkit has them (YAML)");
+      "File with TLS and basic authentication, in the Prometheus exporter-toolkit's format (YAML)");
   app.add_flag("--web.systemd-socket", options.http.systemd_sockets,
-               "Serve on the sockets systemd passes, instead of --listen");
-  add_count(app, "--web.max-requests", options.http.max_requests,
-            "Scrapes served at one time; more cut slow readers, or get 503. 0: no limit");
+               "Serve on the sockets that systemd passes, instead of --listen");
   add_count(
-      app, "--web.max-held-bytes", options.scrape.max_held_bytes,
-      "Memory of pages being sent; beyond it a page cuts slow readers, or is 503. 0: no limit");
+      app, "--web.max-requests", options.http.max_requests,
+      "Scrapes served at one time; a further one cuts a slow reader or gets 503. 0: no limit");
+  add_count(app, "--web.max-held-bytes", options.scrape.max_held_bytes,
+            "Bytes of the pages being sent; past it a request cuts slow readers or gets 503. "
+            "0: no limit");
 }
 
 // Names of the host's collectors by commas, `all` or `none`. Empty if fine.
@@ -213,7 +216,7 @@ std::string parse_host_collectors(const std::string& text, std::vector<std::stri
     std::string name = text.substr(first, end - first);
     const auto known = [&](const HostCollectorEntry& entry) { return entry.name == name; };
     if (std::ranges::none_of(host_collector_table(), known)) {
-      std::string fault = "\"" + name + "\" is no collector; there are: all none";
+      std::string fault = "\"" + name + "\" is not a collector; the collectors are: all none";
       for (const HostCollectorEntry& entry : host_collector_table()) {
         fault.append(" ").append(entry.name);
       }
@@ -236,13 +239,15 @@ std::string check_prefix(const std::string& text) {
 
 void add_host(CLI::App& app, Options& options, std::string& collectors) {
   HostOptions& host = options.host;
-  app.add_option("--host.collectors", collectors,
-                 "The host's collectors that run, by commas; all; none: no node_ families")
+  app.add_option(
+         "--host.collectors", collectors,
+         "The host's collectors that run, separated by commas; all; or none, for no node_ families")
       ->check(CLI::Validator(check_host_collectors, "LIST"))
       ->capture_default_str();
-  app.add_option("--host.prefix", host.prefix,
-                 "What the names of their families begin with; another one where node_exporter is "
-                 "scraped too")
+  app.add_option(
+         "--host.prefix", host.prefix,
+         "Prefix of the names of the host's families; set another one where node_exporter is "
+         "scraped too")
       ->check(CLI::Validator(check_prefix, "PREFIX"))
       ->capture_default_str();
   app.add_option("--host.interval-s", host.interval_s,
@@ -253,10 +258,10 @@ void add_host(CLI::App& app, Options& options, std::string& collectors) {
   app.add_option("--path.procfs", host.paths.procfs, "Where the host's /proc is mounted")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
-  app.add_option("--path.sysfs", host.paths.sysfs, "Where its /sys is mounted")
+  app.add_option("--path.sysfs", host.paths.sysfs, "Where the host's /sys is mounted")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
-  app.add_option("--path.rootfs", host.paths.rootfs, "Where its / is mounted")
+  app.add_option("--path.rootfs", host.paths.rootfs, "Where the host's / is mounted")
       ->check(CLI::ExistingDirectory)
       ->capture_default_str();
 }
@@ -264,7 +269,7 @@ void add_host(CLI::App& app, Options& options, std::string& collectors) {
 ParsedOptions usage_error(const std::string& what) {
   ParsedOptions parsed;
   parsed.exit_code = ExitCode::kUsage;
-  parsed.text = "notchd: " + what + "\nnotchd --help tells the options.\n";
+  parsed.text = "notchd: " + what + "\nnotchd --help lists the options.\n";
   return parsed;
 }
 
@@ -296,7 +301,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   app.footer(
       "Exit codes: 0 ended in order, 1 failed while running, 2 wrong command line,\n"
       "3 the directory or the ledger cannot be used or another agent has it,\n"
-      "4 an address cannot be served on, or the web configuration is wrong,\n"
+      "4 the agent cannot serve on an address, or the web configuration is wrong,\n"
       "5 --ebpf=require and a probe of the kernel does not run.");
   app.add_option("--dir", options.directory,
                  "Directory of the segments, on tmpfs; made if missing, refused if it holds other "
@@ -310,7 +315,7 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   std::string linger = "5m";
   const CLI::Validator duration(check_duration, "DURATION");
   app.add_option("--retention", retention,
-                 "How long a series stays that no living process has: 90s, 7d; 0: for ever")
+                 "How long a series without a living process stays: 90s, 7d; 0: for ever")
       ->check(duration)
       ->capture_default_str();
   app.add_option("--linger", linger, "With --per-process: how long a dead process's rows stay")
@@ -320,13 +325,14 @@ ParsedOptions parse_options(int argc, const char* const* argv) {
   std::string host_collectors = "all";
   add_host(app, options, host_collectors);
   app.add_option("--sweep-ms", options.sweep_ms,
-                 "Milliseconds between two looks for dead processes")
+                 "Milliseconds between two sweeps for dead processes")
       ->check(CLI::Range(10U, 60'000U))
       ->capture_default_str();
   std::string ebpf = "auto";
-  app.add_option("--ebpf", ebpf,
-                 "Probes of the kernel: auto (those that it lets run), off, or require (all, or "
-                 "exit 5). They take CAP_BPF and CAP_PERFMON, which are dropped once they run")
+  app.add_option(
+         "--ebpf", ebpf,
+         "Probes of the kernel: auto (those that the kernel permits), off, or require (all, or "
+         "exit code 5). They need CAP_BPF and CAP_PERFMON, which are dropped once they run")
       ->check(CLI::IsMember({"auto", "off", "require"}))
       ->capture_default_str();
   app.add_option("--log.level", options.log_level, "debug, info, warn or error")

@@ -19,7 +19,8 @@ constexpr std::string_view kNotInLists = " :$";
 std::string why_not_listed(const std::string& path) {
   return path.find_first_of(kNotInLists) == std::string::npos
              ? ""
-             : path + " has a space, a colon or a dollar sign in its path, which LD_PRELOAD cannot";
+             : path +
+                   " has a space, a colon or a dollar sign in its path, which LD_PRELOAD cannot hold";
 }
 
 }  // namespace

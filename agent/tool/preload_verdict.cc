@@ -82,8 +82,8 @@ std::string refusal_of(const ElfProgram& program, const ElfTarget& library, int 
 
 std::string remark_of(const ElfProgram& program) {
   return program.is_go
-             ? "is a Go program, which makes its own system calls: only what its C code asks "
-               "of libc is measured"
+             ? "is a Go program, which makes its own system calls: only its C code's calls of libc "
+               "are measured"
              : "";
 }
 
@@ -116,7 +116,7 @@ class Judge {
     const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     struct stat status {};
     if (!file.valid() || ::fstat(file.get(), &status) != 0) {
-      return {std::string("cannot be judged (") + std::strerror(errno) + ")"};
+      return {std::string("cannot be examined (") + std::strerror(errno) + ")"};
     }
     if (!S_ISREG(status.st_mode)) return {"is not a regular file"};
     ElfProgram program;
@@ -125,7 +125,7 @@ class Judge {
         return {refusal_of(program, library_, file.get(), status), remark_of(program),
                 program.changes_user};
       case ElfRead::kBroken:
-        return {"is not a sound ELF file"};
+        return {"is not a valid ELF file"};
       case ElfRead::kNotElf:
         break;
     }
@@ -155,10 +155,11 @@ class Judge {
   }
 
   PreloadVerdict by_way_of(const std::string& interpreter, int scripts_above) const {
-    if (scripts_above == kMostScripts) return {"is a script of a script, too many times"};
+    if (scripts_above == kMostScripts)
+      return {"is a script whose interpreter is a script, too many times"};
     PreloadVerdict verdict = program(interpreter, scripts_above + 1);
     // A script's interpreter is a program of its own; a text without #! has none.
-    if (verdict.needs_shell) return {"is run by " + interpreter + ", which is no program"};
+    if (verdict.needs_shell) return {"is run by " + interpreter + ", which is not a program"};
     for (std::string* const clause : {&verdict.refusal, &verdict.remark}) {
       if (!clause->empty() && clause->find("is run by ") != 0)
         *clause = "is run by " + interpreter + ", which " + *clause;

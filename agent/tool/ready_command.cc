@@ -78,8 +78,9 @@ std::string judge_ready_answer(std::string_view answer) {
   std::string fault =
       "it answers " + std::string(line.substr(std::min<std::size_t>(9, line.size())));
   // The answer of an agent with a web configuration to a client without TLS or a password.
-  if (fault.starts_with("it answers 400")) fault += " (does it serve TLS? it is asked without)";
-  if (fault.starts_with("it answers 401")) fault += " (it wants a password, and is asked without)";
+  if (fault.starts_with("it answers 400")) fault += " (does it serve TLS? notch ready uses none)";
+  if (fault.starts_with("it answers 401"))
+    fault += " (it wants a password; notch ready sends none)";
   return fault;
 }
 

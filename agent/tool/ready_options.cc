@@ -36,7 +36,7 @@ std::string take_address(const std::string& address, ReadyOptions& options) {
 ParsedReadyOptions usage_error(const std::string& what) {
   ParsedReadyOptions parsed;
   parsed.exit_code = kToolUsage;
-  parsed.text = "notch ready: " + what + "\nnotch ready --help tells the options.\n";
+  parsed.text = "notch ready: " + what + "\nnotch ready --help lists the options.\n";
   return parsed;
 }
 
@@ -47,12 +47,15 @@ ParsedReadyOptions parse_ready_options(std::span<const char* const> arguments) {
   std::string address = "127.0.0.1:9464";
   CLI::App app("Asks an agent whether it is ready, over HTTP without TLS or password.",
                "notch ready");
-  app.add_option("--address", address, "ADDRESS:PORT, [IPV6]:PORT or unix:PATH the agent serves on")
+  app.add_option("--address", address,
+                 "ADDRESS:PORT, [IPV6]:PORT or unix:PATH that the agent serves on")
       ->capture_default_str();
-  app.add_option("--timeout-s", parsed.options.timeout_s, "Seconds to wait for its answer")
+  app.add_option("--timeout-s", parsed.options.timeout_s, "Seconds to wait for the answer")
       ->check(CLI::Range(1U, 60U))
       ->capture_default_str();
-  app.footer("Exit codes: 0 it is ready, 1 it is not, or does not answer, 2 wrong command line.");
+  app.footer(
+      "Exit codes: 0 the agent is ready, 1 it is not ready or does not answer,\n"
+      "2 wrong command line.");
   try {
     app.parse(reversed_arguments(arguments));
   } catch (const CLI::CallForHelp&) {

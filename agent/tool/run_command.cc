@@ -85,7 +85,8 @@ PreloadLibrary library_for(const RunOptions& options) {
   // Without the library that knows TLS, all else can still be measured.
   const std::string problem = library.problem;
   library = find_preload_library(own, false);
-  if (!library.path.empty()) complain(problem + ": what is inside TLS is not measured", 0);
+  if (!library.path.empty())
+    complain(problem + ": handshakes and HTTP inside TLS are not measured", 0);
   return library;
 }
 
@@ -118,8 +119,8 @@ void tell_unseen(const std::string& program, const PreloadVerdict& verdict,
     complain(directory.shown + ": " + directory.problem + ": nothing is measured", 0);
   } else if (::geteuid() == 0 && verdict.changes_user && !directory.is_open_to_all) {
     complain(
-        directory.shown + " is not open to all users: what " + program +
-            " executes as another user is not measured; workers that only change their user are",
+        directory.shown + " is not open to all users: programs that " + program +
+            " executes as another user are not measured; workers that only change their user are",
         0);
   }
 }
@@ -211,7 +212,7 @@ int run_command(std::span<const char* const> arguments) {
   PreloadLibrary library = named.empty() ? library_for(options) : named_preload_library(named);
   ElfProgram library_file;
   if (!library.path.empty() && read_elf_file(library.path, library_file) != ElfRead::kElf) {
-    library = {"", library.path + " is not a sound ELF file"};
+    library = {"", library.path + " is not a valid ELF file"};
   }
   // A library that the user names must be right; a broken installation must not stop the program.
   if (!named.empty() && library.path.empty()) {

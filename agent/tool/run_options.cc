@@ -33,41 +33,41 @@ std::string check_not_empty(const std::string& text) {
 ParsedRunOptions usage_error(const std::string& what) {
   ParsedRunOptions parsed;
   parsed.exit_code = kToolUsage;
-  parsed.text = "notch run: " + what + "\nnotch run --help tells the options.\n";
+  parsed.text = "notch run: " + what + "\nnotch run --help lists the options.\n";
   return parsed;
 }
 
 void add_options(CLI::App& app, RunOptions& options) {
   const CLI::Validator not_empty(check_not_empty, "");
   app.add_option("--service", options.service,
-                 "The service label of its metrics (NOTCH_SERVICE). Default: the program's name")
+                 "The service label of the program (NOTCH_SERVICE). Default: the program's name")
       ->check(not_empty);
   app.add_option("--dir", options.directory, "The agent's directory of segments (NOTCH_DIR)")
       ->check(not_empty);
   app.add_option(
          "--modules", options.modules,
-         "What is measured (NOTCH_PRELOAD), of io, net, dns, malloc, locks, threads, http "
-         "tls and malloc_live, with commas between; all: all but these two; none. Default: all")
+         "The modules to use (NOTCH_PRELOAD), separated by commas: io, net, dns, malloc, locks, "
+         "threads, http, tls, malloc_live; all: all but the last two; none. Default: all")
       ->check(CLI::Validator(modules_fault, "LIST"));
   app.add_flag(
       "--tls", options.tls,
-      "Measure handshakes and the HTTP inside TLS too, of programs whose OpenSSL is a shared\n"
+      "Measure handshakes and HTTP inside TLS too, of programs whose OpenSSL is a shared\n"
       "library: preloads libnotch_preload_tls.so. Not seen: a static OpenSSL, node's own,\n"
       "Go, Java, GnuTLS, NSS, and HTTP/2");
   app.add_option("--library", options.library,
                  "The library to preload, instead of the installed one (NOTCH_PRELOAD_LIBRARY)")
       ->check(not_empty);
   app.footer(
-      "The options end with --. Where preloading cannot work (a static program, one of another\n"
-      "libc, one that gains privileges, one built with a sanitizer) a line on standard error\n"
-      "says why, and the program runs without. Its exit status is its own. A line also says what\n"
-      "is not seen of one that runs with it: Go's own system calls, all of it where the directory\n"
-      "is missing or read-only, what root's programs start as users that the directory is closed "
-      "to.\n"
-      "What that program starts in turn is not judged. Built with gcc's AddressSanitizer, such a\n"
-      "program ends with \"ASan runtime does not come first\": "
-      "ASAN_OPTIONS=verify_asan_link_order=0\n"
-      "lets it run. A 32-bit one makes the loader say that it ignores the library, and runs.\n"
+      "The program comes after --. Its exit status is its own.\n"
+      "Some programs cannot have the library: static programs, and programs of another libc,\n"
+      "that gain privileges, or that are built with a sanitizer. They run without it, and a line\n"
+      "on standard error says why. A line also says what is not measured of a program with the\n"
+      "library: Go's own system calls; everything, if the directory is missing or read-only;\n"
+      "programs that root's programs start as users to whom the directory is closed.\n"
+      "Programs that the program starts are not examined. If one is built with gcc's\n"
+      "AddressSanitizer and ends with \"ASan runtime does not come first\", set\n"
+      "ASAN_OPTIONS=verify_asan_link_order=0. For a 32-bit program the loader says that it\n"
+      "ignores the library, and the program runs.\n"
       "Exit codes: 2 wrong command line, 126 the program cannot be executed,\n"
       "127 the program is not found.");
 }
@@ -78,9 +78,10 @@ std::string modules_fault(const std::string& list) {
   std::string fault;
   for_each_module(list, [&](std::string_view module) {
     if (!fault.empty() || std::ranges::find(kModules, module) != kModules.end()) return;
-    fault = "\"" + std::string(module) +
-            "\" is no module; they are io, net, dns, malloc, locks, threads, http, tls and "
-            "malloc_live, or all or none";
+    fault =
+        "\"" + std::string(module) +
+        "\" is not a module; the modules are io, net, dns, malloc, locks, threads, http, tls and "
+        "malloc_live, or all or none";
   });
   return fault;
 }
@@ -97,7 +98,7 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
   ParsedRunOptions parsed;
   RunOptions& options = parsed.options;
   CLI::App app(
-      "Runs a program with its metrics, and becomes it: notch run [OPTIONS] -- PROGRAM "
+      "Executes a program and measures it: notch run [OPTIONS] -- PROGRAM "
       "ARGUMENTS...",
       "notch run");
   add_options(app, options);
@@ -107,7 +108,7 @@ ParsedRunOptions parse_run_options(std::span<const char* const> arguments) {
     parsed.text = app.help();
     return parsed;
   } catch (const CLI::ExtrasError&) {
-    return usage_error(unknown_argument(app.remaining()) + "; the program stands behind --");
+    return usage_error(unknown_argument(app.remaining()) + "; the program comes after --");
   } catch (const CLI::ParseError& error) {
     return usage_error(error.what());
   }

@@ -22,21 +22,22 @@ std::string help_text(std::span<const ToolCommand> commands) {
   }
   text +=
       "\nOptions:\n"
-      "  --help    this; notch COMMAND --help, or notch help COMMAND, tells a command's options\n"
+      "  --help    this text; notch COMMAND --help or notch help COMMAND: a command's options\n"
       "  --version\n\n"
-      "Exit codes: 0 done, 2 wrong command line; a command's help tells more.\n";
+      "Exit codes: 0 done, 2 wrong command line; a command's help lists its own codes.\n";
   return text;
 }
 
 int usage_error(const std::string& what) {
-  std::fprintf(stderr, "notch: %s\nnotch --help tells the commands.\n", what.c_str());
+  std::fprintf(stderr, "notch: %s\nnotch --help lists the commands.\n", what.c_str());
   return kToolUsage;
 }
 
 int start_command(std::span<const ToolCommand> commands, std::string_view name,
                   std::span<const char* const> arguments) {
   const auto command = std::ranges::find(commands, name, &ToolCommand::name);
-  if (command == commands.end()) return usage_error("\"" + std::string(name) + "\" is no command");
+  if (command == commands.end())
+    return usage_error("\"" + std::string(name) + "\" is not a command");
   return command->main(arguments);
 }
 

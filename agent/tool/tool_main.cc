@@ -9,7 +9,7 @@ int main(int argc, char** argv) {
   using notch::agent::ToolCommand;
   constexpr std::array kCommands = {
       ToolCommand{"ready", "ask an agent whether it is ready", notch::agent::ready_command},
-      ToolCommand{"run", "run a program with its metrics", notch::agent::run_command},
+      ToolCommand{"run", "execute a program and measure it", notch::agent::run_command},
   };
   return notch::agent::run_tool(kCommands, argc, argv);
 }

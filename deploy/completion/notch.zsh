@@ -4,10 +4,10 @@
 _notch_run() {
   _arguments -A '-*' \
     '(- *)'{-h,--help}'[print the options and exit]' \
-    '--service[the service label of its metrics]:service:' \
+    '--service[the service label of the program]:service:' \
     '--dir[directory of the segments]:directory:_files -/' \
-    '--modules[what is measured]:modules:_values -s , module io net dns malloc locks threads http tls malloc_live all none' \
-    '--tls[measure inside TLS too]' \
+    '--modules[the modules to use]:modules:_values -s , module io net dns malloc locks threads http tls malloc_live all none' \
+    '--tls[measure HTTP inside TLS too]' \
     '--library[the library to preload]:library:_files -g "*.so*"' \
     '(-):program: _command_names -e' \
     '*::arguments: _normal'
@@ -16,8 +16,8 @@ _notch_run() {
 _notch_ready() {
   _arguments \
     '(- *)'{-h,--help}'[print the options and exit]' \
-    '--address[address the agent serves on]:ADDRESS\:PORT:' \
-    '--timeout-s[seconds to wait for its answer]:seconds:'
+    '--address[address that the agent serves on]:ADDRESS\:PORT:' \
+    '--timeout-s[seconds to wait for the answer]:seconds:'
 }
 
 _notch() {
@@ -25,7 +25,7 @@ _notch() {
   _arguments -C \
     '(- *)--help[print the commands and exit]' \
     '(- *)--version[print the version and exit]' \
-    '1:command:((ready\:"ask an agent whether it is ready" run\:"run a program with its metrics" help\:"tell the commands, or a command'"'"'s options"))' \
+    '1:command:((ready\:"ask an agent whether it is ready" run\:"execute a program and measure it" help\:"list the commands, or a command'"'"'s options"))' \
     '*::arguments:->arguments'
   [[ $state == arguments ]] || return
   case $line[1] in

@@ -202,10 +202,10 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
       {{"--service-owner=jobs"}, "--service-owner: \"jobs\" is not NAME=USER"},
       {{"--service-owner==root"}, "\"=root\" is not NAME=USER"},
       {{"--service-owner=jobs="}, "\"jobs=\" is not NAME=USER"},
-      {{"--service-owner=jobs=no such"}, "\"no such\" is no user of this host, nor a uid"},
-      {{"--service-owner=jobs=4294967295"}, "\"4294967295\" is no user of this host"},
-      {{"--service-owner=jobs@5=root"}, "\"jobs@5\": a name that ends so has its owner"},
-      {{"--service-owner=a=1", "--service-owner=a=2"}, "\"a\" is given two owners"},
+      {{"--service-owner=jobs=no such"}, "\"no such\" is neither a user of this host nor a uid"},
+      {{"--service-owner=jobs=4294967295"}, "\"4294967295\" is neither a user of this host"},
+      {{"--service-owner=jobs@5=root"}, "\"jobs@5\": a name that ends in @UID belongs to that user"},
+      {{"--service-owner=a=1", "--service-owner=a=2"}, "\"a\" has two owners"},
       {{"--collector.netdev.device-exclude=("},
        "--collector.netdev.device-exclude: \"(\" is not a regular expression"},
       {{"--collector.vmstat.fields=a**"}, "--collector.vmstat.fields: \"a**\" is not a regular"},
@@ -223,7 +223,7 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
     EXPECT_EQ(parsed.exit_code, ExitCode::kUsage) << wrong.words;
     EXPECT_THAT(parsed.text, StartsWith("notchd: "));
     EXPECT_THAT(parsed.text, HasSubstr(wrong.words));
-    EXPECT_THAT(parsed.text, EndsWith("notchd --help tells the options.\n"));
+    EXPECT_THAT(parsed.text, EndsWith("notchd --help lists the options.\n"));
   }
 }
 

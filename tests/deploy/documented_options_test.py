@@ -98,7 +98,7 @@ class Manual(unittest.TestCase):
         for wrong in (("help", "nothing"), ("help", "run", "ready")):
             done = told(*wrong)
             self.assertEqual((done.returncode, done.stdout), (2, ""), wrong)
-            self.assertIn("notch --help tells the commands", done.stderr)
+            self.assertIn("notch --help lists the commands", done.stderr)
 
     def test_every_command_has_a_page_and_stands_in_the_tools(self):
         self.assertEqual(ManualPage("notch.1").commands(), commands())

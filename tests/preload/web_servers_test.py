@@ -283,7 +283,7 @@ class Nginx(WebServerCase):
         os.chmod(self.agent.directory, 0o700)
         self.run_nginx()
         [said] = [line for line in self.lines("server.out") if line.startswith("notch: ")]
-        self.assertIn("executes as another user is not measured", said)
+        self.assertIn("executes as another user are not measured", said)
 
 
 class NodeCluster(WebServerCase):

@@ -153,7 +153,7 @@ class Ends(agent_test_case.AgentTestCase):
         with open(web, "w", encoding="utf-8") as file:
             file.write("http_server_confg: {}\n")
         self.agent.process.send_signal(signal.SIGHUP)
-        live_agent.until(20, "the refusal", lambda: "SIGHUP: the web configuration was not taken" in self.agent.log())
+        live_agent.until(20, "the refusal", lambda: "SIGHUP: the web configuration was refused" in self.agent.log())
         self.assertEqual(self.agent.get("/-/ready").headers["X-Frame-Options"], "deny")
         reloads = self.agent.samples("notch_agent_web_config_reloads_total")
         self.assertEqual({labels: value for (_, labels), value in reloads.items()}, {'outcome="taken"': 1, 'outcome="refused"': 1})

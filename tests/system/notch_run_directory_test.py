@@ -81,8 +81,8 @@ class NamedDirectories(DirectoryCase):
                 folder = self.make_directory(os.path.join(self.place, path + "-folder"), above)
                 directory = self.make_directory(os.path.join(folder, path), mode)
                 self.assertEqual(self.words_of(*AS_USER, NOTCH_DIR=directory),
-                                 f"notch: NOTCH_DIR {directory} is not open to all users: what setpriv executes as "
-                                 "another user is not measured; workers that only change their user are\n")
+                                 f"notch: NOTCH_DIR {directory} is not open to all users: programs that setpriv "
+                                 "executes as another user are not measured; workers that only change their user are\n")
                 self.assertEqual(self.owners_in(directory), [0], "setpriv's own alone")
                 self.assertEqual(self.words_of(*PLAIN, NOTCH_DIR=directory), "", "a program that stays who it is")
 

@@ -149,7 +149,7 @@ class Preloads(NotchRun):
         shutil.copy(self.library, prefix / "lib" / "notch" / "libnotch_preload.so")
         done = self.run_program(self.program, notch=notch, library=False, flags=("--tls",))
         self.assertIn("libnotch_preload_tls.so is neither in", done.stderr)
-        self.assertTrue(done.stderr.endswith(": what is inside TLS is not measured\n"), done.stderr)
+        self.assertTrue(done.stderr.endswith(": handshakes and HTTP inside TLS are not measured\n"), done.stderr)
         self.assertEqual(done.stdout, f"1 {self.program}\n")
         self.assertTrue(self.mark.exists())
 
@@ -287,16 +287,16 @@ class Refuses(NotchRun):
 
     def test_a_wrong_word_of_the_environment_is_named_and_harms_nothing(self):
         done = self.run_program(self.program, NOTCH_PRELOAD="io,tcp")
-        self.assertRegex(done.stderr, r'\Anotch: NOTCH_PRELOAD: "tcp" is no module; they are io, [^\n]*\n\Z')
+        self.assertRegex(done.stderr, r'\Anotch: NOTCH_PRELOAD: "tcp" is not a module; the modules are io, [^\n]*\n\Z')
         self.assertEqual(done.returncode, 7)
         self.assertTrue(self.mark.exists())
 
     def test_wrong_usage(self):
-        for arguments, words in (((), "no command is given"), (("nosuch",), '"nosuch" is no command'),
+        for arguments, words in (((), "no command is given"), (("nosuch",), '"nosuch" is not a command'),
                                  (("run",), "no program is given"), (("run", "ls"), "ls"),
-                                 (("run", "--modules", "tcp", "--", "ls"), '"tcp" is no module'),
+                                 (("run", "--modules", "tcp", "--", "ls"), '"tcp" is not a module'),
                                  (("run", "--library", "/no/such.so", "--", "ls"), "--library: /no/such.so: No such"),
-                                 (("run", "--library", "/etc/passwd", "--", "ls"), "is not a sound ELF file")):
+                                 (("run", "--library", "/etc/passwd", "--", "ls"), "is not a valid ELF file")):
             with self.subTest(arguments):
                 done = subprocess.run([NOTCH, *arguments], capture_output=True, text=True, check=False, timeout=60)
                 self.assert_refused(done, 2, words)

@@ -133,9 +133,9 @@ class Access(UnixSocketCase):
         self.assertIn(f"others may write {self.place}", self.start().log())
 
     def test_wrong_flags_are_wrong_usage(self):
-        for flags, words in ((("--listen", self.address, "--listen.mode", "rw-rw----"), "is no mode of a file"),
-                             (("--listen", self.address, "--listen.mode", "1777"), "is no mode of a file"),
-                             (("--listen", self.address, "--listen.group", "no-such-group"), "is no group of this host"),
+        for flags, words in ((("--listen", self.address, "--listen.mode", "rw-rw----"), "is not a file mode"),
+                             (("--listen", self.address, "--listen.mode", "1777"), "is not a file mode"),
+                             (("--listen", self.address, "--listen.group", "no-such-group"), "is neither a group of this host"),
                              (("--listen", "127.0.0.1:0", "--listen.mode", "0600"), "there is none"),
                              (("--listen.group", "0", "--listen", "unix:@name"), "there is none")):
             with self.subTest(flags=flags):

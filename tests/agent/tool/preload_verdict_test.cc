@@ -158,10 +158,10 @@ TEST_F(PreloadVerdictTest, WhatIsNoProgramIsRefused) {
   EXPECT_EQ(refusal(file("broken",
                          "\x7f"
                          "ELF")),
-            "is not a sound ELF file");
+            "is not a valid ELF file");
   EXPECT_EQ(refusal(file("nameless", "#! \n")), "is a script that names no interpreter");
   EXPECT_EQ(refusal(directory_.path()), "is not a regular file");
-  EXPECT_THAT(refusal(directory_.path("absent")), StartsWith("cannot be judged (No such file"));
+  EXPECT_THAT(refusal(directory_.path("absent")), StartsWith("cannot be examined (No such file"));
 }
 
 }  // namespace

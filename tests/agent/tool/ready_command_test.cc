@@ -65,9 +65,9 @@ TEST(ReadyAnswer, OnlyTwoHundredIsReady) {
 
 TEST(ReadyAnswer, AnAgentThatWantsTlsOrAPasswordIsSaidToWantThem) {
   EXPECT_EQ(judge_ready_answer("HTTP/1.1 400 Bad Request\r\n"),
-            "it answers 400 Bad Request (does it serve TLS? it is asked without)");
+            "it answers 400 Bad Request (does it serve TLS? notch ready uses none)");
   EXPECT_EQ(judge_ready_answer("HTTP/1.1 401 Unauthorized\r\n"),
-            "it answers 401 Unauthorized (it wants a password, and is asked without)");
+            "it answers 401 Unauthorized (it wants a password; notch ready sends none)");
 }
 
 TEST(ReadyAnswer, WhatIsNoHttpIsNoAgent) {

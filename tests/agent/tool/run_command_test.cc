@@ -72,7 +72,7 @@ TEST(RunOptions, ARelativeDirectoryStaysAsItIsWhereTheWorkingDirectoryIsGone) {
 TEST(RunOptions, WhateverTheLibraryKnowsIsAModule) {
   EXPECT_TRUE(parse({"--modules=all,malloc_live", "--", "p"}).run);
   EXPECT_EQ(modules_fault("io,tls,malloc_live"), "");
-  EXPECT_THAT(modules_fault("io,tcp"), StartsWith("\"tcp\" is no module; they are io, "));
+  EXPECT_THAT(modules_fault("io,tcp"), StartsWith("\"tcp\" is not a module; the modules are io, "));
 }
 
 TEST(RunOptions, TheFlagAndTheModuleForTlsAreOne) {
@@ -99,12 +99,12 @@ TEST(RunOptions, WrongUsageNamesWhatIsWrong) {
   const std::vector<WrongUsage> cases = {
       {{}, "no program is given"},
       {{"--"}, "no program is given"},
-      {{"ls", "-l"}, "\"ls\" is not an argument it takes; the program stands behind --"},
+      {{"ls", "-l"}, "\"ls\" is not an argument it takes; the program comes after --"},
       {{"--nosuch", "value", "--", "p"}, "notch run: \"--nosuch\" is no option"},
       {{"--service", "--", "p"}, "--service"},
       {{"--service=", "--", "p"}, "--service"},
-      {{"--modules=io,tcp", "--", "p"}, "\"tcp\" is no module"},
-      {{"--modules=io,,net", "--", "p"}, "\"\" is no module"},
+      {{"--modules=io,tcp", "--", "p"}, "\"tcp\" is not a module"},
+      {{"--modules=io,,net", "--", "p"}, "\"\" is not a module"},
   };
   for (const WrongUsage& wrong : cases) {
     const ParsedRunOptions parsed = parse(wrong.arguments);
@@ -112,7 +112,7 @@ TEST(RunOptions, WrongUsageNamesWhatIsWrong) {
     EXPECT_EQ(parsed.exit_code, 2) << wrong.words;
     EXPECT_THAT(parsed.text, StartsWith("notch run: "));
     EXPECT_THAT(parsed.text, HasSubstr(wrong.words));
-    EXPECT_THAT(parsed.text, EndsWith("notch run --help tells the options.\n"));
+    EXPECT_THAT(parsed.text, EndsWith("notch run --help lists the options.\n"));
   }
 }
 
