@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The packages in a Debian with nothing in it: installed, used, upgraded, removed, purged. Called by: ctest, as
+"""The packages are installed, used, upgraded, removed and purged in a minimal Debian. Called by: ctest, as
 chroot_test.py PACKAGES_FOLDER, after packages_test has made them; needs root and the machine's Debian mirror.
 
-All its mounts are in a mount namespace of its own, which goes with the process, however that ends.
+All its mounts are in a mount namespace of its own, which ends with the process.
 """
 import glob
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""deploy/compare_spans against pages served by a stand-in for the agent. Called by: ctest."""
+"""deploy/compare_spans judges pages that the test serves in the agent's place. Called by: ctest."""
 
 import http.server
 import json

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The Compose file by docker-compose's own judgement, and by the rules of its README: nothing starts without its
-secrets, everything restarts and says how it is, and what it mounts is there. Called by: ctest.
+"""docker-compose accepts the Compose file, and the file keeps the rules of its README: nothing starts without its secrets,
+every service restarts and has a health check, and every mounted file exists. Called by: ctest.
 """
 import os
 import shutil

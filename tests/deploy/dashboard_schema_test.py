@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The dashboards against Grafana's schema, the guide's panels, and each other. Called by: ctest."""
+"""The dashboards agree with Grafana's schema, the guide's panels, and each other. Called by: ctest."""
 
 import copy
 import glob

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What --help tells stands in the manual pages and in both completions, and nothing else does: options, defaults, exit
-codes, commands. Called by: ctest, as documented_options_test.py NOTCHD NOTCH.
+"""The manual pages and both completions have the same options, defaults, exit codes and commands as --help, and no others.
+Called by: ctest, as documented_options_test.py NOTCHD NOTCH.
 """
 import os
 import re

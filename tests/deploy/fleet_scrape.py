@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What scraping many hosts costs one Prometheus: a real agent's page behind many loopback addresses, one target each.
-By hand: the figures of deploy/README.md come from it. Also called by: fleet_test, with few hosts.
+"""Measures what scraping many hosts costs one Prometheus: many loopback addresses, each a target, serve a real agent's page.
+The figures of deploy/README.md come from it. Called by: fleet_test, with few hosts; by hand.
 
-Usage: fleet_scrape.py PROGRAMS_FOLDER HOSTS [SECONDS]   (interval 15 s, each host once by one job)
-Prints the page's size and samples, and what Prometheus measured: samples a second, bytes, CPU, memory.
+Usage: fleet_scrape.py PROGRAMS_FOLDER HOSTS [SECONDS]   (interval 15 s; one job scrapes each host)
+Prints the page's size and samples, and Prometheus' own measurements: samples a second, bytes, CPU, memory.
 """
 
 import gzip

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Past one machine: many agents' pages before one Prometheus, and one agent before two of them. Called by: ctest, as
+"""Many machines: one Prometheus scrapes many agents' pages, and two servers scrape one agent. Called by: ctest, as
 fleet_test.py PROGRAMS_FOLDER.
 """
 

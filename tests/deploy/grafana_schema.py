@@ -1,4 +1,4 @@
-"""What a dashboard's JSON may and must hold for Grafana 11.6: the fields of its published schema (@grafana/schema 11.6.0,
+"""The fields that a dashboard's JSON may have and must have for Grafana 11.6: the fields of its published schema (@grafana/schema 11.6.0,
 kind dashboard 41 and the panel kinds used here), reduced to names, requiredness and the values of enumerations.
 Called by: dashboard_schema_test.
 """

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""deploy/GUIDE.md: every file and every test it names is there, and it has every panel and alert of the guide. Called by: ctest."""
+"""Every file and test that deploy/GUIDE.md names exists, and it has every panel and alert of the guide. Called by: ctest."""
 
 import glob
 import os

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""The images' files, as the Dockerfile lays them down, in a folder that becomes the root: the agent with the very command
-line of the Compose file and of the DaemonSet, as its user, without a capability, and the demonstration beside it.
-Called by: ctest, as image_test.py NOTCHD NOTCH OTLP_DEMO; needs root, for the roots.
+"""The image's files, as the Dockerfile makes them, in a folder that becomes the root. The agent runs there with the command
+lines of the Compose file and of the DaemonSet, as its user, without capabilities, and the demonstration runs beside it.
+Called by: ctest, as image_test.py NOTCHD NOTCH OTLP_DEMO; needs root for chroot.
 
-All its mounts are in a mount namespace of its own, which goes with the process, however that ends.
+All its mounts are in a mount namespace of its own, which ends with the process.
 """
 import os
 import stat

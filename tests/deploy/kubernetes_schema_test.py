@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Every resource against the published API: Kubernetes' own types and the Prometheus operator's, as the npm packages
-kubernetes-models and @kubernetes-models/prometheus-operator have them. The resources become literals of those types, so that
-the TypeScript compiler finds a field that does not exist, one that is missing, and a value of the wrong type.
-Called by: ctest, as kubernetes_schema_test.py WORK_FOLDER, in which the packages stay.
+"""Checks every resource against the published types of Kubernetes and of the Prometheus operator, from the npm packages
+kubernetes-models and @kubernetes-models/prometheus-operator. The test writes the resources as literals of those types, so
+that the TypeScript compiler finds unknown fields, missing fields and values of the wrong type.
+Called by: ctest, as kubernetes_schema_test.py WORK_FOLDER, which keeps the packages.
 """
 import json
 import os

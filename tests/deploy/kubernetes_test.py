@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The Kubernetes files as Kustomize puts them together: what the two overlays differ in, what rights they ask for, that
-their parts fit each other, and that the rules are Prometheus' own. Called by: ctest.
+"""The Kubernetes files as Kustomize combines them: the differences of the two overlays, the rights that they ask for, that
+their parts fit each other, and that the rules are those of deploy/prometheus. Called by: ctest.
 """
 import os
 import shutil

@@ -1,5 +1,5 @@
-"""As much of Kustomize as deploy/kubernetes uses, and no more: resources, namespace, images, JSON patches on one target.
-An unknown word is an error, so that nothing is left out in silence. Called by: kubernetes_test, kubernetes_schema_test.
+"""The part of Kustomize that deploy/kubernetes uses: resources, namespace, images, JSON patches on one target. An unknown
+key is an error, so that no part is left out silently. Called by: kubernetes_test, kubernetes_schema_test.
 """
 import os
 

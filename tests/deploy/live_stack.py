@@ -1,5 +1,5 @@
-"""deploy/local-stack under test: its start and end, its processes, its Prometheus and Alertmanager, and a listener in the place
-of Slack and PagerDuty. Called by: local_stack_test, local_stack_start_test.
+"""Runs deploy/local-stack for a test: its start and end, its processes, its Prometheus and Alertmanager, and a listener in
+the place of Slack and PagerDuty. Called by: local_stack_test, local_stack_start_test.
 """
 
 import http.server

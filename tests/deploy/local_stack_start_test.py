@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""deploy/local-stack's start and end: its messages and exit codes, and that it leaves nothing; what deploy/hasten makes of a
-file. Called by: ctest, as local_stack_start_test.py PROGRAMS_FOLDER.
+"""deploy/local-stack's start and end: its messages and exit codes, and that it leaves no files or processes; and the
+copies that deploy/hasten makes. Called by: ctest, as local_stack_start_test.py PROGRAMS_FOLDER.
 """
 
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The guide's system live, thirty times as fast: every panel has data, and alerts come for their true causes, reach Slack
-and PagerDuty as these would see them, and go. Called by: ctest, as local_stack_test.py PROGRAMS_FOLDER.
+"""Runs the guide's system thirty times as fast: every panel has data, and alerts fire for their true causes, reach Slack and
+PagerDuty in the form that these accept, and end. Called by: ctest, as local_stack_test.py PROGRAMS_FOLDER.
 """
 
 import glob

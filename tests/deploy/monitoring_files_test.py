@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""The files of deploy/prometheus, alertmanager and grafana before the programs that read them, and against each other.
+"""The programs that read the files of deploy/prometheus, alertmanager and grafana accept them, and the files agree with each
+other.
 Called by: ctest.
 """
 

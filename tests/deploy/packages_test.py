@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The Debian packages as cpack makes them: which there are, what they want, what is in them, and lintian's judgement.
-Called by: ctest, as packages_test.py BUILD_FOLDER PACKAGES_FOLDER; leaves them in the latter for chroot_test.
+"""The Debian packages as cpack makes them: their names, dependencies and contents, and lintian's verdict.
+Called by: ctest, as packages_test.py BUILD_FOLDER PACKAGES_FOLDER; leaves the packages in PACKAGES_FOLDER for chroot_test.
 """
 import glob
 import os

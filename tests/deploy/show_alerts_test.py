@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""deploy/show-alerts answers as Slack and PagerDuty do: Alertmanager sends again what was answered otherwise. Called by: ctest."""
+"""deploy/show-alerts answers as Slack and PagerDuty do, because Alertmanager sends a message again after any other answer.
+Called by: ctest.
+"""
 
 import http.client
 import json

@@ -1,7 +1,8 @@
-"""What alerts are for, done on purpose: a host whose processors and memory are used up; and a second agent before the stack's
-Prometheus, with a small file system that fills, a limit that is passed, a ledger that cannot grow, and no right to load probes. Called by: local_stack_test.
+"""Causes the conditions that alerts are for: a host whose processors and memory are used up, and a second agent, scraped by
+the stack's Prometheus, with a small file system that fills, a limit that is passed, a ledger that cannot grow, and no
+capability to load probes. Called by: local_stack_test.
 
-The second agent needs root: for the file system, and to take a right away that must be there first.
+The second agent needs root to mount the file system, and to drop a capability that it must have first.
 """
 
 import os

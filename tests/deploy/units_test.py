@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The units by systemd's own judgement: they are right, they leave little to attack, the agent makes no system call that
-they refuse, and users and directories come out as the agent needs them. Called by: ctest, as units_test.py NOTCHD.
+"""systemd accepts the units, and rates them as safe. The agent makes no system call that they refuse, and the users and
+directories are as the agent needs them. Called by: ctest, as units_test.py NOTCHD.
 """
 import http.client
 import os

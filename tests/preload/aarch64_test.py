@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""The client and the preloaded library on aarch64: compiled by Debian's cross compiler, run by QEMU, read by this machine's
-agent. Called by: ctest, as aarch64_test.py NOTCHD BUILD_FOLDER SOURCE_FOLDER.
+"""The client and the preloaded library on aarch64: Debian's cross compiler compiles them, QEMU runs them, and this machine's
+agent reads their segments. Called by: ctest, as aarch64_test.py NOTCHD BUILD_FOLDER SOURCE_FOLDER.
 
-QEMU runs a process without restartable sequences, so that all adds go to column 0, and takes no advice on memory, so that
-one module at a time is what the first commitment has room for. The instructions of the restartable section are compiled
-here, and not run.
+QEMU runs a process without restartable sequences, so all adds go to column 0. It ignores madvise, so the first commitment
+of memory has room for one module at a time. The test compiles the instructions of the restartable section, but does not
+run them.
 """
 import os
 import shutil

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Sites that are programs of their users: node, Java's own server and clients, Python's CGI, gunicorn in three ways. Their logs
-against the page. Called by: ctest, as app_servers_test.py NOTCHD LIBRARY NOTCH.
+"""Servers of applications: node, Java's own server and clients, Python's CGI, gunicorn in three ways. The page agrees with
+their logs. Called by: ctest, as app_servers_test.py NOTCHD LIBRARY NOTCH.
 """
 import os
 import re

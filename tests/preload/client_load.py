@@ -1,7 +1,7 @@
-"""What clients say to a server in the ways that HTTP/1.1 has, and what they get of it, as bytes.
+"""Sends a server requests in all forms of HTTP/1.1, and returns the answers as bytes.
 Called by: server_case.py.
 
-A site has the paths `page`, `absent` (404), `fails` (500) and `large`; those that are None are not asked for.
+A site has the paths `page`, `absent` (404), `fails` (500) and `large`; a path that is None is not requested.
 """
 import collections
 import http.client

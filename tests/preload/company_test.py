@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The library in the company of others: libraries whose constructors call first, one that binds past it,
-and itself opened late by a program that was started without it.
+"""The library beside other libraries: some call it from constructors that run first, one binds past it; and a program that
+was started without the library opens it late.
 Called by: ctest, as company_test.py NOTCHD LIBRARY EARLY_CALLS LATE_CALLS.
 """
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What a program may rely on stays as it is under the library: cancellation, errno, signal handlers.
+"""Cancellation, errno and signal handlers work under the library as without it.
 Called by: ctest, as conduct_test.py NOTCHD LIBRARY CANCEL_PROGRAM ERRNO_PROGRAM.
 """
 import glob

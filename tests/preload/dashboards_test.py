@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What Beyla's RED dashboard asks Prometheus has an answer when an unmodified server and its client are all there is.
+"""Every query of Beyla's RED dashboard has an answer when an unmodified server and its client are the only programs.
 Called by: ctest, as dashboards_test.py NOTCHD LIBRARY. The scraper's configuration is the one that
 client/preload/README.md tells the user to take.
 
-The questions are those of the panels of grafana/beyla, ops/beyla-mixin/dashboards/application.json (commit
+The queries are those of the panels of grafana/beyla, ops/beyla-mixin/dashboards/application.json (commit
 4810640a0064), in its variables' default, All: service by service, any job, any instance.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Programs that are told another identity, or another time, than the kernel's: by fakeroot, by cwrap's uid_wrapper, by
-libfaketime. The agent asks the kernel, and counts what they did, by the clock of the wall.
+"""Programs to which a library (fakeroot, cwrap's uid_wrapper, libfaketime) shows another identity or time than the kernel's.
+The agent asks the kernel and counts them; durations are by the true clock.
 Called by: ctest, as disguise_test.py NOTCHD LIBRARY COUNTING_PROGRAM.
 """
 import glob

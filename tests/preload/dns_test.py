@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The dns module: lookups of known names, and against a DNS server of the test's own.
+"""The dns module counts lookups of known names, and lookups at a DNS server of the test's own.
 Called by: ctest, as dns_test.py NOTCHD LIBRARY LOOKUP_PROGRAM.
 """
 import os

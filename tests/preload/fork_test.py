@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Forked children: each way of forking counts exactly, and a child on its way to exec makes no segment.
+"""Forked children: each way of forking counts exactly, and a child that soon calls exec makes no segment.
 Called by: ctest, as fork_test.py NOTCHD LIBRARY FORK_PROGRAM.
 """
 import os

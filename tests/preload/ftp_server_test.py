@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""vsftpd as root starts it, with its processes of different rights and its filter of system calls: it serves every byte, and what
-its own log says of transfers the page says of files. Called by: ctest, as ftp_server_test.py NOTCHD LIBRARY NOTCH.
+"""vsftpd as root starts it, with processes of different users and a filter of system calls. It serves every byte, and the
+page's counts of files agree with the transfers in its log. Called by: ctest, as ftp_server_test.py NOTCHD LIBRARY NOTCH.
 """
 import ftplib
 import io

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Connections that a process has neither accepted nor made: they come in messages, out of another process, or with exec.
-Every request is on the page once, whoever read it and whoever answered. Called by: ctest, as http_arrivals_test.py NOTCHD
-LIBRARY PASSING_PROGRAM.
+"""Connections that a process has neither accepted nor made: their descriptors come in messages, from another process, or by
+exec. The page counts every request once, whichever process read it and whichever answered it.
+Called by: ctest, as http_arrivals_test.py NOTCHD LIBRARY PASSING_PROGRAM.
 """
 import os
 import socket

@@ -1,4 +1,4 @@
-"""A test of servers and clients under the library, and of what the series say of their requests.
+"""A test of servers and clients under the library, and of the series that count their requests.
 Called by: http_test, tls_test.
 """
 import signal

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Peers that do not read and write in turn, or that close unseen: Java's HttpClient, a client of two threads, Node, asyncio;
-and lengths that a server accepts though no client should send them. What they counted themselves is on the page.
+"""Peers that do not read and write in turn, or close without the library's knowledge: Java's HttpClient, a client with two
+threads, Node, asyncio; and lengths that a server accepts although no client should send them. The page has the numbers
+that the peers counted themselves.
 Called by: ctest, as http_peers_test.py NOTCHD LIBRARY DUPLEX_CLIENT_PROGRAM.
 """
 import os

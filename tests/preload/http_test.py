@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Unmodified servers and clients under the library: what the series say is what the other side counted.
+"""Unmodified servers and clients under the library: the series agree with the counts of the other side.
 Called by: ctest, as http_test.py NOTCHD LIBRARY SERVER_PROGRAM.
 """
 import http.client

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What passes a connection by ways that the library does not see: an answer through a copied number, a raw call or a child
-is no error, and counts once as not seen; a close that is not seen is found out. Called by: ctest, as http_unseen_test.py
+"""Bytes that pass a connection without the library's knowledge: an answer through a copied descriptor, by a raw system call or
+from a child counts once as unobserved, not as an error; a close that was missed is found later. Called by: ctest, as http_unseen_test.py
 NOTCHD LIBRARY.
 """
 import os

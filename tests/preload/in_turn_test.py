@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What an unmodified program under the library starts in turn, which notch run does not judge: programs of sanitizers,
+"""Programs that an unmodified program under the library starts, which notch run does not examine: programs with sanitizers,
 of another libc, of other word sizes and languages. Each does what it does without the library.
 Called by: ctest, as in_turn_test.py NOTCHD LIBRARY COMPILER.
 """

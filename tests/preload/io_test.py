@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The io module against what unmodified programs are known to have done.
+"""The io module counts the known operations of unmodified programs.
 Called by: ctest, as io_test.py NOTCHD LIBRARY.
 """
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What libnotch_preload.so and libnotch_preload_tls.so are as files: what each exports, needs and weighs.
+"""libnotch_preload.so and libnotch_preload_tls.so as files: their exports, dependencies and sizes.
 Called by: ctest, as library_test.py LIBRARY COMPILER [tls].
 """
 import glob

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The locks and threads modules: waits that programs know to have had, and answers that stay as they are.
+"""The locks and threads modules count the known waits of programs, and change no result of a call.
 Called by: ctest, as lock_test.py NOTCHD LIBRARY PROGRAM CXX_PROGRAM OLD_LIBC.
 """
 import subprocess

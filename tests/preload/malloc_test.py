@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The malloc module: what programs know to have asked for, what valgrind saw of them, other allocators.
+"""The malloc module counts the known allocations of programs, agrees with valgrind, and works beside other allocators.
 Called by: ctest, as malloc_test.py NOTCHD LIBRARY PROGRAM CXX_PROGRAM EARLY_BLOCKS.
 """
 import re

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What the kernel charges a program with: under the library nearly what it is charged without it, whatever counts it
-(RLIMIT_DATA, RLIMIT_MEMLOCK, strict overcommit), and more only for what is used.
+"""The memory that the kernel charges a program for (RLIMIT_DATA, RLIMIT_MEMLOCK, strict overcommit): under the library it is
+nearly as much as without, and more only for memory that is used.
 Called by: ctest, as memory_test.py NOTCHD LIBRARY MEMORY_PROGRAM.
 """
 import os

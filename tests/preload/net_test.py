@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The net module against what unmodified programs are known to have done.
+"""The net module counts the known operations of unmodified programs.
 Called by: ctest, as net_test.py NOTCHD LIBRARY MESSAGES_PROGRAM.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Objects whose tables of symbols are zeroed or odd, as packers and injectors leave them: a program that has one, and
-bears it, bears it under the library.
+"""Objects with zeroed or odd symbol tables, as packers and injectors leave them: a program that runs with one also runs with
+it under the library.
 Called by: ctest, as odd_objects_test.py NOTCHD LIBRARY COMPILER.
 """
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Programs that enter a sandbox under the library: they live, and their numbers arrive.
+"""Programs that enter a sandbox under the library go on, and their numbers are on the page.
 Called by: ctest, as sandbox_test.py NOTCHD LIBRARY SANDBOX_PROGRAM.
 """
 import os

@@ -1,8 +1,8 @@
-"""A test of a real server as its users start it, by `notch run`: what its own log has is what the page has.
+"""A test of a real server as its users start it, by `notch run`: the page agrees with the server's own log.
 Called by: web_servers_test.py, app_servers_test.py, ftp_server_test.py, as TEST.py NOTCHD LIBRARY NOTCH.
 
-The rule of all of them: the exchanges on the page, and those it says it did not follow, are the lines of the log; and
-nobody could tell by the server's answers, words or exit status that the library is there.
+The rule of all of them: the exchanges on the page, with those counted as unobserved, are as many as the lines of the log,
+and the server's answers, messages and exit status are the same as without the library.
 """
 import collections
 import http.client

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The library beside others of its kind: a program linked with libnotch.so, and a second copy of itself.
+"""The library in a program that is linked with libnotch.so, and beside a second copy of itself.
 Called by: ctest, as sharing_test.py NOTCHD LIBRARY LINKED_PROGRAM.
 """
 import os

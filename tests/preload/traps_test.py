@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The list of traps: whole, and every test that it names is one of ctest's.
+"""The list of traps is complete, and every test that it names is one of ctest's.
 Called by: ctest, as traps_test.py CTEST BUILD_FOLDER.
 """
 import os

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Apache in its three ways, HAProxy as Debian starts it, nginx as root starts it: their logs against the page.
+"""Apache in its three ways, HAProxy as Debian starts it, nginx as root starts it: the page agrees with their logs.
 Called by: ctest, as web_servers_test.py NOTCHD LIBRARY NOTCH.
 """
 import collections

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A user makes and removes files in the directory of segments as fast as three processes can: every page comes within a
-scraper's deadline, and another user's new programs are on it. Called by: ctest, as busy_directory_test.py NOTCHD SPOKEN_WORKER.
+"""A user makes and removes files in the directory of segments as fast as three processes can. Every page still comes
+within a scraper's deadline, and has another user's new programs. Called by: ctest, as busy_directory_test.py NOTCHD SPOKEN_WORKER.
 """
 import subprocess
 import time

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The wall clock is set under a live agent, on by more than the retention and back by an hour: nothing that the dead
-left goes, and nothing that waits waits longer.
+"""The wall clock is set under a live agent, forward by more than the retention and back by an hour: no row of a dead
+process leaves early, and no wait becomes longer.
 Called by: ctest, as clock_set_test.py NOTCHD SPOKEN_WORKER SET_CLOCK_LIBRARY.
 """
 import email.utils

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""notchd as a person starts it: its command line, its exit codes and what it says, its end, TLS and passwords,
-another user, retention and rows by process.
+"""notchd as a user starts it: its command line, exit codes, messages and end; TLS and passwords; another user;
+retention, and rows per process.
 Called by: ctest, as daemon_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

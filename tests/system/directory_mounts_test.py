@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The file systems a directory of segments may be on, by real mounts: where a lock outlives close() in a mapping
-every count is on the page; elsewhere both sides refuse, and say so.
+"""The file systems that a directory of segments may be on, as real mounts. Where a mapping keeps a lock after close(),
+every count is on the page; elsewhere program and agent refuse the directory and say so.
 Called by: ctest, as directory_mounts_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

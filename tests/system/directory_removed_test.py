@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What happens to the directory of a live agent: removed, moved away and back, emptied, replaced by what the agent must
-not use, taken by another agent. The agent goes on, says so, and nothing that was counted is lost or counts twice.
+"""The directory of a live agent is removed, moved away and back, emptied, replaced by one that the agent must not use, or
+taken by another agent. The agent goes on and says so; no count is lost, and none counts twice.
 Called by: ctest, as directory_removed_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The README's first programs, in C++ and in C: they print what it shows, and their counts are in
-the segment they leave. Called by: ctest, as examples_test.py SOURCE_FOLDER PROGRAMS_FOLDER.
+"""The README's first programs, in C++ and in C: they print what the README shows, and
+the segment that each leaves has its counts. Called by: ctest, as examples_test.py SOURCE_FOLDER PROGRAMS_FOLDER.
 """
 
 import os

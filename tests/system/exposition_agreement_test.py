@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The live agent's /metrics: every format before its judge, the formats among themselves, what requests
-may ask for, and definitions of several processes that do not agree.
+"""The live agent's /metrics: a parser of somebody else's accepts every format, the formats agree with each other,
+requests get the families they ask for, and conflicting definitions of several processes are resolved.
 Called by: ctest, as exposition_agreement_test.py NOTCHD SPOKEN_WORKER.
 """
 import codecs

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""An agent that may have few descriptors (RLIMIT_NOFILE), and a user with more segments than it has: pages are served,
-to many connections at a time, and another user's programs are seen, exact.
+"""An agent may have few file descriptors (RLIMIT_NOFILE), and a user has more segments than that. The agent still serves
+pages to many connections at a time, and counts another user's programs exactly.
 Called by: ctest, as few_descriptors_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

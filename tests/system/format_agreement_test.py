@@ -3,9 +3,9 @@
 
 usage: format_agreement_test.py --notchd PATH --worker PATH
 
-A program with one of everything counts in several threads and stands still; then every sample of its families on the
-page must be one that the second reader finds in the file, with the same value, and none may be missing. Then again
-after more adds, and after the program's end, when the page speaks for a file that is gone.
+A program with a metric of each type counts in several threads and pauses. Every sample of its families on the page must
+then have the value that the second reader finds in the file, and no sample may be missing. The test repeats this after
+more adds, and after the program's end, when the page has the numbers of a removed file.
 """
 import argparse
 import http.client

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""One user fills the directory of segments, or its file system: with files beyond counting, with bytes, with programs
-of his own. Another user's programs have their segments all the same, and who has none is told why.
+"""One user fills the directory of segments, or its file system: with very many files, with bytes, or with programs of
+his own. Another user's programs still get their segments, and a program without one is told why.
 
-The file systems are tmpfs of the test's own: one of 1 GiB, as a host has it, one of 64 MiB, as a container does.
+The file systems are two tmpfs of the test's own: one of 1 GiB, as on a host, and one of 64 MiB, as in a container.
 Called by: ctest, as full_directory_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""The host's figures, those of attached processes and of their cgroups, against what was done on purpose. Prints the error
-found of each. Runs in a network namespace of its own, where nobody else has connections.
-Called by: ctest, as host_truth_test.py NOTCHD SPOKEN_WORKER KERNEL_LOAD. Root's.
+"""Compares the figures of the host, of attached processes and of their cgroups with events that the test causes, and prints
+the error of each figure. Runs in a network namespace of its own, where no other program has connections.
+Called by: ctest, as host_truth_test.py NOTCHD SPOKEN_WORKER KERNEL_LOAD. Needs root.
 """
 import contextlib
 import ctypes

@@ -1,8 +1,8 @@
-"""Two real Prometheus servers, one that takes protobuf and one that takes OpenMetrics, scrape an agent while users act
-against it: not one scrape fails, and a victim's counters are exact.
+"""Two real Prometheus servers, one that takes protobuf and one that takes OpenMetrics, scrape an agent while users attack
+it: no scrape fails, and the counters of another user's programs are exact.
 
-An act is done while its processes live, they are killed and folded, it is done again by the next ones, and the agent is
-killed and started anew over what they left. Each group of acts has a user of its own.
+The processes of an attack are killed and folded, other processes repeat the attack, and the agent is killed and started
+again with the files that they left. Each group of attacks has a user of its own.
 Called by: hostile_prometheus_test, hostile_files_prometheus_test, hostile_clients_prometheus_test.
 """
 import contextlib

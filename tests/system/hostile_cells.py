@@ -1,7 +1,7 @@
 """Writes over the cells of a living segment, as its owner may at any time.
 Called by: hostile_prometheus_test.
 
-Where a cell stands is known from the reader written from shm/FORMAT.md alone, which shares nothing with the agent's.
+It finds a cell with the reader that is written from shm/FORMAT.md alone and shares no code with the agent's.
 """
 import os
 import struct

@@ -1,9 +1,9 @@
-"""What a user can do to the agent's port, as a program of his: its code is run by `python3 -c`, as nobody else need be
-able to read this folder.
+"""A program that does what a user can do to the agent's port. Its code runs by `python3 -c`, because the user may be
+unable to read this folder.
 
 usage: hostile_clients.py ACT PORT COUNT
 
-Says "made" once so many clients have begun, and ends with its standard input. Called by: hostile_clients_prometheus_test.
+It prints "made" once COUNT clients have begun, and ends when its standard input ends. Called by: hostile_clients_prometheus_test.
 """
 import base64
 import resource

@@ -1,9 +1,10 @@
-"""What a user can put into the directory of segments, as a program of his: its code is run there by `python3 -c`, as
-nobody else need be able to read this folder.
+"""A program that puts files into the directory of segments as a user can. Its code runs by `python3 -c`, because the user
+may be unable to read this folder.
 
 usage: hostile_files.py ACT [ARGUMENT]...
 
-Says "made" once the act is done or under way, and ends with its standard input. Segments are made from shm/FORMAT.md alone.
+It prints "made" once the act is done or in progress, and ends when its standard input ends. It makes segments from
+shm/FORMAT.md alone.
 Called by: hostile_files_prometheus_test, hostile_clients_prometheus_test.
 """
 import ctypes

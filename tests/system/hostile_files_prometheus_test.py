@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """What a user can put into the directory of segments (hostile_files.py), while real Prometheus servers scrape
-(hostile_case.py): no scrape fails, and another user's programs, those that come meanwhile too, are counted exactly.
+(hostile_case.py): no scrape fails, and another user's programs, new ones too, are counted exactly.
 Called by: ctest, as hostile_files_prometheus_test.py NOTCHD SPOKEN_WORKER Files, and Rows.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Files that no honest client writes, in the live agent's directory: each is counted by its reason, no page
-breaks, and the honest numbers beside them stand.
+"""Files that no correct client writes are in the live agent's directory: the agent counts each by its reason, no page
+breaks, and the numbers of correct programs stay right.
 Called by: ctest, as hostile_segments_test.py NOTCHD SPOKEN_WORKER.
 """
 import fcntl

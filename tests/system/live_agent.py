@@ -1,4 +1,4 @@
-"""A notchd of the test's own: a free port, its start and its end, its pages, and waiting for them.
+"""Starts and ends a notchd of the test's own on a free port, gets its pages, and waits for values on them.
 Called by: the tests of this folder, and those of preload/faithful.
 """
 import collections

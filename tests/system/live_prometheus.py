@@ -1,4 +1,4 @@
-"""A real Prometheus of the test's own, in a folder of its own, on a free port: scrapes each second, or as it is told.
+"""A real Prometheus of the test's own, in a folder of its own, on a free port. It scrapes each second, or at a given interval.
 Called by: prometheus_test, exposition_prometheus, dashboards_test, hostile_case.
 """
 import json

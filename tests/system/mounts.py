@@ -1,4 +1,4 @@
-"""Mounts of the test process's own: seen by it and by what it starts, by nobody else.
+"""Mounts that only the test process and the programs that it starts can see.
 Called by: directory_mounts_test, directory_loss_test, directory_users_test.
 """
 import ctypes

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""The agent's host families against those of the real node_exporter, on this machine, at this moment: node_exporter is
-scraped between two scrapes of the agent, so that what only grows must lie between them. And over a tree of sensors.
-NOTCH_NODE_EXPORTER names the program, else it is Debian's. Any version from 1.5 on will do: how versions differ stands
-in the rules below.
+"""Compares the agent's host families with those of a real node_exporter on this machine. node_exporter is scraped between
+two scrapes of the agent, so that each value that only grows must lie between the agent's two. The test also compares
+both on a tree of sensors. NOTCH_NODE_EXPORTER names the program (default: Debian's). It may be any version from 1.5 on;
+the rules below say how versions differ.
 Called by: ctest, as node_exporter_test.py NOTCHD SPOKEN_WORKER.
 """
 import http.client

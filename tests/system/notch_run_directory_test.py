@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What notch run says of the directory that the program will count in, where the library itself would say nothing:
-directories that are missing, read-only, or not open to the users that a program becomes. In each case what is said is
-what then happens: there is no segment, or one of that user.
+"""notch run's messages about the directory in which the program will count, which the library itself would not print:
+a directory is missing, read-only, or not open to the users that a program becomes. In each case the message is true:
+the program then has no segment, or a segment of that user.
 Called by: ctest, as notch_run_directory_test.py NOTCH.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""notch run as a person uses it: real programs, compiled here, with a small library that says whether it was loaded.
-And with the real one, to an agent's page.
+"""notch run as a user runs it: with real programs, compiled here, and a small library that prints whether it was loaded;
+and with the real library, up to an agent's page.
 Called by: ctest, as notch_run_test.py NOTCHD NOTCH COMPILER.
 """
 import os

@@ -1,5 +1,5 @@
-"""A collector of the tests' own: it takes the demonstration's requests apart by http.client and protoc's module, and answers
-as it is told, also what no server would. Called by: otlp_export_test.
+"""A collector of the tests' own. It parses the demonstration's requests with http.client and protoc's module, and sends the
+answers that a test gives it, invalid ones too. Called by: otlp_export_test.
 """
 import collections
 import http.client

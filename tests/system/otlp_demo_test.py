@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""otlp_demo, with workers killed: what it says of itself against the bytes its processes left.
+"""otlp_demo with killed workers: its report agrees with the segments that its processes left.
 Called by: ctest, as otlp_demo_test.py PROGRAM.
 """
 

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""otlp_demo against a collector that is not its own: what that one decoded is what the page says, and every answer that the
-protocol names, and those it does not, is taken as it has to be. Called by: ctest, as otlp_export_test.py OTLP_DEMO NOTCHD.
+"""otlp_demo exports to another collector than its own. The page has the spans that this collector decoded, and the exporter
+handles every answer as the protocol says, those that the protocol does not name too.
+Called by: ctest, as otlp_export_test.py OTLP_DEMO NOTCHD.
 """
 import collections
 import email.utils

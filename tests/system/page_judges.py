@@ -1,4 +1,4 @@
-"""Judges of a page that are not ours: python3-prometheus-client's parsers, and promtool.
+"""Parsers of a page that other projects wrote: python3-prometheus-client's parsers, and promtool.
 Called by: the tests of this folder.
 """
 import shutil

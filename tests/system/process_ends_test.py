@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""How real processes end, as the live agent tells it: in order, by exec into a program that lives on, by a signal.
-What each had counted stays.
+"""The live agent tells how real processes end: in order, by exec of a program that lives on, or by a signal. The counts
+of each stay.
 Called by: ctest, as process_ends_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

@@ -1,6 +1,5 @@
 #!/usr/bin/python3
-"""What attached processes use of the host, on a live agent's page: against what the kernel says of them, through their
-deaths and the agent's.
+"""A live agent's page agrees with the kernel on what attached processes use, after their deaths and the agent's too.
 Called by: ctest, as process_rows_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

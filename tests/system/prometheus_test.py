@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The whole path before a real Prometheus: processes count, are killed and replaced, the agent too,
-and the query API says what the processes wrote down themselves.
+"""The whole path up to a real Prometheus: processes count, and they and the agent are killed and replaced. The query API
+returns the numbers that the processes wrote down themselves.
 
 usage: prometheus_test.py --notchd PATH --worker PATH --mode with-native|without-native [--seed N]
 """

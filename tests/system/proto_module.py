@@ -1,4 +1,4 @@
-"""protoc's module for a .proto that stands beside our tests: an independent reader of what our programs write.
+"""protoc's module for a .proto file among the tests: an independent reader of what our programs write.
 Called by: protobuf_page, otlp_collector.
 """
 import functools

@@ -1,4 +1,4 @@
-"""A delimited protobuf page, decoded by protoc's generated module from a .proto that stands beside our tests.
+"""A delimited protobuf page, decoded by protoc's generated module from a .proto file among the tests.
 Called by: exposition_agreement_test, tests/agent/exposition_judges.
 """
 import pathlib

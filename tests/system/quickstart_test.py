@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""deploy/quickstart with programs that are built already: it ends by itself with numbers that agree,
-and leaves nothing behind. Called by: ctest, as quickstart_test.py PROGRAMS_FOLDER.
+"""deploy/quickstart with programs that are built already ends by itself with numbers that agree, and leaves no files
+or processes. Called by: ctest, as quickstart_test.py PROGRAMS_FOLDER.
 """
 
 import os

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""What the README shows of its program and of `notch run` is what a person sees: its commands run as printed, their output
-is the printed one. Called by: ctest and machines/steps, as readme_test.py NOTCHD NOTCH README, all three absolute paths.
-Only the ports and the folder of the programs are put in their place.
+"""The README's commands for its program and for `notch run` run as they are printed, and their output is the printed one.
+The test replaces only the ports and the folder of the programs.
+Called by: ctest and machines/steps, as readme_test.py NOTCHD NOTCH README, all three absolute paths.
 """
 import os
 import re

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Programs in user namespaces of their own leave segments that the agent cannot take, as their uid is not the file's: it
-removes them when they are dead, a minute has passed, and not before; and leaves alone what is not a segment of theirs.
+"""Programs in user namespaces of their own leave segments that the agent rejects, because the uid in them is not that of the
+file. The agent removes a segment a minute after its program's death, not before, and leaves other files alone.
 Called by: ctest, as rejected_removal_test.py NOTCHD SPOKEN_WORKER SET_CLOCK_LIBRARY.
 """
 import os

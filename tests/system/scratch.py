@@ -1,7 +1,8 @@
-"""Where a test puts its files: a folder of its own on tmpfs. Called by: the tests of this folder,
+"""A test puts its files into a folder of its own on tmpfs. Called by: the tests of this folder,
 of tests/shm, tests/headers and tests/preload.
 
-It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in /dev/shm. Its name says whose it is.
+The folder is in NOTCH_SCRATCH, where tests/run looks for files that were left; without that variable it is in /dev/shm.
+The folder's name has the name of its test.
 """
 import os
 import sys

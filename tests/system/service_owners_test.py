@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Whose a service's name is, among real users: what one adds under another's name stays out of that one's figures; servers
-whose workers change their user stay one service.
+"""Owners of services, with real users: what a user counts under another user's service name stays out of that user's
+figures, and servers whose workers change their user stay one service.
 Called by: ctest, as service_owners_test.py NOTCHD SPOKEN_WORKER NOTCH PRELOAD_LIBRARY. Needs root, to be several users.
 """
 import os

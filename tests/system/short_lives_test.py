@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Thousands of processes that each add once and are gone, most of them born and dead between two scrapes:
-every one is counted, with the agent up and with the agent started only after, and nothing is left.
+"""Thousands of processes add once each and end, most of them between two scrapes. All are counted, whether the agent
+runs or is started only later, and no file is left.
 Called by: ctest, as short_lives_test.py NOTCHD SHORT_LIVES.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Clients that read the agent's page slowly or not at all, or keep connections for nothing, more of them than it serves
-at one time: its memory stays bounded, and a scraper that reads gets its page meanwhile.
+"""More clients than the agent serves at one time read its page slowly or not at all, or keep connections idle. The
+agent's memory stays bounded, and a scraper that reads gets its page meanwhile.
 Called by: ctest, as slow_readers_test.py NOTCHD SPOKEN_WORKER.
 """
 import http.client

@@ -1,4 +1,4 @@
-"""A process of spoken_worker.cc: counts what it is told. Called by: the tests of this folder."""
+"""A process of spoken_worker.cc, which counts what the test's commands say. Called by: the tests of this folder."""
 import subprocess
 
 import live_agent

@@ -2,8 +2,8 @@
 
 usage: storm_test.py --notchd PATH --worker PATH [--seconds N] [--seed N] [--deadline-s N] [--alive N]
 
-At every scrape no number has gone backwards and no row has vanished; at the end every sum equals what the
-processes wrote down themselves. The seed is printed; NOTCH_SEED or --seed gives it.
+At every scrape no counter is below its former value and no row is missing. At the end every sum equals the numbers that
+the processes wrote down themselves. The test prints its seed; NOTCH_SEED or --seed sets it.
 """
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""What the storm holds against every page: the truth the workers wrote, and what was seen before.
+"""The values that the storm compares with every page: the workers' own counts, and the former pages.
 
 Values only: no process, no socket. storm_test.py feeds it; its own tests are in storm_truth_test.py.
 """

@@ -1,4 +1,4 @@
-"""The storm's judge, judged: every kind of lie must be seen."""
+"""storm_truth finds every kind of wrong page."""
 import struct
 import unittest
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""What notchd tells a service manager: that it is ready once it serves, how it is, that its loop lives, that it ends.
-The manager is a socket of the test's, which reads what systemd would. Called by: ctest, as
+"""notchd tells a service manager that it is ready once it serves, its status, that its loop is alive, and that it ends. The
+manager is a socket of the test's own, which reads what systemd would. Called by: ctest, as
 supervision_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

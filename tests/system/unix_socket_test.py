@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""notchd on Unix sockets, asked by curl and by `notch ready`: who may connect, what a dead agent leaves, what a living
-one keeps, what stands in the way, and sockets that systemd passes.
+"""notchd on Unix sockets, asked by curl and by `notch ready`: who may connect, the file that a dead agent
+leaves, the socket that a living agent keeps, other files at its path, and sockets that systemd passes.
 Called by: ctest, as unix_socket_test.py NOTCHD SPOKEN_WORKER NOTCH.
 """
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""An agent whose user has no inotify instance left, as on a host where many containers run as one user: it starts,
-counts what comes and goes by listing the directory, and is told of changes again once there is an instance.
+"""An agent's user has no inotify instance left, as on a host where many containers run as one user. The agent starts, finds
+segments by listing the directory, and watches the directory again once there is an instance.
 Called by: ctest, as unwatched_directory_test.py NOTCHD SPOKEN_WORKER.
 """
 import os

@@ -1,4 +1,4 @@
-"""A test with programs of several users, none of them root's, and a live agent of a third.
+"""A test with programs of several ordinary users, and a live agent of another user.
 Called by: hostile_case, user_names_test, user_rows_test.
 """
 import os

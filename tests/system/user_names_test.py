@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Names of families between users: nobody takes another's, and one user's names keep no other's out.
+"""Names of families between users: no user takes another user's name, or uses up the room for other users' names.
 Called by: ctest, as user_names_test.py NOTCHD SPOKEN_WORKER.
 """
 import unittest

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Rows between users: text, rows of the dead and series past one user's limit take nothing from another's page, and
-what was left out comes back whole.
+"""Rows between users: text, rows of dead processes and series past one user's limit take nothing from another user's rows,
+and what was left out is counted in full later.
 Called by: ctest, as user_rows_test.py NOTCHD SPOKEN_WORKER.
 """
 import unittest

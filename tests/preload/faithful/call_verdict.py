@@ -1,9 +1,9 @@
-"""Whether two sets of runs made the same system calls, when the program itself may not make the same ones twice.
+"""Decides whether two sets of runs made the same system calls, for programs that may make different ones in each run.
 Called by: faithful_case, syscall_trace_test.
 
-The rule, for every name: the counts of the runs with the library and of the runs without must meet. Without a
-spread of its own a program gets none: a count that was the same in every run without the library must be reached
-exactly. A count that varied may lie as far outside the range seen as that range is wide.
+The rule for the name of each system call: if its count was the same in every run without the library, a run with the
+library must have exactly that count. If the count varied, the count with the library may be outside the range of the runs
+without it, by at most the width of that range.
 """
 import syscall_trace
 

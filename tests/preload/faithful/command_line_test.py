@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Programs of a shell's day under the library: bash, perl, tar, gzip, sqlite3, git, coreutils.
+"""Common programs of the command line under the library: bash, perl, tar, gzip, sqlite3, git, coreutils.
 Called by: ctest, with faithful_case's arguments and a class.
 """
 import os

@@ -1,12 +1,12 @@
-"""A scenario run without and with the library, and what must be the same: outcome, and system calls after start-up.
+"""Runs a scenario without and with the library: the outcome, and the system calls after start-up, must be the same.
 Called by: every *_test.py of this folder that runs a program under the library.
 
-A scenario is a function of a Stage; it gives a dictionary of all that can be seen from outside (exit status, output,
-files, answers), with what no two runs share masked away by the scenario itself. How it is judged:
+A scenario is a function of a Stage. It returns a dictionary of all that can be seen from outside (exit status, output,
+files, answers), in which it masks what differs in every run. The verdict:
  1. Runs without and with are compared, every key by its value. If all agree, that is the verdict.
  2. Else the program may not be deterministic: both are run ROUNDS - 1 times more. A key disagrees when at least two of
-    the runs with the library gave what no run without it ever gave. What varied is printed.
- 3. The same once more under strace, with call_verdict's rule for the counts.
+    the runs with the library gave a value that no run without it gave. Values that varied are printed.
+ 3. The same comparison under strace, with call_verdict's rule for the counts.
  4. A run with the library that left no segment proves nothing, and fails.
 
 Arguments of such a test, before unittest's own: LIBRARY MARKER PROGRAMS NOTCHD.

@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-"""What the http module counted of nginx and wrk against what wrk counted itself, and what nginx logged.
+"""The http module's counts of nginx and wrk agree with wrk's own counts and nginx's log.
 Called by: ctest, with faithful_case's arguments.
 
-Exact, since nothing is under way when wrk ends: each of its threads has one connection, stops after so many answers, and
-says so; only then is wrk told to end. By the clock it would break off what it had just asked.
+The comparison is exact, because no exchange is in progress when wrk ends: each of its threads has one connection, stops
+after a given number of answers, and says so; only then is wrk told to end. If wrk ended after a time, it would break off
+its last requests.
 """
 import collections
 import os

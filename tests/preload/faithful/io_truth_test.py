@@ -1,9 +1,9 @@
 #!/usr/bin/python3
-"""What the io module counted of real programs against what strace saw the kernel answer them, call by call.
+"""The io module's counts of real programs agree, call by call, with the results that strace saw.
 Called by: ctest, with faithful_case's arguments.
 
-Exact where a program calls read, write and their kin itself; what libc writes for it (stdio) never passes the library,
-so the comparison is of descriptors that these programs do not use through stdio.
+The comparison is exact where a program calls read, write and the like itself. Libc's own writes (stdio) do not pass the
+library, so the test compares file descriptors that these programs do not use through stdio.
 """
 import os
 import re

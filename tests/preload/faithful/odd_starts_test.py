@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The library where it is least welcome: other allocators, itself twice, RTLD_DEEPBIND, set-user-ID programs, children
-that share memory, no place for a segment, tight limits, and /etc/ld.so.preload for everything there is.
+"""The library in difficult conditions: other allocators, two copies of itself, RTLD_DEEPBIND, set-user-ID programs, children
+that share memory, no room for a segment, tight limits, and /etc/ld.so.preload, which loads it into every program.
 Called by: ctest, with faithful_case's arguments and a class.
 """
 import glob

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
-"""Parts of CPython's own test suite under the library, every single test's verdict against that of a run without.
+"""Parts of CPython's own test suite under the library: each test has the same verdict as in a run without the library.
 Called by: ctest, with faithful_case's arguments and a class.
 
-As the suite is run by any user, some of its tests may fail here by themselves; they must fail with the library too.
+Some tests of the suite may fail here without the library; they must then fail with the library too.
 """
 import os
 import unittest

@@ -1,10 +1,10 @@
 """One run of a scenario: a fresh directory, the programs under test with or without the library, under strace or not.
 Called by: faithful_case, and by each scenario, which gets one as its only argument.
 
-It keeps:
- 1. Both kinds of run see the same paths and the same environment but for LD_PRELOAD.
- 2. Only what goes through run() and start() is under test; clients and checks of the scenario's own are not.
- 3. Nothing that start() began outlives close().
+Invariants:
+ 1. Both kinds of run see the same paths and, except for LD_PRELOAD, the same environment.
+ 2. Only programs started by run() and start() are under test; clients and checks of the scenario's own are not.
+ 3. No program that start() began outlives close().
 """
 import hashlib
 import os

@@ -1,14 +1,14 @@
-"""What a tree of processes asked of the kernel after each program's start-up, from one `strace -f -o` file.
+"""The system calls that a tree of processes made after each program's start-up, from one `strace -f -o` file.
 Called by: faithful_case, syscall_trace_test.
 
 A program has started when start_marker.c's constructor has run: everything before (the dynamic loader, the
-constructors of all libraries, ours among them) is start-up, everything after is the program. It keeps:
+constructors of all libraries, ours among them) is start-up, everything after is the program. Invariants:
  1. A call is counted once, under its name, and with its error as "name!ERROR" when it failed.
  2. Nothing between a successful execve and the marker is counted; a child of fork or clone has started already.
  3. Signals ("SIGCHLD received"), ends ("exited with 0", "killed by SIGKILL") and execs are counted like calls, so
     that every process of the tree is compared, not only the first.
- 4. What a forked child does to get a segment of its own stands between two rt_sigprocmask and links a file *.notch;
-    it is set apart as one of `attachments`, each the number of its calls.
+ 4. A forked child makes a segment of its own between two rt_sigprocmask, and links a file *.notch. These calls are not
+    counted with the others: `attachments` has their number, for each such child.
  5. Reads of a list of mappings (/proc/PID/maps, smaps) are MAPS_READ: a process with one library more has a longer one.
 """
 import collections

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What syscall_trace makes of strace's lines, and call_verdict of counts. Called by: ctest."""
+"""syscall_trace parses strace's lines, and call_verdict compares counts. Called by: ctest."""
 import collections
 import unittest
 
