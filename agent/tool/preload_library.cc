@@ -20,7 +20,8 @@ std::string why_not_listed(const std::string& path) {
   return path.find_first_of(kNotInLists) == std::string::npos
              ? ""
              : path +
-                   " has a space, a colon or a dollar sign in its path, which LD_PRELOAD cannot hold";
+                   " has a space, a colon or a dollar sign in its path, which LD_PRELOAD cannot "
+                   "hold";
 }
 
 }  // namespace
