@@ -69,7 +69,7 @@ class Chroot:
         return self.run("apt-get", "-q", "-y", "--no-install-recommends", *arguments)
 
     def named_notch(self):
-        """Every path but those of dpkg's own books and of a directory of segments."""
+        """Every path, without dpkg's database and the directories of segments."""
         found = run("find", self.root, "-xdev", "-path", self.path("proc"), "-prune", "-o", "-name", "*notch*", "-print")
         return {path.removeprefix(self.root) for path in found.split() if not path.startswith(self.path("packages"))}
 
@@ -93,7 +93,7 @@ def make_newer(folder):
 
 
 class Life(unittest.TestCase):
-    """One life of an installation, in the order of its steps: each needs what the one before has left."""
+    """The steps of an installation's life, in order: each step needs the state that the former one left."""
 
     def setUp(self):
         self.folder = scratch.folder_of(self)
@@ -165,7 +165,7 @@ class Life(unittest.TestCase):
     def upgraded(self):
         with open(self.chroot.path("/etc/default/notchd"), "a", encoding="utf-8") as file:
             file.write('NOTCHD_OPTIONS="--log.level warn"\n')
-        self.chroot.run("rm", "/etc/systemd/system/multi-user.target.wants/notchd.service")  # as if disabled
+        self.chroot.run("rm", "/etc/systemd/system/multi-user.target.wants/notchd.service")  # as if an administrator had disabled it
         self.install(make_newer(self.folder))
         self.assertEqual(self.chroot.run("dpkg-query", "-W", "-f", "${Version}", "notch-agent"), NEWER)
         with open(self.chroot.path("/etc/default/notchd"), encoding="utf-8") as file:

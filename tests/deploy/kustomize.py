@@ -32,7 +32,7 @@ def set_images(resource, images):
 
 
 def patch(resource, operations):
-    """RFC 6902, of which replace is used: what is replaced must be there."""
+    """RFC 6902, only the operation replace: the replaced value must exist."""
     for operation in operations:
         if operation["op"] != "replace":
             raise ValueError(f"operation {operation['op']} is not known here")

@@ -41,7 +41,7 @@ class Node(AppCase):
         self.play_site(lambda _: self.load(self.port, "/page"))
         self.assertEqual(self.assert_held(self.lines("access.log"), BROKEN_OFF // 2, logs_broken=True), {})
 
-    # Of those written at once 8 are followed.
+    # The library follows 8 requests of one write.
     def test_more_at_once_than_are_followed(self):
         def more(_):
             with client_load.Client(self.port) as client:
@@ -57,7 +57,7 @@ class Java(AppCase):
     def compile(self):
         sources = [os.path.join(SERVERS, name) for name in ("Site.java", "Ask.java")]
         subprocess.run(["javac", "-d", self.folder, *sources], check=True)
-        # By default its server writes head and body by themselves, and the second waits for the first's acknowledgement.
+        # By default its server writes head and body separately, and the body waits until the head is acknowledged.
         return ["/usr/bin/java", "-XX:TieredStopAtLevel=1", "-Dsun.net.httpserver.nodelay=true", "-cp", self.folder]
 
     def test_server(self):
@@ -80,7 +80,7 @@ class Java(AppCase):
         self.assertEqual(self.seen(samples), {"200": 540, "404": 60})
         self.assertEqual(self.count(samples, server_case.UNOBSERVED, side="server"), 0)
 
-    # Java's TLS is its own: nothing is seen, and nothing made up.
+    # Java has its own TLS: the library sees nothing in it, and counts nothing.
     def test_https(self):
         java = self.compile()
         store = self.path("keys.p12")
@@ -99,7 +99,7 @@ class Java(AppCase):
 
 
 class Cgi(AppCase):
-    # The server writes the head's first line, and a child the rest: such an answer is not seen. Its version is 1.0.
+    # The server writes the head's first line, and a child the rest: the library misses such an answer. Its version is 1.0.
     def test_pages_by_children(self):
         os.makedirs(self.path("site/cgi-bin"))
         shutil.copy(os.path.join(SERVERS, "page.cgi"), self.path("site/cgi-bin/page"))
@@ -107,7 +107,7 @@ class Cgi(AppCase):
         self.write("site/large", "l" * 5000000)
         site = client_load.Site("/cgi-bin/page", "/absent", "/index.html", "/large")
         command = [PYTHON, "-u", "-m", "http.server", "--cgi", "--bind", "127.0.0.1", "-d", self.path("site"), str(self.port)]
-        # What is broken off has its words, in an order of their own; and 100-continue is not of this version.
+        # The server's messages about broken connections have no fixed order; HTTP/1.0 has no 100-continue.
         self.play_alike(command, self.port, site, left_out=("expecting",), stop=signal.SIGINT)
         lines = [found for line in self.lines("server.out") if (found := re.search(r'"([A-Z]+) (\S+) .*" (\d+) -', line))]
         by_child = [found for found in lines if found[2] == site.page]
@@ -127,7 +127,7 @@ class Gunicorn(AppCase):
             return [int(number) for number in file.read().split()]
 
     def await_new(self, server, former, count):
-        """Until there are two workers again, so many of them new."""
+        """Waits until there are two workers again, of which this many are new."""
         def is_renewed():
             workers = self.workers(server)
             return len(workers) == 2 and len(set(workers) - former) == count
@@ -160,14 +160,14 @@ class Gunicorn(AppCase):
     def test_a_process_for_each_request(self):
         self.hold("sync")
 
-    # It forgets what it has read of pipelined requests, says keep-alive, and closes later.
+    # The server drops pipelined requests that it has read, answers keep-alive, and closes later.
     def test_threads(self):
         self.hold("gthread", "--threads", "4", left_out=("pipelined",))
 
     def test_greenlets(self):
         self.hold("gevent")
 
-    # What is under way in a worker that is killed is in neither, or in one: at most one of each worker's.
+    # A request in progress in a killed worker is in the log, on the page, in both or in neither: at most one per worker.
     def test_a_worker_that_is_killed(self):
         server = self.start(self.command("sync"), self.port)
         load, killed = client_load.Steady(self.port, "/page"), 3

@@ -64,7 +64,7 @@ class Vsftpd(server_case.ServerCase):
         self.write("site/small", "hello")
 
     def transfer(self):
-        """Both ways, by either's connections; gives how many bytes went in and out, in all."""
+        """Transfers in both directions, with connections from either side; returns the bytes in and out."""
         came, went = 0, 0
         for passive in (True, False):
             session = Session(timeout=20)
@@ -125,7 +125,7 @@ class Vsftpd(server_case.ServerCase):
     def test_processes_of_different_rights(self):
         self.hold()
 
-    # All that goes over sockets is the clients', where no process asks another.
+    # Where no process asks another, all bytes on sockets are those of clients.
     def test_one_process_a_session(self):
         samples, came, went = self.hold("one_process_model=YES")
         self.assertEqual(self.count(samples, "libc_io_bytes_total", kind="socket", operation="write"), went)

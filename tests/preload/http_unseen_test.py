@@ -12,7 +12,7 @@ import live_agent
 from http_case import DURATION, HttpTestCase
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
-# Takes a connection a turn and answers it by `answer(connection)`. Libc's functions are called as any program calls them.
+# Accepts one connection after another and answers each by `answer(connection)`. Libc's functions are called as any program calls them.
 SERVER = """
 import ctypes, fcntl, os, signal, socket, sys
 libc = ctypes.CDLL(None)
@@ -107,7 +107,7 @@ class Unseen(HttpTestCase):
                 self.assert_seen(self.serve(way), {}, TIMES)
 
     def test_copies_are_the_same_connection(self):
-        """Answered and closed by whichever number, the first one gone before or not."""
+        """Either descriptor answers and closes; the first one may have been closed before."""
         for way in ("answer_by_copy", "answer_by_dup2", "answer_by_fcntl", "answer_by_copy_of_closed"):
             with self.subTest(way=way):
                 self.setUp()

@@ -12,7 +12,7 @@ import preload_test_case
 PROGRAM, CXX_PROGRAM, OLD_LIBC = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
 LOCKS = ["mutex", "rwlock_read", "rwlock_write"]
 NS = 1e-9
-RATE_ERROR = 1e-4  # of the clock, over what it was held against
+RATE_ERROR = 1e-4  # relative error of the clock, against CLOCK_MONOTONIC
 
 
 class Locks(preload_test_case.PreloadTestCase):

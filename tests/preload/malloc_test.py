@@ -97,7 +97,7 @@ class Malloc(preload_test_case.PreloadTestCase):
                 with self.subTest(order=order):
                     self.setUp()
                     told, added = self.check_program(["all"], {"LD_PRELOAD": order})
-                    # What comes first has the calls.
+                    # The library that comes first gets the calls.
                     expected = told["malloc"] if order.startswith(LIBRARY) else (0, 0, 0)
                     self.assertEqual(added["malloc"], expected)
 
@@ -132,7 +132,7 @@ class Malloc(preload_test_case.PreloadTestCase):
         return [int(word.replace(",", "")) for word in words], run.stdout
 
     def test_valgrind_counts_the_same(self):
-        # The environment differs, and with it what a program takes at its start: two runs, compared.
+        # The environment differs, and so do the allocations at a program's start: the test compares two runs.
         for command, less, more, changes in (([PROGRAM], [], ["sizes", "moves"], {}),
                                              (PERL, ["1"], ["2000"], PERL_SETTINGS)):
             with self.subTest(command=command[0]):

@@ -55,7 +55,7 @@ class FileSystems(MountedTestCase):
         self.assertEqual(self.agent.stop(), 0)
 
     def await_a_sweep(self, folded_before):
-        """One has been made once it has found a process dead that ended since."""
+        """A sweep has been made once the agent has found the death of a process that ended since."""
         self.count_five(NOTCH_DIR=self.agent.directory, NOTCH_SERVICE="other")
         self.await_sample(5 * folded_before, "mounts_jobs_total", 'service="other"')
         self.await_sample(folded_before, "notch_agent_folds_total")
@@ -71,7 +71,7 @@ class FileSystems(MountedTestCase):
         self.assert_counts()
 
     def test_one_mounted_over_a_live_agents_directory(self):
-        """What runs is counted on below it, and what comes is counted in it."""
+        """Running programs are still counted below the mount, and new programs in it."""
         self.agent.start_and_wait()
         below = self.worker()
         below.say("counter", "mounts_jobs_total", 1)
@@ -115,7 +115,7 @@ class FileSystems(MountedTestCase):
 
 
 class MountsOfUsers(MountedTestCase):
-    """What a user may mount over a file or a folder of his own in the directory, and never answers for."""
+    """A user mounts a file system that never answers over a file or a folder of his own in the directory."""
     def setUp(self):
         super().setUp()
         os.mkdir(self.agent.directory)
@@ -172,7 +172,7 @@ class MountsOfUsers(MountedTestCase):
 
 
 class Defaults(MountedTestCase):
-    """Both sides without a directory named, in /run and /dev/shm as a container may have them."""
+    """Programs and agent without a named directory, in /run and /dev/shm as a container may have them."""
     def setUp(self):
         super().setUp()
         mounts.tmpfs(self, "/mnt")  # as the scratch folder will be hidden
@@ -212,7 +212,7 @@ class Defaults(MountedTestCase):
         self.assert_meet_in(SECOND)
 
     def test_a_program_does_not_write_for_another_user(self):
-        """As who made the default directory first would read all that others count."""
+        """Otherwise the user who made the default directory first could read all that others count."""
         mounts.tmpfs(self, "/run")
         self.own_shm()
         os.mkdir(SECOND)

@@ -25,7 +25,7 @@ class RemovedTestCase(agent_test_case.AgentTestCase):
         self.directory = self.agent.directory
 
     def counting(self, value):
-        """A process that has counted so much, and lives."""
+        """A living process that has counted this amount."""
         worker = self.worker()
         self.assertEqual(worker.say("counter", JOBS[0], value), "ok")
         return worker
@@ -44,7 +44,7 @@ class RemovedTestCase(agent_test_case.AgentTestCase):
         live_agent.until(30, "the folds", self.agent.all_folded)
 
     def assert_kept_over_a_restart(self, value):
-        """All have died, and it was written where the next agent finds it."""
+        """All processes have died, and the ledger with their counts is where the next agent finds it."""
         self.assertEqual(self.jobs(), value)
         self.assertEqual(self.agent.segment_names(), [])
         self.agent.kill()
@@ -65,7 +65,7 @@ class Removed(RemovedTestCase):
         self.await_sample(120, *JOBS)
 
     def go_on(self, replacements=1):
-        """The one from before counts on; another comes; both die: 1 + 3 more."""
+        """The former process goes on counting, another starts, and both die: 1 + 3 more."""
         self.await_replacements(replacements)
         self.assertEqual(stat.S_IMODE(os.stat(self.directory).st_mode), 0o3777)
         before = self.jobs()
@@ -198,7 +198,7 @@ class Moved(RemovedTestCase):
         self.assert_kept_over_a_restart(129)
 
     def test_away_and_back_when_what_it_held_has_died(self):
-        """The former directory is not kept for nothing; the ledger in it is older than the agent."""
+        """The agent takes the former directory again, and not the ledger in it, which is older than its own."""
         self.end_all(self.stays)
         self.remove()
         os.rename(self.away, self.directory)
@@ -226,7 +226,7 @@ class RemovedByProcess(RemovedTestCase):
 
 
 class NotToBeUsed(RemovedTestCase):
-    """What stands under the path must not be used, or cannot be had: what runs is counted on all the same."""
+    """The agent must not or cannot use what is at the path: running programs are still counted."""
     def setUp(self):
         super().setUp()
         os.chmod(self.folder, 0o755)
@@ -244,7 +244,7 @@ class NotToBeUsed(RemovedTestCase):
         self.await_sample(124, *JOBS)
 
     def assert_refused(self, words):
-        """A page is right, the dead are folded, and the log says why nothing new is seen."""
+        """The page is right, dead processes are folded, and the log says why new programs are not seen."""
         live_agent.until(20, words, lambda: words in self.agent.log())
         self.await_sample(0, PRESENT)
         self.stays.say("counter", JOBS[0], 1)

@@ -103,7 +103,7 @@ class ManyFiles(FullDirectory):
         self.assert_only_he_is_kept_out()
 
     def test_among_the_victims_own(self):
-        """The newest of many, or the oldest, or between them: nobody's share of what is looked at is his to choose."""
+        """The attacker's files are the newest, the oldest or between: no user can choose his share of the sample."""
         workers = [self.worker_of(VICTIM, "first") for _ in range(60)]
         for worker in workers:
             worker.say("counter", "first_total")
@@ -133,7 +133,7 @@ class SmallFileSystem(FullDirectory):
     SHARE = 16 * MIB
 
     def segment_bytes(self):
-        """What all segments take; nothing is started or grows meanwhile."""
+        """The memory of all segments, while no program starts or grows."""
         return sum(os.stat(os.path.join(self.agent.directory, name)).st_blocks * 512 for name in self.agent.segment_names())
 
     def assert_share_is_kept(self, least):
@@ -164,7 +164,7 @@ class SmallFileSystem(FullDirectory):
         started = self.start_until_refused(ATTACKER)
         self.assertGreater(started, 100)
         self.assert_share_is_kept(self.SHARE - MIB)
-        for _ in range(10):  # who tries again is told the same
+        for _ in range(10):  # a program that tries again gets the same message
             self.assert_refused(ATTACKER, PAST_SHARE)
         self.await_sample(started, "many_total", 'service="many"')
         self.assert_victim_is_exact()
@@ -179,8 +179,8 @@ class SmallFileSystem(FullDirectory):
         self.assert_share_is_kept(self.SHARE - MIB)
 
     def test_growth_is_held_to_it(self):
-        """Rows of long labels in processes that had a segment long before: who has no room for a row counts it as such,
-        and counts on in those it has."""
+        """Rows of long labels in processes that have had a segment for long: a process without room for a row counts it as
+        dropped, and goes on counting in the rows it has."""
         workers = [self.worker_of(ATTACKER, "many") for _ in range(40)]
         for row in range(400):
             for worker in workers:

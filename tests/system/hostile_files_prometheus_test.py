@@ -140,7 +140,7 @@ class FilesCase(hostile_case.HostileCase):
             os.chown(path, user_case.ATTACKER, user_case.ATTACKER)
 
     def give_subordinate_uids(self, uid):
-        """For what this process starts alone."""
+        """A setting for programs that this process starts."""
         folder = scratch.folder_of(self)
         for path, line in (("/etc/passwd", f"hostile:x:{uid}:{uid}::/:/bin/false\n"),
                            ("/etc/subuid", f"hostile:{SUBORDINATE}:{RANGE}\n")):

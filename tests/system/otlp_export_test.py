@@ -101,7 +101,7 @@ class Export(unittest.TestCase):
         exported = sum(value for (name, labels), value in agent.samples("otlp_spans_exported_total").items()
                        if 'status="success"' in labels)
         decoded = {bytes(span.span_id) for body in collector.bodies() for _, _, span in otlp_collector.spans_of(body)}
-        # A worker can be killed between the collector's answer and its count: one batch each.
+        # A worker can be killed between the collector's answer and its own count: at most one batch per worker.
         self.assertGreater(exported, 0)
         self.assertLessEqual(exported, len(decoded))
         self.assertLessEqual(len(decoded), exported + killed * BATCH)
@@ -266,7 +266,7 @@ class Export(unittest.TestCase):
                 ("a page of a portal", reply(200, b"<html>Log in</html>", Content_Type="text/html"), "bad_reply", False),
                 ("a body that is no message", reply(200, b"\x0a\xff\xff"), "bad_reply", False)):
             with self.subTest(name):
-                # What waits for an end is not to wait long; all else has to be read in any time.
+                # A reply that waits for an end must not wait long; the others must be read however long they take.
                 patience_ms = 300 if error == "timeout" else 10_000
                 counts, done, collector, sent = self.exported(lambda request, said=said: said, seconds="0.5",
                                                               OTEL_EXPORTER_OTLP_TIMEOUT=str(patience_ms))

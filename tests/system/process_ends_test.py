@@ -22,7 +22,7 @@ class ProcessEnds(agent_test_case.AgentTestCase):
         return worker
 
     def assert_ended(self, service, kind):
-        """By this kind alone, and nothing of it is lost."""
+        """The end counts under this kind alone, and none of the process's counts is lost."""
         self.await_sample(1, "notch_agent_process_ends_total", f'kind="{kind}",service="{service}"')
         ends = [labels for _, labels in self.agent.samples("notch_agent_process_ends_total")
                 if f'service="{service}"' in labels]

@@ -41,7 +41,7 @@ class ByService(FiguresTestCase):
         for pid in pids:
             with open(f"/proc/{pid}/statm", encoding="ascii") as file:
                 pages += int(file.read().split()[0])
-        # They rest; a sample taken before they did is followed by another.
+        # The processes rest; the agent takes another sample after the one taken before they did.
         for name, labels, truth in (
                 (BYTES, WRITTEN, sum(map(written_bytes, pids))),
                 ("process_unix_file_descriptor_count", SERVICE, sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids)),
@@ -60,7 +60,7 @@ class ByService(FiguresTestCase):
         self.agent.kill()
         self.agent.start_and_wait()
         live_agent.until(30, "the one that lives", lambda: self.rows("process_thread_count") == {SERVICE: 1})
-        # What it did before is in the sums the scraper has: again it would be counted twice.
+        # The scraper has the process's former use in its sums; the new agent must not count it again.
         self.assertEqual(self.rows(BYTES)[WRITTEN], 0)
         self.assertGreater(written_bytes(stays.pid), 0)
 

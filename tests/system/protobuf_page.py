@@ -9,8 +9,8 @@ PROTO = pathlib.Path(__file__).resolve().parent.parent / "agent" / "expose" / "c
 
 
 def families(page):
-    """{name: MetricFamily}; a page that does not end with a message's end, or says what the .proto does not
-    know, is an AssertionError."""
+    """{name: MetricFamily}; a page that ends within a message, or has a field that the .proto does not
+    know, raises AssertionError."""
     model = proto_module.module_of(str(PROTO))
     from google.protobuf.internal.decoder import _DecodeVarint
     at, found = 0, {}

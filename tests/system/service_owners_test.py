@@ -83,7 +83,7 @@ class ServiceOwners(ServiceOwnersCase):
         self.restart()
         self.await_both("jobs@61002", 2_000_000, 2e300)
         self.await_both("jobs", 5, 0.5)
-        # She sees the sum move by what she adds, which 1e300 would swallow.
+        # The sum must change by the amount that she adds; beside 1e300 it would not.
         victim.say("histogram", "jobs_seconds", 0.25)
         self.await_both("jobs", 5, 0.75)
         self.assert_pages_sound()
@@ -112,7 +112,7 @@ class ServiceOwners(ServiceOwnersCase):
         segments = [name for name in self.agent.segment_names() if name.startswith(f"{victim.pid}-")]
         self.assertEqual(len(segments), 1)
         path = os.path.join(self.agent.directory, segments[0])
-        # His own, from a file that he can read; hers he cannot.
+        # He has his own key, from a file that he can read; he cannot read hers.
         own = self.counting(BOB, 1)
         names = [name for name in self.agent.segment_names() if name.startswith(f"{own.pid}-")]
         with open(os.path.join(self.agent.directory, names[0]), "rb") as file:
@@ -124,7 +124,7 @@ class ServiceOwners(ServiceOwnersCase):
             self.counting(BOB, 1000, variables={"NOTCH_LINEAGE": forged})
         self.await_sample(3001, "jobs_total", 'service="jobs@61002"')
         self.await_both("jobs", 5, 0.5)
-        # The same way with the right key, which root can read, does open it: it is the key that counts.
+        # The same attempt with the right key, which root can read, succeeds: the key decides.
         with open(path, "rb") as file:
             key = file.read(192)[176:].hex()
         self.counting(CAROL, 20, variables={"NOTCH_LINEAGE": key})

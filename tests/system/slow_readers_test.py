@@ -49,7 +49,7 @@ class SlowReaders(agent_test_case.AgentTestCase):
             return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) >> 10
 
     def slow_reader(self, path, lines="", source="127.0.0.1"):
-        """Connected, with its request sent; its socket holds next to nothing that was not read."""
+        """A client that has sent its request; its socket buffers almost no unread bytes."""
         reader = socket.socket()
         self.addCleanup(reader.close)
         reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -60,7 +60,7 @@ class SlowReaders(agent_test_case.AgentTestCase):
         return reader
 
     def occupy(self, count=READERS):
-        """So many readers, each of a page that it shares with nobody."""
+        """This many readers, each with a page of its own."""
         readers = []
         for i in range(count):
             readers.append(self.slow_reader(f"/metrics?name[]=big_size_bytes&name[]=other_{i}"))
@@ -86,7 +86,7 @@ class SlowReaders(agent_test_case.AgentTestCase):
             connection.close()
 
     def assert_little_is_held(self):
-        """The pages being sent, one more, and what of two is kept for the next."""
+        """The pages being sent, one more, and the memory of two that is kept for later pages."""
         if re.search(rb"__[at]san_init", pathlib.Path(self.agent.command[0]).read_bytes()):
             print("skipped: slow_readers_test: memory: a sanitizer's run time keeps what is freed")
             return
@@ -164,7 +164,7 @@ class SlowReaders(agent_test_case.AgentTestCase):
             except BlockingIOError:
                 pass
         time.sleep(1.5)
-        # A reader's next request follows its last at once: who shares its address may find no place.
+        # A reader's next request follows its last at once, so another client of its address may find no place.
         self.assert_scrapes_are_answered(from_elsewhere=True)
 
 

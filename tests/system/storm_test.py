@@ -38,11 +38,11 @@ class Storm:
         return page
 
     def has_answered(self):
-        """The agent that runs. On a slow machine no page is seen if each is killed before it answers."""
+        """The running agent. On a slow machine there would be no page if every agent were killed before it answers."""
         return self.watch.pages > self.pages_before_agent
 
     def rage(self, seconds):
-        """For that long, and until enough pages were seen to be compared: then of an agent that is left alive."""
+        """Runs for that time, and until there are enough pages to compare; the last pages come from an agent that is not killed."""
         end = time.monotonic() + seconds
         while time.monotonic() < end or self.watch.pages < LEAST_PAGES:
             if time.monotonic() > end + 2 * self.deadline_s:

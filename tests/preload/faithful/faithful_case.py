@@ -26,11 +26,11 @@ import scratch
 import stage
 
 ROUNDS = 8  # at most, and only while they disagree
-# What the library is known to add, by the number of forks (not threads, not vfork) that the tree made without it.
+# System calls that the library adds, by the number of forks (not threads, not vfork) in the run without it.
 FOR_A_FORK = {
     "mmap": (1, "the child fills the hole its parent's segment left"),
 }
-# A vfork costs none where the wrapper sees both its returns.
+# A vfork adds no call where the wrapper sees both its returns.
 FOR_A_VFORK = {} if platform.machine() == "x86_64" else {
     "getpid": (8, "tells whether it is parent or child whose descriptors are closed and copied")}
 # By the number of changes of user (setuid): a process that has no segment of its own yet looks whether the directory, and
@@ -45,7 +45,7 @@ LIBRARY, MARKER, PROGRAMS, NOTCHD = (sys.argv.pop(1) for _ in range(4))
 
 class FaithfulCase(unittest.TestCase):
     account = None          # whom the programs run as; None: whoever runs the test
-    expects_segments = True  # False where the library must stay out of it, None where either is right
+    expects_segments = True  # False: the library must make no segment; None: it may make one or not
 
     def setUp(self):
         self.folder = scratch.folder_of(self)

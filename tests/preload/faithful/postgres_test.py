@@ -36,7 +36,7 @@ class Server:
         data = run.path("data")
         if fresh:
             self.made = run.run(program("initdb"), "-D", data, "-A", "trust", "-U", "me", "-E", "UTF8", "--locale=C")
-        else:  # not what is looked at: made outside
+        else:  # not under test, so made outside
             as_owner = {"user": run.account.pw_uid, "group": run.account.pw_gid} if run.account else {}
             subprocess.run([program("initdb"), "-D", data, "-A", "trust", "-U", "me", "-N"], check=True, **as_owner,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=run.directory,
@@ -58,7 +58,7 @@ class Server:
 
     def bench(self, *arguments):
         made = self.run.run(program("pgbench"), "-h", self.run.directory, "-U", "me", *arguments, "postgres")
-        # What differs from run to run is how fast it was.
+        # Only the speed differs from run to run.
         return (made["status"], re.findall(r"number of transactions actually processed: .*|number of failed.*", made["stdout"]))
 
 
