@@ -77,7 +77,7 @@ CollectOptions within_descriptors(CollectOptions options, const HttpOptions& htt
   return options;
 }
 
-// At most so many polls of the directory in one turn of the loop (N5).
+// At most so many polls of the directory in one turn of the loop (SD5).
 constexpr int kMostPolls = 8;
 
 class Daemon {

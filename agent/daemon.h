@@ -2,7 +2,7 @@
 // host and answers scrapes. Wires the parts; decides nothing itself. Called by: main.
 //
 // Invariants
-//   D1  Everything runs on one thread, in the order directory, collect, tally, exposition.
+//   DM1  Everything runs on one thread, in the order directory, collect, tally, exposition.
 #pragma once
 
 #include "agent/options.h"

@@ -3,9 +3,9 @@
 // no timer. Called by: daemon.
 //
 // Invariants
-//   V1  The watchdog is answered by a timer of the very loop that serves and collects: when the
-//       loop hangs, so does it.
-//   V2  Nothing is said twice: a status goes out when it differs from the last.
+//   SU1  The watchdog is answered by a timer of the very loop that serves and collects: when the
+//        loop hangs, so does it.
+//   SU2  Nothing is said twice: a status goes out when it differs from the last.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

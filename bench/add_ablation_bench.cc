@@ -3,9 +3,9 @@
 // row above it. Only the last one counts exactly.
 //
 // Each of the parts is needed: without the section two threads would add at once, without the check
-// of cpu_id a thread that has no rseq would use another's column (C5), and without the column there
+// of cpu_id a thread that has no rseq would use another's column (CE5), and without the column there
 // is nothing to add to. `section_cleared` is what code that may be unloaded does besides, so that
-// the kernel does not look into it then (C4): the adds of a shared library, not those of a program.
+// the kernel does not look into it then (CE4): the adds of a shared library, not those of a program.
 #include <benchmark/benchmark.h>
 
 #include <bit>

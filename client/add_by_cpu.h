@@ -4,9 +4,9 @@
 // Called by: abi.cc.
 //
 // Invariants
-//   B1  A thread in the section is alone on its processor: the kernel restarts the section when
-//       it is preempted, migrated or signalled. C2 to C5 of cell.h hold here too.
-//   B2  A processor without an entry in the table counts in column 0.
+//   AD1  A thread in the section is alone on its processor: the kernel restarts the section when
+//        it is preempted, migrated or signalled. CE2 to CE5 of cell.h hold here too.
+//   AD2  A processor without an entry in the table counts in column 0.
 #pragma once
 
 #include <cstdint>

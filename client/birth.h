@@ -2,11 +2,11 @@
 // Called by: process, under the lock.
 //
 // Invariants
-//   B1  A plan takes a share of the address space that RLIMIT_AS leaves, and has room for twice what is
-//       registered already. A whole plan has room for exactly what is registered and reserved, with
-//       memory from the start.
-//   B2  The reason why there is no segment is kept in it (system_errno), and printed if NOTCH_DEBUG is
-//       set.
+//   BR1  A plan takes a share of the address space that RLIMIT_AS leaves, and has room for twice what is
+//        registered already. A whole plan has room for exactly what is registered and reserved, with
+//        memory from the start.
+//   BR2  The reason why there is no segment is kept in it (system_errno), and printed if NOTCH_DEBUG is
+//        set.
 #pragma once
 
 #include <cstdint>

@@ -44,7 +44,7 @@ constexpr OctaveSlots make_octave_slots() noexcept {
 constexpr OctaveSlots kOctaveSlots = make_octave_slots();
 
 // Lays the slots over [0, last bound]. Its slot_count is 0 if no slots are fine enough and few
-// enough (T2).
+// enough (BT2).
 BucketTable lay_slots(std::span<const double> bounds) noexcept {
   BucketTable table{};
   const auto not_negative = std::lower_bound(bounds.begin(), bounds.end(), 0.0);

@@ -134,7 +134,7 @@ std::uint32_t Catalogue::add_string(std::string_view text) noexcept {
   std::memcpy(at + offsetof(shm::StringRecord, length), &length, sizeof length);
   std::memcpy(at + sizeof(shm::StringRecord), text.data(), text.size());
   // It is entered into the table later: a child forked before commit() must not find a record that it
-  // will write over (K3).
+  // will write over (CA3).
   if (free_slot != nullptr && pending_string_count_ < std::size(pending_strings_)) {
     pending_strings_[pending_string_count_++] = {free_slot, offset};
   }

@@ -3,11 +3,11 @@
 // by: registry and series_index under the lock; process when a segment is made.
 //
 // Invariants
-//   K1  Bytes below used() never change. One word publishes the length and the two id counters
-//       together.
-//   K2  A segment's log is a copy of a prefix of this one, published after the bytes are there.
-//   K3  A child forked in the middle of an append sees the log from before it. Cells that were handed
-//       out and never recorded are lost, which costs 8 bytes each and nothing else.
+//   CA1  Bytes below used() never change. One word publishes the length and the two id counters
+//        together.
+//   CA2  A segment's log is a copy of a prefix of this one, published after the bytes are there.
+//   CA3  A child forked in the middle of an append sees the log from before it. Cells that were handed
+//        out and never recorded are lost, which costs 8 bytes each and nothing else.
 #pragma once
 
 #include <cstddef>

@@ -2,14 +2,14 @@
 // Called by: process under the lock; abi.cc for an add that found none.
 //
 // Invariants
-//   O1  columns[id] is null or a column with memory for every cell handed out.
-//   O2  A column is there before its pointer is; a pointer, once stored, stays until
-//       take_columns().
-//   O3  An id without a column counts in column 0: exactly, but with a locked instruction. Such are ids
-//       at or past the segment's capacity, ids whose column finds no memory, and all ids that are new
-//       after close_growth() or seal().
-//   O4  A pointer is stored only by the process whose column it is. A child that a signal handler forks
-//       in the middle of a column's birth goes on here, and stores none.
+//   CL1  columns[id] is null or a column with memory for every cell handed out.
+//   CL2  A column is there before its pointer is; a pointer, once stored, stays until
+//        take_columns().
+//   CL3  An id without a column counts in column 0: exactly, but with a locked instruction. Such are ids
+//        at or past the segment's capacity, ids whose column finds no memory, and all ids that are new
+//        after close_growth() or seal().
+//   CL4  A pointer is stored only by the process whose column it is. A child that a signal handler forks
+//        in the middle of a column's birth goes on here, and stores none.
 #pragma once
 
 #include <cstdint>

@@ -2,11 +2,11 @@
 // Called by: process, abi.cc.
 //
 // Invariants
-//   M1  The mode is found once, when the library is loaded or first used, before there is a column.
-//   M2  Until then, and where there is no rseq, an add's section writes its rseq_cs to memory that nobody
-//       uses, and finds no column.
-//   M3  Ids are concurrency ids (mm_cid) where the kernel keeps them: these are few, however many
-//       processors a process moves over. Elsewhere they are processor numbers (cpu_id).
+//   CM1  The mode is found once, when the library is loaded or first used, before there is a column.
+//   CM2  Until then, and where there is no rseq, an add's section writes its rseq_cs to memory that nobody
+//        uses, and finds no column.
+//   CM3  Ids are concurrency ids (mm_cid) where the kernel keeps them: these are few, however many
+//        processors a process moves over. Elsewhere they are processor numbers (cpu_id).
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ std::int32_t column_id() noexcept;
 std::uint32_t wanted_columns() noexcept;
 
 // Clears the thread's rseq_cs, which points into the code of an add that was given up: that code
-// may be unloaded before the kernel looks (C4 of cell.h).
+// may be unloaded before the kernel looks (CE4 of cell.h).
 void leave_section() noexcept;
 
 }  // namespace notch::client

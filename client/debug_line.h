@@ -3,7 +3,7 @@
 // library.
 //
 // Invariants
-//   E1  No heap, no lock, errno as it was; nothing at all in a sealed process.
+//   DL1  No heap, no lock, errno as it was; nothing at all in a sealed process.
 #pragma once
 
 namespace notch::client {

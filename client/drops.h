@@ -2,8 +2,8 @@
 // Called by: abi.cc, registry, series_index; process when it attaches.
 //
 // Invariants
-//   N1  Nothing counted before a segment is lost: attaching moves it there.
-//   N2  Async-signal-safe, no lock; two threads may count at once.
+//   DO1  Nothing counted before a segment is lost: attaching moves it there.
+//   DO2  Async-signal-safe, no lock; two threads may count at once.
 #pragma once
 
 #include <cstdint>

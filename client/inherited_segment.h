@@ -4,15 +4,15 @@
 // Called by: process and fork; the preloaded library, which knows when the directory is lost.
 //
 // Invariants
-//   H1  Only the process that made the segment writes its catalogue, its state and columns other
-//       than 0. A child that counts in it makes no series: counts of a new label set go to the family's
-//       overflow series, or are dropped and counted as dropped.
-//   H2  Such a child does not move up-down counters, because its raises would stay when it is killed.
-//       The preloaded library drops them, counted by reason.
-//   H3  The segment's lock is held while the process or one such child lives, by the mapping. A
-//       child that gets a segment of its own after all gives the mapping back.
-//   H4  adopt_inherited() makes no system call, takes no lock, and may be called by several threads
-//       and handlers at once.
+//   IS1  Only the process that made the segment writes its catalogue, its state and columns other
+//        than 0. A child that counts in it makes no series: counts of a new label set go to the family's
+//        overflow series, or are dropped and counted as dropped.
+//   IS2  Such a child does not move up-down counters, because its raises would stay when it is killed.
+//        The preloaded library drops them, counted by reason.
+//   IS3  The segment's lock is held while the process or one such child lives, by the mapping. A
+//        child that gets a segment of its own after all gives the mapping back.
+//   IS4  adopt_inherited() makes no system call, takes no lock, and may be called by several threads
+//        and handlers at once.
 #pragma once
 
 #include "shm/segment_file.h"

@@ -6,8 +6,8 @@
 // the same.
 //
 // Invariants
-//   L1  No byte outside a value is read. There is no branch on the number of bytes in a value's last
-//       word: the processor could not predict it.
+//   KY1  No byte outside a value is read. There is no branch on the number of bytes in a value's last
+//        word: the processor could not predict it.
 #pragma once
 
 #include <cstddef>

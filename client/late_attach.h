@@ -2,13 +2,13 @@
 // Called by: process, under the lock, with signals held back.
 //
 // Invariants
-//   A1  Between take_columns() and publish_columns() no add goes to either place: adders wait for the
-//       lock.
-//   A2  A library call that holds an address in the old columns from before take_columns() loses its add
-//       if it stores after the copy: that is a window of a few instructions. Before Linux 5.10, which
-//       cannot end the sections of all threads, an add in a section can be lost in the same way.
-//   A3  A segment has its name before the counts are in it, and an agent may read it at once. So nothing
-//       is copied that might have to be taken back: it would be counted a second time later.
+//   LA1  Between take_columns() and publish_columns() no add goes to either place: adders wait for the
+//        lock.
+//   LA2  A library call that holds an address in the old columns from before take_columns() loses its add
+//        if it stores after the copy: that is a window of a few instructions. Before Linux 5.10, which
+//        cannot end the sections of all threads, an add in a section can be lost in the same way.
+//   LA3  A segment has its name before the counts are in it, and an agent may read it at once. So nothing
+//        is copied that might have to be taken back: it would be counted a second time later.
 #pragma once
 
 #include <cstdint>

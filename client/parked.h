@@ -4,9 +4,9 @@
 // Called by: series_index, which parks and moves the counts; registry_lock, which has them moved.
 //
 // Invariants
-//   Q1  Only a handler that interrupts the lock's holder, on the holder's thread, writes an entry. So
-//       the holder finds every entry complete when it runs again.
-//   Q2  Entry k counts in cell kFirstParkedCell + k, which is zero when the entry is free.
+//   PK1  Only a handler that interrupts the lock's holder, on the holder's thread, writes an entry. So
+//        the holder finds every entry complete when it runs again.
+//   PK2  Entry k counts in cell kFirstParkedCell + k, which is zero when the entry is free.
 #pragma once
 
 #include <cstdint>

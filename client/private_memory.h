@@ -2,9 +2,9 @@
 // Called by: registry, series_index, catalogue, under the lock; process makes the first block.
 //
 // Invariants
-//   R1  The first block is part of the process's one mapping, and all of it is usable. Further blocks
-//       are made when they are needed.
-//   R2  A forked child that finds a block half filled does not use the rest of it.
+//   PI1  The first block is part of the process's one mapping, and all of it is usable. Further blocks
+//        are made when they are needed.
+//   PI2  A forked child that finds a block half filled does not use the rest of it.
 #pragma once
 
 #include <cstddef>

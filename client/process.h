@@ -2,10 +2,10 @@
 // Called by: abi.cc (the exported calls), registry, series_index; the preloaded library.
 //
 // Invariants
-//   P1  Memory that a fork does not wipe is append-only and published last, so a child forked in the
-//       middle of another thread's registration sees the registry from before it.
-//   P2  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
-//       the system.
+//   PRO1  Memory that a fork does not wipe is append-only and published last, so a child forked in the
+//         middle of another thread's registration sees the registry from before it.
+//   PRO2  Nothing here uses the heap, throws, or changes errno. After seal(), nothing calls
+//         the system.
 #pragma once
 
 #include <cstddef>

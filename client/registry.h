@@ -2,9 +2,9 @@
 // Called by: abi.cc; series_index asks for a family's shape.
 //
 // Invariants
-//   G1  Families [0, count) never change, except for the fields marked "under the lock".
-//   G2  Everything is append-only; a child forked in between sees a registry without the last
-//       family.
+//   RG1  Families [0, count) never change, except for the fields marked "under the lock".
+//   RG2  Everything is append-only; a child forked in between sees a registry without the last
+//        family.
 #pragma once
 
 #include <cstdint>

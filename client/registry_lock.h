@@ -2,11 +2,11 @@
 // Called by: process, abi.cc, registry, series_index; preload/handover.cc.
 //
 // Invariants
-//   X1  A forked child finds the lock free: its word is in wiped memory.
-//   X2  Nothing that a handler parked is left when the lock is free.
-//   X3  Waiting ends, whatever the priorities: a thread that waits long sleeps, so that a holder of lower
-//       priority can run. In a sealed process no thread may sleep: after spinning for about a sixth of a
-//       second of its own time a thread goes on without the lock, as one that holds it already.
+//   RL1  A forked child finds the lock free: its word is in wiped memory.
+//   RL2  Nothing that a handler parked is left when the lock is free.
+//   RL3  Waiting ends, whatever the priorities: a thread that waits long sleeps, so that a holder of lower
+//        priority can run. In a sealed process no thread may sleep: after spinning for about a sixth of a
+//        second of its own time a thread goes on without the lock, as one that holds it already.
 #pragma once
 
 #include <pthread.h>
@@ -42,7 +42,7 @@ class NoSignals {
 };
 
 // Held while the registry or the segment changes. It is not got if this very thread holds it already,
-// in a frame below: then this is a signal handler, which must not wait. Nor is it got after X3.
+// in a frame below: then this is a signal handler, which must not wait. Nor is it got after RL3.
 class RegistryLock {
  public:
   enum class Wait { kForIt, kNot };
@@ -62,7 +62,7 @@ class RegistryLock {
 bool take_registry_lock(RegistryLock::Wait wait) noexcept;
 void release_registry_lock() noexcept;
 
-// What moves the counts that are parked, for X2. Given before there is anything to park for.
+// What moves the counts that are parked, for RL2. Given before there is anything to park for.
 // REQUIRES: the lock is held.
 using Settle = void (*)(Parked& parked) noexcept;
 void settle_before_release(Settle settle) noexcept;

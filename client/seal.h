@@ -3,8 +3,8 @@
 // preloaded library, which close it.
 //
 // Invariants
-//   L1  After seal() nothing of Notch calls the system, in this process and its forked children.
-//   L2  Inherited by a fork; any thread or handler may ask.
+//   SA1  After seal() nothing of Notch calls the system, in this process and its forked children.
+//   SA2  Inherited by a fork; any thread or handler may ask.
 #pragma once
 
 namespace notch::client {

@@ -2,8 +2,8 @@
 // Called by: abi.cc.
 //
 // Invariants
-//   I1  A slot goes once from 0 to an entry that is complete. [tag: series-slot]
-//   I2  find_series() takes no lock, allocates nothing and is async-signal-safe.
+//   SI1  A slot goes once from 0 to an entry that is complete. [tag: series-slot]
+//   SI2  find_series() takes no lock, allocates nothing and is async-signal-safe.
 #pragma once
 
 #include <cstdint>

@@ -2,10 +2,10 @@
 // fork keeps. Called by: process, registry_lock; the preloaded library for postponed counts.
 //
 // Invariants
-//   W1  There is none before the first definition, or the first add through a null handle.
-//   W2  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
-//       so no column, no lock held, not attached. Everything else is inherited as it was.
-//   W3  Under RLIMIT_AS it is a small share of the program's address space, however small that is.
+//   WI1  There is none before the first definition, or the first add through a null handle.
+//   WI2  Wiped is MADV_WIPEONFORK memory: a forked child, raw clone included, finds it all zero,
+//        so no column, no lock held, not attached. Everything else is inherited as it was.
+//   WI3  Under RLIMIT_AS it is a small share of the program's address space, however small that is.
 #pragma once
 
 #include <cstddef>

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t kIteratorChunk_bytes = 64 * 1024;
 
 // libbpf's last complaint, as one line. It has one callback for the whole process, without a
-// context; the agent is one thread (D1), and the text is read right after the call that failed.
+// context; the agent is one thread (DM1), and the text is read right after the call that failed.
 std::string& last_complaint() {
   static std::string complaint;
   return complaint;

@@ -2,7 +2,7 @@
 // Called by: segment_reader for every offset and count that comes from a segment file.
 //
 // Invariants
-//   B1  fits() never wraps: it subtracts the smaller number from the larger one.
+//   BN1  fits() never wraps: it subtracts the smaller number from the larger one.
 #pragma once
 
 #include <cstddef>

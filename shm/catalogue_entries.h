@@ -2,7 +2,7 @@
 // Made by: catalogue_follower. Called by: collect, tests.
 //
 // Invariants
-//   E1  An entry has passed every rule that catalogue_follower.h lists.
+//   CAE1  An entry has passed every rule that catalogue_follower.h lists.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ bool is_native(FamilyType type) {
   return type == FamilyType::kNativeHistogram;
 }
 
-// V6, the table. Also says whether `type` is one of FamilyType.
+// FR6, the table. Also says whether `type` is one of FamilyType.
 bool valid_numbers(FamilyType type, NumberKind number, GaugeMode mode) {
   switch (type) {
     case FamilyType::kCounter:
@@ -34,7 +34,7 @@ bool valid_numbers(FamilyType type, NumberKind number, GaugeMode mode) {
   return false;
 }
 
-// V6, the rest.
+// FR6, the rest.
 bool valid_scale(FamilyType type, const FamilyRecord& record) {
   if (record.bounds != 0 && type != FamilyType::kHistogram) return false;
   if (!is_native(type)) return record.schema == 0 && record.zero_threshold == 0;
@@ -227,7 +227,7 @@ bool CatalogueFollower::read_item(std::size_t fixed_bytes, std::uint32_t index,
   return true;
 }
 
-// V3. The record at `offset` was checked when it was passed, but the writer may have changed it since.
+// FR3. The record at `offset` was checked when it was passed, but the writer may have changed it since.
 bool CatalogueFollower::find_record(std::uint32_t offset, RecordKind kind,
                                     std::uint64_t& record_bytes) const {
   if (offset == 0 || offset >= at_ || !starts_record(offset)) return false;
@@ -265,7 +265,7 @@ bool CatalogueFollower::read_bounds(std::uint64_t offset, std::uint64_t record_b
   return strictly_increasing(bounds);
 }
 
-// V7 and V9.
+// FR7 and FR9.
 Fault CatalogueFollower::take_cells(std::uint32_t first_cell, std::uint32_t cell_count) {
   if (first_cell < kFirstFreeCell || !fits(first_cell, cell_count, cell_capacity_)) {
     return Fault::kBadRecord;

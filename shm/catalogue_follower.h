@@ -2,31 +2,31 @@
 // Called by: segment_reader. The bytes are hostile, and may change while they are read.
 //
 // A record is valid if and only if
-//   V1  it starts at a multiple of 8, its length is a multiple of 8, at least 8, and it lies wholly
-//       within the published bytes. A record of an unknown kind that keeps this rule is skipped.
-//   V2  it is long enough for its kind's fixed part and for the items it counts.
-//   V3  it refers only to whole records that lie before it, of the kind wanted. Offset 0 is "none":
-//       allowed for help, unit, bounds and label values. A family's or a label's name is not empty.
-//   V4  string: at most kMaxHelpBytes; where used, at most what layout.h says for that use.
-//   V5  bounds: at most kMaxBounds, finite, strictly increasing.
-//   V6  family: the next id; at most kMaxLabels labels; type, number and mode as
+//   FR1  it starts at a multiple of 8, its length is a multiple of 8, at least 8, and it lies wholly
+//        within the published bytes. A record of an unknown kind that keeps this rule is skipped.
+//   FR2  it is long enough for its kind's fixed part and for the items it counts.
+//   FR3  it refers only to whole records that lie before it, of the kind wanted. Offset 0 is "none":
+//        allowed for help, unit, bounds and label values. A family's or a label's name is not empty.
+//   FR4  string: at most kMaxHelpBytes; where used, at most what layout.h says for that use.
+//   FR5  bounds: at most kMaxBounds, finite, strictly increasing.
+//   FR6  family: the next id; at most kMaxLabels labels; type, number and mode as
 //         counter            unsigned or float   none
 //         up-down counter    signed              none
 //         gauge              float               any but none
 //         both histograms    unsigned            none
 //       bounds only for classic histograms; schema (-4..8) and zero_threshold (finite, >= 0) only
 //       for native ones.
-//   V7  series: the next id; a family known by then; as many label values as the family has labels,
-//       or none and kSeriesOverflow; the number of cells its type and bounds demand, all of them
-//       at or after kFirstFreeCell and within the capacity.
-//   V8  chunk: of a native series known by then; negative is 0 or 1; |chunk| <= kMaxChunk; its
-//       cells as V7.
-//   V9  all runs of cells together are no longer than the capacity. Runs may overlap: a segment
-//       that counts a cell twice lies about its own numbers only, and V9 keeps the work linear.
+//   FR7  series: the next id; a family known by then; as many label values as the family has labels,
+//        or none and kSeriesOverflow; the number of cells its type and bounds demand, all of them
+//        at or after kFirstFreeCell and within the capacity.
+//   FR8  chunk: of a native series known by then; negative is 0 or 1; |chunk| <= kMaxChunk; its
+//        cells as FR7.
+//   FR9  all runs of cells together are no longer than the capacity. Runs may overlap: a segment
+//        that counts a cell twice lies about its own numbers only, and FR9 keeps the work linear.
 //
 // Invariants
-//   C1  A word of the span is read once into a local, then checked, then used.
-//   C2  After a Fault nothing is read again.
+//   FO1  A word of the span is read once into a local, then checked, then used.
+//   FO2  After a Fault nothing is read again.
 #pragma once
 
 #include <cstddef>

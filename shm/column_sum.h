@@ -2,8 +2,8 @@
 // Called by: segment_reader.
 //
 // Invariants
-//   S1  Every shared word is read by one relaxed load: the writers add while this reads, and a sum
-//       needs no order among its parts.
+//   SM1  Every shared word is read by one relaxed load: the writers add while this reads, and a sum
+//        needs no order among its parts.
 #pragma once
 
 #include <cstddef>

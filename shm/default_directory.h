@@ -3,12 +3,12 @@
 // Called by: client/settings, segment_file, the agent's daemon and segment_directory.
 //
 // Invariants
-//   F1  Both sides follow one order: /run/notch if it may be used (the agent: or made) and a
-//       mapping keeps its file's lock there, else /dev/shm/notch.
-//   F2  The directory that is opened is no link. It belongs to root or to the process's own user, or it
-//       lies where only root can make an entry. Any other owner may have put it there to read other
-//       users' counts, or to make their calls wait on a file system of his own.
-//   F3  Async-signal-safe: no heap, no lock, no stdio.
+//   DF1  Both sides follow one order: /run/notch if it may be used (the agent: or made) and a
+//        mapping keeps its file's lock there, else /dev/shm/notch.
+//   DF2  The directory that is opened is no link. It belongs to root or to the process's own user, or it
+//        lies where only root can make an entry. Any other owner may have put it there to read other
+//        users' counts, or to make their calls wait on a file system of his own.
+//   DF3  Async-signal-safe: no heap, no lock, no stdio.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +27,7 @@ enum class DefaultUse : std::uint8_t {
 const char* default_directory(DefaultUse use) noexcept;
 
 // Opens it with O_PATH and O_CLOEXEC. Returns the descriptor, or -1 with errno. EPERM: it is there
-// and breaks F2. Cost: four system calls, six where others may make entries beside it.
+// and breaks DF2. Cost: four system calls, six where others may make entries beside it.
 int open_default_directory(const char* path) noexcept;
 
 // The text for that EPERM: a whole clause without a full stop.

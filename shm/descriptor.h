@@ -2,9 +2,9 @@
 // Called by: segment_file, process_identity, default_directory, lock_lifetime.
 //
 // Invariants
-//   D1  A segment's file is never descriptor 0, 1 or 2, not even for a moment: a program that was
-//       started without them, and prints, would write into the segment.
-//   D2  Nothing here allocates, throws or changes more than errno; all is async-signal-safe.
+//   DSC1  A segment's file is never descriptor 0, 1 or 2, not even for a moment: a program that was
+//         started without them, and prints, would write into the segment.
+//   DSC2  Nothing here allocates, throws or changes more than errno; all is async-signal-safe.
 #pragma once
 
 #include <fcntl.h>

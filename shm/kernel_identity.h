@@ -4,7 +4,7 @@
 // Called by: segment_file, process_identity, directory_sample, directory_room.
 //
 // Invariants
-//   E1  Async-signal-safe; nothing but errno is changed.
+//   KI1  Async-signal-safe; nothing but errno is changed.
 #pragma once
 
 #include <fcntl.h>

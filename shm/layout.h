@@ -3,10 +3,10 @@
 // Called by: segment_file, client/catalogue (writer's side), segment_reader (reader's side).
 //
 // Invariants
-//   L1  Every field keeps its offset, width and meaning within one major version.
-//   L2  All integers are in the writer's native byte order, told by `byte_order`.
-//   L3  A byte that no field below names is zero, and a reader ignores it.
-//   L4  A cell's value is the sum of that cell over all columns whose bit is set.
+//   LY1  Every field keeps its offset, width and meaning within one major version.
+//   LY2  All integers are in the writer's native byte order, told by `byte_order`.
+//   LY3  A byte that no field below names is zero, and a reader ignores it.
+//   LY4  A cell's value is the sum of that cell over all columns whose bit is set.
 #pragma once
 
 #include <cstddef>

@@ -5,9 +5,9 @@
 // Called by: segment_file, default_directory, the agent's segment_directory.
 //
 // Invariants
-//   L1  Async-signal-safe: no heap, no lock, no stdio.
-//   L2  A kill in the middle leaves an empty file with the name of a half-born segment and a free
-//       lock, which the agent removes.
+//   LL1  Async-signal-safe: no heap, no lock, no stdio.
+//   LL2  A kill in the middle leaves an empty file with the name of a half-born segment and a free
+//        lock, which the agent removes.
 #pragma once
 
 #include <cstdint>

@@ -3,9 +3,9 @@
 // Called by: the client's writer side and the agent's reader side.
 //
 // Invariants
-//   O1  Plain shared words are reached through atomic_ref alone, on both sides.
-//   O2  Every release and every acquire here is used under a tag in brackets that its partner has
-//       too; tests/layers reads which is which from the orders spelled below.
+//   MO1  Plain shared words are reached through atomic_ref alone, on both sides.
+//   MO2  Every release and every acquire here is used under a tag in brackets that its partner has
+//        too; tests/layers reads which is which from the orders spelled below.
 #pragma once
 
 #include <atomic>

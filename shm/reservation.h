@@ -2,9 +2,9 @@
 // stay valid. Called by: segment_file, and the client's private memory.
 //
 // Invariants
-//   V1  The whole range is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE)
-//       locks only what is in use.
-//   V2  Nothing here allocates from the heap, throws or changes errno; all is async-signal-safe.
+//   RV1  The whole range is PROT_NONE until commit(): a process under mlockall(MCL_FUTURE)
+//        locks only what is in use.
+//   RV2  Nothing here allocates from the heap, throws or changes errno; all is async-signal-safe.
 #pragma once
 
 #include <cstddef>

@@ -5,11 +5,11 @@
 //   nameless file -> shared flock -> size -> memory -> map -> header, magic last -> name -> close
 //
 // Invariants
-//   W1  A named segment is whole and its lock is held, for as long as the mapping lives.
-//   W2  No descriptor stays open. No part of the mapping is inherited by fork or seen in a
-//       core dump.
-//   W3  Async-signal-safe throughout: no heap, no locks, no stdio; a forked child calls this.
-//   W4  errno is as it was before.
+//   SG1  A named segment is whole and its lock is held, for as long as the mapping lives.
+//   SG2  No descriptor stays open. No part of the mapping is inherited by fork or seen in a
+//        core dump.
+//   SG3  Async-signal-safe throughout: no heap, no locks, no stdio; a forked child calls this.
+//   SG4  errno is as it was before.
 #pragma once
 
 #include <cstddef>

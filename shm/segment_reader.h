@@ -3,10 +3,10 @@
 // Called by: agent/collect, the fuzz target, tests. It takes a span of mapped bytes and knows no files.
 //
 // Invariants
-//   R1  A word of the span is read once into a local, then checked, then used.
-//   R2  follow() never parses a record twice, and hands out copies, never views of the span.
-//   R3  After a Fault the reader is finished: no later call reads the span again.
-//   R4  Ids handed out are dense: family n and series n are the n-th of their kind.
+//   RDR1  A word of the span is read once into a local, then checked, then used.
+//   RDR2  follow() never parses a record twice, and hands out copies, never views of the span.
+//   RDR3  After a Fault the reader is finished: no later call reads the span again.
+//   RDR4  Ids handed out are dense: family n and series n are the n-th of their kind.
 #pragma once
 
 #include <array>

@@ -2,9 +2,9 @@
 // Called by: segment_reader, catalogue_follower.
 //
 // Invariants
-//   W1  Each word is read exactly once, so that the value that was checked is the value that is used:
-//       with memcpy the compiler would be free to read again.
-//   W2  A caller that needs words of one moment has observed a published length or sequence before.
+//   SW1  Each word is read exactly once, so that the value that was checked is the value that is used:
+//        with memcpy the compiler would be free to read again.
+//   SW2  A caller that needs words of one moment has observed a published length or sequence before.
 #pragma once
 
 #include <cstddef>

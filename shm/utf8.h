@@ -2,7 +2,7 @@
 // Called by: segment_reader, for the header's texts; the client, for what applications hand over.
 //
 // Invariants
-//   U1  All but valid_utf8() need neither the heap nor the C++ run time: libnotch links them.
+//   UT1  All but valid_utf8() need neither the heap nor the C++ run time: libnotch links them.
 #pragma once
 
 #include <cstddef>

@@ -5,9 +5,9 @@
 // PROGRAM --file=NAME runs the tests of the source file NAME, in place of any --gtest_filter.
 //
 // Invariants
-//   M1  Exit 0: at least one test passed and none failed. 77: all were skipped. 1: anything else.
-//   M2  Each skipped test leaves one line "skipped: Suite.Test: reason", read by tests/run.
-//   M3  With --file, exactly the tests of that file run; where it has none, no test ran (M1).
+//   MI1  Exit 0: at least one test passed and none failed. 77: all were skipped. 1: anything else.
+//   MI2  Each skipped test leaves one line "skipped: Suite.Test: reason", read by tests/run.
+//   MI3  With --file, exactly the tests of that file run; where it has none, no test ran (MI1).
 #include <gtest/gtest.h>
 
 #include <iostream>

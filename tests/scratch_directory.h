@@ -3,8 +3,8 @@
 // Called by: tests that need real files.
 //
 // Invariants
-//   S1  It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in
-//       /dev/shm. Its name says whose it is.
+//   SCR1  It lies in NOTCH_SCRATCH, where tests/run looks for what was left behind; by hand in
+//         /dev/shm. Its name says whose it is.
 #pragma once
 
 #include <errno.h>

@@ -5,20 +5,20 @@
 // gather() for a scrape, sweep() about once a second and whenever deaths are likely.
 //
 // Invariants
-//   C1  A segment's numbers are in the sums exactly once from its taking on: as a living segment's
-//       until its fold is in the ledger, as the dead's after. While the ledger cannot be written,
-//       the dead stay as they are, and are summed as if they lived.
-//   C2  A segment's file is removed only after its fold is in the ledger, and only if the name
-//       still leads to that file. A file whose fold is in the ledger is never read again.
-//   C3  A file that breaks a rule is counted and let go; it never fails a gather. If a snapshot had
-//       its numbers, they stay, once: the segment is folded as the dead are, with what its cells
-//       say, and its file removed. Where the cells are gone (cut off), or say less than before,
-//       what the sums fall by is folded instead; of the dead before their own folds.
-//   C4  What a taken segment defined before another file was found is bound before what that file
-//       defines, whenever the two are read; segments found together are bound in the order of their
-//       birth. So the older definition is in force; after a restart, the older process's.
-//   C5  A segment is shown under its service's name as owners_ says at every instant, and what it
-//       counted with it: in the page, in the ledger, among the ends.
+//   CO1  A segment's numbers are in the sums exactly once from its taking on: as a living segment's
+//        until its fold is in the ledger, as the dead's after. While the ledger cannot be written,
+//        the dead stay as they are, and are summed as if they lived.
+//   CO2  A segment's file is removed only after its fold is in the ledger, and only if the name
+//        still leads to that file. A file whose fold is in the ledger is never read again.
+//   CO3  A file that breaks a rule is counted and let go; it never fails a gather. If a snapshot had
+//        its numbers, they stay, once: the segment is folded as the dead are, with what its cells
+//        say, and its file removed. Where the cells are gone (cut off), or say less than before,
+//        what the sums fall by is folded instead; of the dead before their own folds.
+//   CO4  What a taken segment defined before another file was found is bound before what that file
+//        defines, whenever the two are read; segments found together are bound in the order of their
+//        birth. So the older definition is in force; after a restart, the older process's.
+//   CO5  A segment is shown under its service's name as owners_ says at every instant, and what it
+//        counted with it: in the page, in the ledger, among the ends.
 //
 // With `per_process` every row has a pid label, and nothing is folded: a row that ended and the
 // same row inside a total would count twice in every sum and rate over both. The file stays

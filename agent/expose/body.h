@@ -3,8 +3,8 @@
 // Called by: the exposition writers and gzip_body (BodyWriter), http (Body).
 //
 // Invariants
-//   B1  A Body never changes; it may be read by any thread and shared by scrapes that overlap.
-//   B2  A pointer from reserve() holds until the next reserve(); a position holds until finish().
+//   BO1  A Body never changes; it may be read by any thread and shared by scrapes that overlap.
+//   BO2  A pointer from reserve() holds until the next reserve(); a position holds until finish().
 #pragma once
 
 #include <cassert>

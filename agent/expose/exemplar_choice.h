@@ -2,8 +2,8 @@
 // Called by: exposition_text (OpenMetrics), exposition_protobuf.
 //
 // Invariants
-//   X1  A chosen exemplar is finite and lies in its bucket, (lower bound, upper bound].
-//   X2  An exemplar that lies elsewhere is dropped and counted in `misplaced()`.
+//   EC1  A chosen exemplar is finite and lies in its bucket, (lower bound, upper bound].
+//   EC2  An exemplar that lies elsewhere is dropped and counted in `misplaced()`.
 #pragma once
 
 #include <cstddef>

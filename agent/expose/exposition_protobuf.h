@@ -3,13 +3,13 @@
 // Called by: write_page().
 //
 // Invariants
-//   P1  A histogram's sample_count is the sum of the buckets in the same message; a scraper rejects
-//       the whole page over any other.
-//   P2  Native histograms always carry zero_threshold, which tells them from classic ones even when
-//       empty, and classic buckets beside, for scrapers that ask for protobuf but not for natives.
-//   P3  Exemplars in field 16 have a time; in classic buckets stand the newest of each.
-//   P4  Counters and histograms carry the time they were created, where it is known. A scraper that
-//       takes it has a zero there, and so the increase up to the first scrape.
+//   PB1  A histogram's sample_count is the sum of the buckets in the same message; a scraper rejects
+//        the whole page over any other.
+//   PB2  Native histograms always carry zero_threshold, which tells them from classic ones even when
+//        empty, and classic buckets beside, for scrapers that ask for protobuf but not for natives.
+//   PB3  Exemplars in field 16 have a time; in classic buckets stand the newest of each.
+//   PB4  Counters and histograms carry the time they were created, where it is known. A scraper that
+//        takes it has a zero there, and so the increase up to the first scrape.
 #pragma once
 
 #include <memory>

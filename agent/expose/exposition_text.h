@@ -2,10 +2,10 @@
 // Called by: write_page().
 //
 // Invariants
-//   E1  A family's lines stand together, its metadata first, each kind of metadata at most once.
-//   E2  `_count` and the +Inf bucket are one number; no exposition timestamps, no `_created`:
-//       scrapers keep that as a series of its own. Created times are in protobuf.
-//   E3  A series is the same bytes in every page of its format.
+//   ET1  A family's lines stand together, its metadata first, each kind of metadata at most once.
+//   ET2  `_count` and the +Inf bucket are one number; no exposition timestamps, no `_created`:
+//        scrapers keep that as a series of its own. Created times are in protobuf.
+//   ET3  A series is the same bytes in every page of its format.
 //
 // Where the dialects part:
 //                      0.0.4                        OpenMetrics

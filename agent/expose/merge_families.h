@@ -2,9 +2,9 @@
 // Called by: the agent's gather, before the writers.
 //
 // Invariants
-//   M1  No name stands twice in a page: not a family's, nor a sample's that its type adds in
-//       OpenMetrics (_total, _created, _bucket, _count, _sum).
-//   M2  The earlier source wins, and within a source the earlier family.
+//   MF1  No name stands twice in a page: not a family's, nor a sample's that its type adds in
+//        OpenMetrics (_total, _created, _bucket, _count, _sum).
+//   MF2  The earlier source wins, and within a source the earlier family.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 // Called by: exposition_text.
 //
 // Invariants
-//   N1  No call writes more than kMaxNumberBytes; each returns the end of what it wrote.
-//   N2  A finite double is written so that it reads back as the same double.
+//   NT1  No call writes more than kMaxNumberBytes; each returns the end of what it wrote.
+//   NT2  A finite double is written so that it reads back as the same double.
 #pragma once
 
 #include <charconv>

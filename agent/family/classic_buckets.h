@@ -3,9 +3,9 @@
 // Called by: exposition_text, exposition_protobuf.
 //
 // Invariants
-//   C1  `bounds` is finite and strictly increasing; `cumulative` has one entry more, for +Inf, and
-//       never decreases.
-//   C2  The count is the +Inf bucket: no count is read apart from the buckets.
+//   CB1  `bounds` is finite and strictly increasing; `cumulative` has one entry more, for +Inf, and
+//        never decreases.
+//   CB2  The count is the +Inf bucket: no count is read apart from the buckets.
 //
 // The rule for a native histogram. The bounds are the powers of two from the lower edge of the
 // lowest populated bucket to the upper edge of the highest (of base^n for schemas below 0, whose

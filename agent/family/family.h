@@ -2,10 +2,10 @@
 // Called by: tally, ledger, exposition, the agent's own sources.
 //
 // Invariants
-//   F1  `name` is the name samples carry in text 0.0.4 without _bucket/_sum/_count: a counter's
-//       ends in _total. It and the label names match the Prometheus rules; `help` is valid
-//       UTF-8.
-//   F2  `bounds` is finite and strictly increasing, empty unless a classic histogram.
+//   FM1  `name` is the name samples carry in text 0.0.4 without _bucket/_sum/_count: a counter's
+//        ends in _total. It and the label names match the Prometheus rules; `help` is valid
+//        UTF-8.
+//   FM2  `bounds` is finite and strictly increasing, empty unless a classic histogram.
 #pragma once
 
 #include <cstdint>

@@ -3,8 +3,8 @@
 // (LabelReader).
 //
 // Invariants
-//   T1  What append_label() wrote, LabelReader reads back as the same names and values.
-//   T2  An empty value writes nothing: to Prometheus an empty label is no label.
+//   LT1  What append_label() wrote, LabelReader reads back as the same names and values.
+//   LT2  An empty value writes nothing: to Prometheus an empty label is no label.
 #pragma once
 
 #include <string>

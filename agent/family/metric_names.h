@@ -3,9 +3,9 @@
 // Called by: binder.
 //
 // Invariants
-//   W1  A judged family keeps F1 and F2 of family.h.
-//   W2  Label columns stand in the order of their names: the text of one label set is the same for
-//       every process, however each of them ordered its labels, so no row stands twice.
+//   MN1  A judged family keeps FM1 and FM2 of family.h.
+//   MN2  Label columns stand in the order of their names: the text of one label set is the same for
+//        every process, however each of them ordered its labels, so no row stands twice.
 #pragma once
 
 #include <cstdint>

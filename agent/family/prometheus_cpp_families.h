@@ -3,8 +3,8 @@
 // Called by: the agent's gather.
 //
 // Invariants
-//   C1  What comes out obeys F1, F2 and S1 to S3 whatever goes in; what cannot is dropped, counted
-//       by reason.
+//   PC1  What comes out obeys FM1, FM2 and SP1 to SP3 whatever goes in; what cannot is dropped, counted
+//        by reason.
 #pragma once
 
 #include <prometheus/metric_family.h>

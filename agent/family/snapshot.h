@@ -2,10 +2,10 @@
 // slots. Made by: tally, agent_metrics, host figures. Read by: the three writers and nothing else.
 //
 // Invariants
-//   S1  A family name stands once; families are sorted by name; a row's labels stand once per
-//       family.
-//   S2  Row order and label text are the same from one snapshot to the next.
-//   S3  What the views point at lives as long as the snapshot (`owners`).
+//   SP1  A family name stands once; families are sorted by name; a row's labels stand once per
+//        family.
+//   SP2  Row order and label text are the same from one snapshot to the next.
+//   SP3  What the views point at lives as long as the snapshot (`owners`).
 //
 // The slots of a row, from first_slot on, by the family's type:
 //   counter, gauge, unknown   1 slot: u64, i64 or the double's bits, as `number` says.

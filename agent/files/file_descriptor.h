@@ -3,7 +3,7 @@
 // ready_command.
 //
 // Invariants
-//   D1  Closed exactly once, by whoever holds it last.
+//   FD1  Closed exactly once, by whoever holds it last.
 #pragma once
 
 #include <unistd.h>

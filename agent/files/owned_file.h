@@ -3,9 +3,9 @@
 // Called by: ledger. Not thread-safe.
 //
 // Invariants
-//   W1  What is open here is a regular file, owned by us, writable by nobody else.
-//   W2  After a failed write_at() at the file's end the file is as long as before, or nothing is
-//       written until it has been cut.
+//   OF1  What is open here is a regular file, owned by us, writable by nobody else.
+//   OF2  After a failed write_at() at the file's end the file is as long as before, or nothing is
+//        written until it has been cut.
 #pragma once
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 // Called by: the collectors, host_collectors.
 //
 // Invariants
-//   FL1  What finish() gives obeys S1 to S3: of two rows of a family with the same labels the first
+//   FL1  What finish() gives obeys SP1 to SP3: of two rows of a family with the same labels the first
 //        stays. A family of a name the format does not allow is left out with its rows. Both are
 //        counted, as are dropped() things, for the collector that added them.
 //   FL2  Rows belong to the family that begin() began last.

@@ -2,7 +2,7 @@
 // costs more than to read it. Called by: netclass.
 //
 // Invariants
-//   KF1  Files are of the folder that has the path now: of one that went or was renamed none is
+//   KP1  Files are of the folder that has the path now: of one that went or was renamed none is
 //        kept, as its inode is another's.
 #pragma once
 

@@ -1,9 +1,9 @@
 // The names of sensors and their chips on a page. Called by: hwmon.
 //
 // Invariants
-//   SN1  A chip's name follows from what it is part of and from what it calls itself, not from the
+//   SE1  A chip's name follows from what it is part of and from what it calls itself, not from the
 //        number that the kernel gave it at this boot.
-//   SN2  Families and units are node_exporter's.
+//   SE2  Families and units are node_exporter's.
 #pragma once
 
 #include <cstdint>

@@ -2,13 +2,13 @@
 // responses, deadlines. Called by: http_server.
 //
 // Invariants
-//   C1  Exactly one asynchronous operation is under way at a time, and it has a deadline; while a
-//       password is checked there is none.
-//   C2  A request is read only after the response to the one before it was written: pipelined
-//       requests wait in the buffer, and a client that does not read gets no further ones answered.
-//   C3  A body sent with a request is never read as a request: the connection ends instead.
-//   C4  A response is written slice by slice. A client that takes longer than slice_deadline for one
-//       is cut, however many bytes it takes now and then.
+//   CN1  Exactly one asynchronous operation is under way at a time, and it has a deadline; while a
+//        password is checked there is none.
+//   CN2  A request is read only after the response to the one before it was written: pipelined
+//        requests wait in the buffer, and a client that does not read gets no further ones answered.
+//   CN3  A body sent with a request is never read as a request: the connection ends instead.
+//   CN4  A response is written slice by slice. A client that takes longer than slice_deadline for one
+//        is cut, however many bytes it takes now and then.
 #pragma once
 
 #include <boost/asio/generic/stream_protocol.hpp>

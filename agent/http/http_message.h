@@ -2,9 +2,9 @@
 // Called by: http_service, http_connection, every route of the agent.
 //
 // Invariants
-//   M1  A request's path and query are percent-decoded; names keep their order and repetitions.
-//   M2  A response's body is a list of shared blocks that nobody changes any more: several
-//       responses in flight may point at the same blocks, and they are never copied together.
+//   HM1  A request's path and query are percent-decoded; names keep their order and repetitions.
+//   HM2  A response's body is a list of shared blocks that nobody changes any more: several
+//        responses in flight may point at the same blocks, and they are never copied together.
 #pragma once
 
 #include <cstddef>

@@ -2,9 +2,9 @@
 // http_connection. Called by: notchd, tests.
 //
 // Invariants
-//   H1  Everything but the hashing of passwords happens on the loop's thread; nothing here blocks
-//       it but a route and, when a file has changed, reading the web configuration.
-//   H2  After the destructor no route is called, whatever is still queued on the loop.
+//   HS1  Everything but the hashing of passwords happens on the loop's thread; nothing here blocks
+//        it but a route and, when a file has changed, reading the web configuration.
+//   HS2  After the destructor no route is called, whatever is still queued on the loop.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

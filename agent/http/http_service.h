@@ -2,13 +2,13 @@
 // list of the connections themselves. Called by: http_connection, http_server. The loop's thread only.
 //
 // Invariants
-//   V1  Every connection is in the list from its construction to its destruction.
-//   V2  requests_in_flight counts a request from its admission to end_request(), which comes after
-//       its response's last byte was taken or the connection was lost.
-//   V3  After shut() no route is called any more.
-//   V4  A request waits for room while a connection that was cut for it has not ended, and before
-//       anybody can be cut for place_wait at most. Of max_waiting that wait, those of the party with
-//       least come first, and those of the party with most are refused for others.
+//   HV1  Every connection is in the list from its construction to its destruction.
+//   HV2  requests_in_flight counts a request from its admission to end_request(), which comes after
+//        its response's last byte was taken or the connection was lost.
+//   HV3  After shut() no route is called any more.
+//   HV4  A request waits for room while a connection that was cut for it has not ended, and before
+//        anybody can be cut for place_wait at most. Of max_waiting that wait, those of the party with
+//        least come first, and those of the party with most are refused for others.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

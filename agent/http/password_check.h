@@ -1,10 +1,10 @@
 // Checks a user's password against a bcrypt hash on a thread of its own. Called by: http_service.
 //
 // Invariants
-//   P1  The loop's thread never computes a hash; it only looks into the cache.
-//   P2  Only right passwords are cached, at most kMaxCached, under a keyed hash with a random key:
-//       wrong ones cannot push out right ones, and memory holds no password for long.
-//   P3  What the thread is given and gives back are values: no callback leaves the loop's thread.
+//   PW1  The loop's thread never computes a hash; it only looks into the cache.
+//   PW2  Only right passwords are cached, at most kMaxCached, under a keyed hash with a random key:
+//        wrong ones cannot push out right ones, and memory holds no password for long.
+//   PW3  What the thread is given and gives back are values: no callback leaves the loop's thread.
 #pragma once
 
 #include <array>

@@ -1,9 +1,9 @@
 // Reads a YAML mapping key by key and refuses what nobody asked for. Called by: web_config.
 //
 // Invariants
-//   Y1  Every error is a YamlError whose text names file, line and key: "FILE:LINE: KEY: rule".
-//   Y2  finish() fails on a key that was never asked for, so a misspelt one cannot pass in silence,
-//       and before any that is missing, which may be the same one.
+//   SY1  Every error is a YamlError whose text names file, line and key: "FILE:LINE: KEY: rule".
+//   SY2  finish() fails on a key that was never asked for, so a misspelt one cannot pass in silence,
+//        and before any that is missing, which may be the same one.
 #pragma once
 
 #include <yaml-cpp/yaml.h>

@@ -2,10 +2,10 @@
 // Called by: web_security. Plain values: reading the files they name is tls_context's part.
 //
 // Invariants
-//   W1  Every name with a fixed choice (versions, curves, suites, client_auth_type) is a known one.
-//   W2  Certificate and key are both given, each either inline or as a file; file names are
-//       absolute, or relative to the configuration's folder and already joined with it.
-//   W3  A user's hash has the form of bcrypt and a cost of at most kMaxBcryptCost.
+//   WC1  Every name with a fixed choice (versions, curves, suites, client_auth_type) is a known one.
+//   WC2  Certificate and key are both given, each either inline or as a file; file names are
+//        absolute, or relative to the configuration's folder and already joined with it.
+//   WC3  A user's hash has the form of bcrypt and a cost of at most kMaxBcryptCost.
 #pragma once
 
 #include <map>

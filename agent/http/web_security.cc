@@ -7,7 +7,7 @@
 namespace notch::agent {
 namespace {
 
-// The protection of `older` that `newer` would take away, or an empty text (X4).
+// The protection of `older` that `newer` would take away, or an empty text (WS4).
 std::string loss_of_protection(const WebConfig& older, const WebConfig& newer) {
   const char* loss = nullptr;
   if (older.has_tls && !newer.has_tls) {

@@ -2,11 +2,11 @@
 // right. Called by: http_service.
 //
 // Invariants
-//   X1  A set of files that does not load changes nothing: the last good one stays in force.
-//   X2  The stamps are taken before the files are read, so a change in between is seen next time.
-//   X3  A failure is reported once per change of the files, not once per connection.
-//   X4  No re-read takes protection away (TLS, all users, what is asked of clients' certificates):
-//       a file that says less may be one that is being written. Only a restart does.
+//   WS1  A set of files that does not load changes nothing: the last good one stays in force.
+//   WS2  The stamps are taken before the files are read, so a change in between is seen next time.
+//   WS3  A failure is reported once per change of the files, not once per connection.
+//   WS4  No re-read takes protection away (TLS, all users, what is asked of clients' certificates):
+//        a file that says less may be one that is being written. Only a restart does.
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>

@@ -2,7 +2,7 @@
 // Called by: kernel_figures.
 //
 // Invariants
-//   KS1  What comes out obeys F1, S1 to S3 as long as the probes obey FA1. Histograms are native;
+//   KS1  What comes out obeys FM1, SP1 to SP3 as long as the probes obey FA1. Histograms are native;
 //        the text formats derive classic ones, with powers of two as bounds.
 #pragma once
 

@@ -217,7 +217,7 @@ std::string Ledger::keep_as_broken() const {
   return {};
 }
 
-// By a second link, so that the name always has a whole ledger (J4).
+// By a second link, so that the name always has a whole ledger (LE4).
 LedgerResult Ledger::keep_aside(const char* suffix) const {
   std::string aside = file_name_ + suffix;
   if (const int error = take_name(directory_fd_, aside)) {

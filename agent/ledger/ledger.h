@@ -4,14 +4,14 @@
 // removed; now and then: compact). Not thread-safe.
 //
 // Invariants
-//   J1  A fold is in the file whole or not at all: recovery drops a torn tail by its checksum.
-//   J2  A segment whose fold is in the file is never folded again: recovery names it as `folded`,
-//       and its file is only removed.
-//   J3  append() returns before the segment's file is removed; a kill between the two is J2's case.
-//   J4  compact() replaces the file by rename: at every instant one whole ledger has the name.
-//   J5  A file that lost its name (removed, or its directory was) is written on; compact() gives the
-//       directory a whole ledger again, and keeps aside what has the name by then.
-//   J6  Row and family ids are dense and stay the same until compact() or the next open().
+//   LE1  A fold is in the file whole or not at all: recovery drops a torn tail by its checksum.
+//   LE2  A segment whose fold is in the file is never folded again: recovery names it as `folded`,
+//        and its file is only removed.
+//   LE3  append() returns before the segment's file is removed; a kill between the two is LE2's case.
+//   LE4  compact() replaces the file by rename: at every instant one whole ledger has the name.
+//   LE5  A file that lost its name (removed, or its directory was) is written on; compact() gives the
+//        directory a whole ledger again, and keeps aside what has the name by then.
+//   LE6  Row and family ids are dense and stay the same until compact() or the next open().
 #pragma once
 
 #include <cstdint>

@@ -4,9 +4,9 @@
 // Called by: ledger (writes), ledger_replay (reads), tests.
 //
 // Invariants
-//   C1  first_frame() returns a frame only if all its bytes are there and its checksum is right.
-//   C2  decode_*() take exactly what encode_*() make: a payload with a byte too many is refused.
-//   C3  Memory used by decoding is at most proportional to the payload's bytes.
+//   LF1  first_frame() returns a frame only if all its bytes are there and its checksum is right.
+//   LF2  decode_*() take exactly what encode_*() make: a payload with a byte too many is refused.
+//   LF3  Memory used by decoding is at most proportional to the payload's bytes.
 #pragma once
 
 #include <cstddef>

@@ -2,13 +2,13 @@
 // Called by: ledger (open), the crash model and the fuzz target.
 //
 // Invariants
-//   P1  What a killed writer leaves is read: the torn end, from the first frame that is not whole,
-//       is left out and counted. What no crash leaves (a whole frame that breaks a rule, a snapshot
-//       without its end) is counted apart, and what of it keeps the rules is taken; so are all
-//       frames behind it. A file whose header is not ours is refused; one whose header is damaged,
-//       but was of this boot, is read as one with a broken frame.
-//   P2  Changes are added in file order by add_change() alone (V1).
-//   P3  Memory is proportional to the families, rows and waiting segments, not to the folds.
+//   LR1  What a killed writer leaves is read: the torn end, from the first frame that is not whole,
+//        is left out and counted. What no crash leaves (a whole frame that breaks a rule, a snapshot
+//        without its end) is counted apart, and what of it keeps the rules is taken; so are all
+//        frames behind it. A file whose header is not ours is refused; one whose header is damaged,
+//        but was of this boot, is read as one with a broken frame.
+//   LR2  Changes are added in file order by add_change() alone (VL1).
+//   LR3  Memory is proportional to the families, rows and waiting segments, not to the folds.
 #pragma once
 
 #include <cstddef>

@@ -2,10 +2,10 @@
 // Called by: tally (makes folds, adds them to its totals), ledger, ledger_frame, ledger_replay.
 //
 // Invariants
-//   V1  A total is made by add_change() alone, in the order of the file: who adds the same changes
-//       in the same order has the same bits, doubles included.
-//   V2  A double of a total is always finite: an addition that would end otherwise is left out.
-//   V3  A change with change_fault() == nullptr can be added to a total of its family.
+//   VL1  A total is made by add_change() alone, in the order of the file: who adds the same changes
+//        in the same order has the same bits, doubles included.
+//   VL2  A double of a total is always finite: an addition that would end otherwise is left out.
+//   VL3  A change with change_fault() == nullptr can be added to a total of its family.
 #pragma once
 
 #include <cstdint>
@@ -63,7 +63,7 @@ struct Recovered {
 // The total of a row that nothing was added to yet.
 RowChange empty_total(const Family& family, std::uint32_t row);
 
-// The rule `family` breaks (F2, and the limits of the segment format), or nullptr. Never throws.
+// The rule `family` breaks (FM2, and the limits of the segment format), or nullptr. Never throws.
 const char* family_fault(const Family& family) noexcept;
 
 // The rule `change` breaks as a change of a row of `family`, or nullptr. Never throws.

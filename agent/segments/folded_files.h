@@ -3,11 +3,11 @@
 // Called by: collect.
 //
 // Invariants
-//   X1  A segment is held from its fold until its file has no name in the directory any more. What
-//       is held must not be read as a segment.
-//   X2  A name is removed only if it leads to the segment's own file.
-//   X3  A file missing under its name is held for two looks: by then whoever lists the directory
-//       has told of its new name, if it has one there.
+//   FF1  A segment is held from its fold until its file has no name in the directory any more. What
+//        is held must not be read as a segment.
+//   FF2  A name is removed only if it leads to the segment's own file.
+//   FF3  A file missing under its name is held for two looks: by then whoever lists the directory
+//        has told of its new name, if it has one there.
 #pragma once
 
 #include <cstddef>

@@ -3,10 +3,10 @@
 // Called by: collect, which lays a SegmentReader over bytes().
 //
 // Invariants
-//   M1  Whatever stands under the name, open() neither follows a link nor waits.
-//   M2  bytes() stays mapped, at one address, until destruction or the next open(); a file cut off
-//       meanwhile reads as zeros and truncated() says so.
-//   M3  Once try_lock_dead() was true, no other agent can fold this file until destruction.
+//   MP1  Whatever stands under the name, open() neither follows a link nor waits.
+//   MP2  bytes() stays mapped, at one address, until destruction or the next open(); a file cut off
+//        meanwhile reads as zeros and truncated() says so.
+//   MP3  Once try_lock_dead() was true, no other agent can fold this file until destruction.
 #pragma once
 
 #include <boost/interprocess/mapped_region.hpp>

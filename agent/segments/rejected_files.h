@@ -4,12 +4,12 @@
 // Called by: collect.
 //
 // Invariants
-//   Y1  A rejection is counted once per file and look; a file that did not change is not read
-//       again. What is refused for want of room waits elsewhere (waiting_files), and is counted
-//       here.
-//   Y2  Every file is looked at in its turn, at most kMostLooks of all in a call.
-//   Y3  Removed is only what serves_nobody(), whose lock is free and stays ours until the name is
-//       gone, and whose name still leads to that file.
+//   RJ1  A rejection is counted once per file and look; a file that did not change is not read
+//        again. What is refused for want of room waits elsewhere (waiting_files), and is counted
+//        here.
+//   RJ2  Every file is looked at in its turn, at most kMostLooks of all in a call.
+//   RJ3  Removed is only what serves_nobody(), whose lock is free and stays ours until the name is
+//        gone, and whose name still leads to that file.
 #pragma once
 
 #include <sys/stat.h>

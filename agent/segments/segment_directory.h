@@ -3,18 +3,18 @@
 // Called by: the agent's event loop, which watches watch_fd() and calls poll().
 //
 // Invariants
-//   N1  A name is yielded as added once per file that bore it, until tell_anew(): known names are
-//       kept, so listing anew after lost events yields the differences only.
-//   N2  While an object is open no other agent can open the same directory, unless somebody removes
-//       agent.lock there: then no new name is yielded until the lock is this agent's again.
-//   N3  Nothing is removed but half-born files whose writer is gone.
-//   N4  Nothing is written into a directory that holds other files, unless it has held segments or
-//       an agent before, or has the mode of one made for segments (3777).
-//   N5  A poll() takes at most kMostEvents of what the kernel queued, however fast others make and
-//       remove files: the loop comes back to its other work, and asks again.
-//   N6  A directory that is moved or removed is followed all the same, until regain() has another
-//       under the path. It stays open and locked while the caller uses it.
-//   N7  Without an inotify instance or watch nothing is missed: each poll() lists the directory.
+//   SD1  A name is yielded as added once per file that bore it, until tell_anew(): known names are
+//        kept, so listing anew after lost events yields the differences only.
+//   SD2  While an object is open no other agent can open the same directory, unless somebody removes
+//        agent.lock there: then no new name is yielded until the lock is this agent's again.
+//   SD3  Nothing is removed but half-born files whose writer is gone.
+//   SD4  Nothing is written into a directory that holds other files, unless it has held segments or
+//        an agent before, or has the mode of one made for segments (3777).
+//   SD5  A poll() takes at most kMostEvents of what the kernel queued, however fast others make and
+//        remove files: the loop comes back to its other work, and asks again.
+//   SD6  A directory that is moved or removed is followed all the same, until regain() has another
+//        under the path. It stays open and locked while the caller uses it.
+//   SD7  Without an inotify instance or watch nothing is missed: each poll() lists the directory.
 #pragma once
 
 #include <cstdint>
@@ -59,7 +59,7 @@ struct DirectoryChanges {
   std::vector<std::string> removed;
   std::vector<std::string> added;
   bool listed_anew = false;  // events were lost, or it is the first time
-  bool more = false;         // events may be left: to be asked for soon (N5)
+  bool more = false;         // events may be left: to be asked for soon (SD5)
   Loss loss = Loss::kNone;   // regain() is due
   std::string message;       // why, if listing failed
 };
@@ -72,12 +72,12 @@ class SegmentDirectory {
 
   // Opens `path`, made with mode 3777 if it is missing and `create` is set (its parent must exist),
   // takes agent.lock in it, and watches it if the kernel lets it. On failure nothing is held. Fails
-  // for one that holds files of others (N4), where a mapping does not keep its file's lock, and for
+  // for one that holds files of others (SD4), where a mapping does not keep its file's lock, and for
   // one that nobody named and shm::default_directory does not trust.
   DirectoryResult open(const std::string& path, bool create, Named named = Named::kByUser);
 
   // Reads what the kernel queued; the first call lists the directory, and every call without a
-  // watch (N7). Never waits. Also to be called now and then without an event: while the agent has
+  // watch (SD7). Never waits. Also to be called now and then without an event: while the agent has
   // the directory open, the kernel does not tell of its removal. Cost: three system calls if nothing
   // happened, and one per event.
   DirectoryChanges poll();

@@ -2,9 +2,9 @@
 // Called by: collect.
 //
 // Invariants
-//   Q1  A segment is refused before it is read, and none that was taken is refused later: one that
-//       grows past a limit keeps what it has, and what it adds is left out.
-//   Q2  Dead segments count until they are folded: what waits is bounded by the same limits.
+//   SQ1  A segment is refused before it is read, and none that was taken is refused later: one that
+//        grows past a limit keeps what it has, and what it adds is left out.
+//   SQ2  Dead segments count until they are folded: what waits is bounded by the same limits.
 #pragma once
 
 #include <cstdint>

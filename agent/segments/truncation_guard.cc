@@ -27,7 +27,7 @@ struct GuardBlock {
 };
 
 // Process-wide, since a signal's action is: a handler is given nothing else to find its state by.
-// Later blocks are never freed (T4).
+// Later blocks are never freed (TG4).
 GuardBlock& first_block() noexcept {
   static GuardBlock block;
   return block;
@@ -61,7 +61,7 @@ GuardSlot* slot_around(std::uintptr_t address) noexcept {
   return nullptr;
 }
 
-// T1: true if the access may be tried again.
+// TG1: true if the access may be tried again.
 bool put_zeros(std::uintptr_t fault) noexcept {
   GuardSlot* slot = slot_around(fault);
   if (slot == nullptr) return false;
@@ -78,7 +78,7 @@ void on_bus_error(int signal, siginfo_t* info, void*) {
   const int saved_errno = errno;
   const bool cut_off = info->si_code == BUS_ADRERR;
   if (!cut_off || !put_zeros(reinterpret_cast<std::uintptr_t>(info->si_addr))) {
-    // T2. Blocked while this runs, so it strikes on return.
+    // TG2. Blocked while this runs, so it strikes on return.
     ::signal(signal, SIG_DFL);
     ::raise(signal);
   }

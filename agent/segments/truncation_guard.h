@@ -3,12 +3,12 @@
 // Called by: main and tests (install_truncation_handler), mapped_segment (TruncationGuard).
 //
 // Invariants
-//   T1  A fault inside a guarded range costs one signal: everything from the fault's page to the
-//       range's end becomes anonymous zeros, since a file cut off here is cut off there too.
-//   T2  A fault anywhere else, or a SIGBUS somebody sent, gets the default action: the
-//       process ends.
-//   T3  The handler calls nothing but mmap and touches nothing but lock-free words.
-//   T4  A slot of the registry is reused, never freed: the handler may walk it at any instant.
+//   TG1  A fault inside a guarded range costs one signal: everything from the fault's page to the
+//        range's end becomes anonymous zeros, since a file cut off here is cut off there too.
+//   TG2  A fault anywhere else, or a SIGBUS somebody sent, gets the default action: the
+//        process ends.
+//   TG3  The handler calls nothing but mmap and touches nothing but lock-free words.
+//   TG4  A slot of the registry is reused, never freed: the handler may walk it at any instant.
 #pragma once
 
 #include <cstddef>

@@ -3,10 +3,10 @@
 // Called by: collect.
 //
 // Invariants
-//   K1  A file's refusal is counted once, however often it is tried again.
-//   K2  Every file that waits is tried once there is room, each user's in the order of arrival. As
-//       many are kept as there are: their names are in the directory, and remembered there too.
-//   K3  What one user's limits keep out holds up no other user's.
+//   WF1  A file's refusal is counted once, however often it is tried again.
+//   WF2  Every file that waits is tried once there is room, each user's in the order of arrival. As
+//        many are kept as there are: their names are in the directory, and remembered there too.
+//   WF3  What one user's limits keep out holds up no other user's.
 #pragma once
 
 #include <cstddef>

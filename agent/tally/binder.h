@@ -4,8 +4,8 @@
 // Called by: collect, as the sink of SegmentReader::follow().
 //
 // Invariants
-//   H1  Whatever the entries say, the bound cells of a segment are at most those it has, so
-//       what the agent keeps for it is bounded by the file.
+//   BI1  Whatever the entries say, the bound cells of a segment are at most those it has, so
+//        what the agent keeps for it is bounded by the file.
 #pragma once
 
 #include <array>

@@ -3,8 +3,8 @@
 // Made by: binder. Called by: tally, collect.
 //
 // Invariants
-//   G1  A run's cells and slots are neighbours: cell first_cell+i adds to slot first_slot+i.
-//   G2  Every slot of a run belongs to a row that counts this segment among its living.
+//   BG1  A run's cells and slots are neighbours: cell first_cell+i adds to slot first_slot+i.
+//   BG2  Every slot of a run belongs to a row that counts this segment among its living.
 #pragma once
 
 #include <cstddef>

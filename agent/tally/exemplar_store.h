@@ -2,12 +2,12 @@
 // Called by: tally.
 //
 // Invariants
-//   K1  At most kMaxExemplars are kept, and kNativeExemplars per native histogram; past that
-//       the new one is passed over, or takes the oldest's place.
-//   K2  One that takes another's place is later than it by a millisecond or more; what is not is
-//       passed over. Receivers keep milliseconds and refuse what is not later than the last they
-//       have, and clients' clocks are coarse: several exemplars of one tick are usual.
-//   K3  A ring is read whole again and again: what was kept or has left does not come back.
+//   ES1  At most kMaxExemplars are kept, and kNativeExemplars per native histogram; past that
+//        the new one is passed over, or takes the oldest's place.
+//   ES2  One that takes another's place is later than it by a millisecond or more; what is not is
+//        passed over. Receivers keep milliseconds and refuse what is not later than the last they
+//        have, and clients' clocks are coarse: several exemplars of one tick are usual.
+//   ES3  A ring is read whole again and again: what was kept or has left does not come back.
 #pragma once
 
 #include <cstddef>

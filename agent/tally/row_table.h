@@ -3,9 +3,9 @@
 // tally.
 //
 // Invariants
-//   B1  A row's id is the order of its first appearance, and so rises with its first slot.
-//   B2  A text's bytes never move while anyone holds the arena; compact() begins a new one.
-//   B3  An erased row is not found any more; its id and text stay taken until compact().
+//   RT1  A row's id is the order of its first appearance, and so rises with its first slot.
+//   RT2  A text's bytes never move while anyone holds the arena; compact() begins a new one.
+//   RT3  An erased row is not found any more; its id and text stay taken until compact().
 #pragma once
 
 #include <cstddef>

@@ -3,16 +3,16 @@
 // Called by: tally.
 //
 // Invariants
-//   V1  A round starts from `folded` and ends with a buffer nobody writes to while it is held.
-//   V2  A slot that only grows never shows less than in the round before, whatever the writers do.
-//       This costs one load and compare per slot, against the buffer of the round before, which is
-//       kept anyway. The caller is told how much a slot fell, to make it up in `folded`; until it does,
-//       the slot stands still. Limits: additions of other processes in the round in which it fell are
-//       lost; a writer can still make its own rows too large.
-//   V3  Nothing that is not finite is added; it is counted.
-//   V4  Of one segment all counts are read before any is added, so that what is cut off, or says
-//       what no process can have counted, has added nothing. Counts are added up to the end of
-//       their range (count_limits.h).
+//   SL1  A round starts from `folded` and ends with a buffer nobody writes to while it is held.
+//   SL2  A slot that only grows never shows less than in the round before, whatever the writers do.
+//        This costs one load and compare per slot, against the buffer of the round before, which is
+//        kept anyway. The caller is told how much a slot fell, to make it up in `folded`; until it does,
+//        the slot stands still. Limits: additions of other processes in the round in which it fell are
+//        lost; a writer can still make its own rows too large.
+//   SL3  Nothing that is not finite is added; it is counted.
+//   SL4  Of one segment all counts are read before any is added, so that what is cut off, or says
+//        what no process can have counted, has added nothing. Counts are added up to the end of
+//        their range (count_limits.h).
 #pragma once
 
 #include <cstddef>
@@ -45,7 +45,7 @@ class SlotStore {
 
   void begin_round();
 
-  // False if nothing was added: what was read is not whole, or a bucket is impossible (V4).
+  // False if nothing was added: what was read is not whole, or a bucket is impossible (SL4).
   // Cost: that of reading the cells, and about 1 ns per slot of a gauge or a double.
   // `monotonic_ns` caps the times of gauges of mode last. REQUIRES: begin_round() was called.
   bool add(std::span<const Run> runs, const CellSource& cells, std::uint64_t monotonic_ns);
@@ -108,7 +108,7 @@ class SlotStore {
   std::vector<std::uint64_t> folded_;
   std::vector<KindRun> kinds_;  // neighbours merged
   std::shared_ptr<Buffer> now_;
-  std::shared_ptr<Buffer> previous_;  // handed out last; what V2 compares with
+  std::shared_ptr<Buffer> previous_;  // handed out last; what SL2 compares with
   std::shared_ptr<Buffer> spare_;     // handed out before that; written again once nobody holds it
 
   std::vector<BackStep> back_steps_;

@@ -245,7 +245,7 @@ void Tally::move_slots(const std::vector<std::uint32_t>& new_slots,
       for (NativeChunk& chunk : *chunks) chunk.first_slot = new_slots[chunk.first_slot];
     }
   }
-  // Slots keep their order and none of a run's is dropped (G2), so a run stays a run.
+  // Slots keep their order and none of a run's is dropped (BG2), so a run stays a run.
   for (Binding* binding : bindings_) {
     for (Run& run : binding->runs) run.first_slot = new_slots[run.first_slot];
     for (BoundSeries& series : binding->series) {

@@ -3,26 +3,26 @@
 // Called by: collect, binder. One thread.
 //
 // Invariants
-//   A1  A definition is in force while a living process uses it, or rows under it remain. Of two
-//       that differ in more than their words, FT2 of family_table.h says which is in force; the
-//       other is left out, and tried again when the name may have become free (yield_contested()).
-//   A2  Rows stand in the order of their first appearance; families are sorted by name.
-//   A3  Counters, histograms and gauges of mode last outlive their processes. All other gauges (and
-//       with `per_process` every row) leave with the last process that has a part in them.
-//   A4  A row that no living process has a part in leaves retention_s after the last one left, and
-//       its total with it. Should its labels come back later, it starts again at zero, as a
-//       restarted process would.
-//   A5  The dead's rows of each user, and of all, are limited (RowLimits): past that, a row of which
-//       this was the last process is folded into its user's overflow row of the family
-//       (overflow_labels.h), so that the family's total is kept and nobody adds to another's. A row
-//       others still have a part in keeps its own fold, up to twice the limit. Where there is too
-//       much in all, the rows of whoever has most are folded away.
-//   A6  A row's created time is when it was last known to be zero: never later than the first
-//       amount of those it has when it is first shown. What the ledger gives back has none, as
-//       others may have been told an earlier one.
-//   A7  A series of which a bucket says what no process can have counted (count_limits.h) takes no
-//       more part: what it had added before stays, nothing of that reading reaches a sum or the
-//       ledger. Sums over processes and the dead stop at the end of their range, and never wrap.
+//   TA1  A definition is in force while a living process uses it, or rows under it remain. Of two
+//        that differ in more than their words, FT2 of family_table.h says which is in force; the
+//        other is left out, and tried again when the name may have become free (yield_contested()).
+//   TA2  Rows stand in the order of their first appearance; families are sorted by name.
+//   TA3  Counters, histograms and gauges of mode last outlive their processes. All other gauges (and
+//        with `per_process` every row) leave with the last process that has a part in them.
+//   TA4  A row that no living process has a part in leaves retention_s after the last one left, and
+//        its total with it. Should its labels come back later, it starts again at zero, as a
+//        restarted process would.
+//   TA5  The dead's rows of each user, and of all, are limited (RowLimits): past that, a row of which
+//        this was the last process is folded into its user's overflow row of the family
+//        (overflow_labels.h), so that the family's total is kept and nobody adds to another's. A row
+//        others still have a part in keeps its own fold, up to twice the limit. Where there is too
+//        much in all, the rows of whoever has most are folded away.
+//   TA6  A row's created time is when it was last known to be zero: never later than the first
+//        amount of those it has when it is first shown. What the ledger gives back has none, as
+//        others may have been told an earlier one.
+//   TA7  A series of which a bucket says what no process can have counted (count_limits.h) takes no
+//        more part: what it had added before stays, nothing of that reading reaches a sum or the
+//        ledger. Sums over processes and the dead stop at the end of their range, and never wrap.
 #pragma once
 
 #include <cstdint>
@@ -75,7 +75,7 @@ struct NewRow {
 struct FoldDraft {
   std::vector<std::uint32_t> rows;  // of the tally, one per change
   std::vector<RowChange> changes;   // RowChange::row: of the ledger, once number_fold() was called
-  std::vector<std::uint32_t> overflowed;  // rows whose numbers went to another row (A5)
+  std::vector<std::uint32_t> overflowed;  // rows whose numbers went to another row (TA5)
 };
 
 // The families and rows that compaction of the ledger keeps; their ids become these indices.
@@ -150,7 +150,7 @@ class Tally {
 
   void begin_gather() { slots_.begin_round(); }
   // Nothing is added of what was cut off meanwhile. Series with impossible counts are left out from
-  // now on (A7).
+  // now on (TA7).
   void add(Binding& binding, const CellSource& cells, const Moment& now);
   // Exemplars read from a bound segment; those that fit no bucket of theirs are passed over.
   void take_exemplars(const Binding& binding, std::span<const shm::ExemplarEntry> entries);
@@ -162,7 +162,7 @@ class Tally {
   // --- the dead ---
 
   // Reads what a dead segment leaves. Rows it added nothing to are not among them.
-  // Nor those with impossible counts (A7).
+  // Nor those with impossible counts (TA7).
   FoldDraft draft_fold(const Binding& binding, const CellSource& cells, const Moment& now);
   // Gives the changes their ids in the ledger, defining what it does not have.
   void number_fold(FoldDraft& draft, Ledger& ledger);
@@ -176,8 +176,8 @@ class Tally {
   void apply_fold(const FoldDraft& draft, Binding& binding, const Moment& now);
 
   // The amounts by which sums fell in the last round, to be numbered, written to the ledger and then
-  // applied, which makes them part of the sums for good. Until then the sums are held (V2 of
-  // slot_store.h), and the amounts are found again each round. Rows past A5 are only held and are not
+  // applied, which makes them part of the sums for good. Until then the sums are held (SL2 of
+  // slot_store.h), and the amounts are found again each round. Rows past TA5 are only held and are not
   // among them.
   FoldDraft take_back_steps();
   void apply_back_steps(const FoldDraft& draft);
@@ -192,7 +192,7 @@ class Tally {
   bool ledger_is_stale() const noexcept { return ledger_is_stale_; }
   const RowUsage& usage() const noexcept { return quota_.total(); }
 
-  // A4. Returns how many rows left. A row last seen later than `now` (an older ledger's time was
+  // TA4. Returns how many rows left. A row last seen later than `now` (an older ledger's time was
   // unix time, or the host's time namespace differs) is as if seen now. Cost: one pass over the
   // rows.
   std::uint64_t retire(const Moment& now, std::uint64_t retention_s);

@@ -20,7 +20,7 @@ constexpr std::size_t kNoPlace = ~std::size_t{0};
 
 }  // namespace
 
-// The last row whose slots begin at or before `slot` (B1); its own, or a chunk's of some native
+// The last row whose slots begin at or before `slot` (RT1); its own, or a chunk's of some native
 // row.
 std::uint32_t Tally::row_before(std::uint32_t slot) const {
   std::uint32_t first = 0;

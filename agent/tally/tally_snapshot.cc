@@ -118,7 +118,7 @@ Snapshot Tally::finish_gather() {
     natives->push_back(native_value(rows_[row], slots->data()));
     if (const auto* exemplars = exemplars_.of_native(row)) natives->back().exemplars = *exemplars;
   }
-  // Rows ascend with their first slots (B1), so each family's exemplars come in the slots' order.
+  // Rows ascend with their first slots (RT1), so each family's exemplars come in the slots' order.
   auto exemplars = std::make_shared<std::vector<std::vector<Exemplar>>>(layout.families.size());
   for (const auto& [key, exemplar] : exemplars_.of_slots()) {
     const RowRecord& record = rows_[key.first];

@@ -29,7 +29,7 @@ int option_of(int fd, int name) noexcept {
   return value;
 }
 
-// A2. Calls action(fd) for each descriptor in there.
+// AR2. Calls action(fd) for each descriptor in there.
 template <class Action>
 void for_each_descriptor(const msghdr& message, Action action) noexcept {
   const auto* at = static_cast<const char*>(message.msg_control);

@@ -4,11 +4,11 @@
 // (net, descriptors); connections.cc.
 //
 // Invariants
-//   A1  One getsockopt() for each descriptor that comes in. A call that brings none makes no system
-//       call of ours, and neither does a process that may be in a
-//       sandbox. Errno is left.
-//   A2  Of a control message nothing is read outside of what the kernel says it has written.
-//   A3  What a child made by vfork is given is none of ours: it has a table of descriptors of its own.
+//   AR1  One getsockopt() for each descriptor that comes in. A call that brings none makes no system
+//        call of ours, and neither does a process that may be in a
+//        sandbox. Errno is left.
+//   AR2  Of a control message nothing is read outside of what the kernel says it has written.
+//   AR3  What a child made by vfork is given is none of ours: it has a table of descriptors of its own.
 #pragma once
 
 #include <sys/socket.h>

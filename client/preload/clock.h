@@ -12,8 +12,8 @@
 //             PR_TSC_SIGSEGV, which make the other two deadly, and where there is no vDSO.
 //
 // Invariants
-//   K1  No system call, lock or allocation; errno is not touched.
-//   K2  A measurement whose two moments were taken by different ways is none.
+//   CK1  No system call, lock or allocation; errno is not touched.
+//   CK2  A measurement whose two moments were taken by different ways is none.
 #pragma once
 
 #include <time.h>

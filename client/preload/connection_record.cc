@@ -27,7 +27,7 @@ HttpRoutes routes;
 
 std::uint64_t last_fork_ns = 0;
 
-// N6. REQUIRES: an exchange that is presumed to have ended without its answer, or within it.
+// NR6. REQUIRES: an exchange that is presumed to have ended without its answer, or within it.
 [[gnu::cold, gnu::noinline]] bool is_doubtful(const Connection& connection,
                                               const HttpExchange& exchange) noexcept {
   // Relaxed: whoever began to write before the client could end is seen, by way of the client.

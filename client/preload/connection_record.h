@@ -7,18 +7,18 @@
 // Called by: connections.cc, tls_sessions.cc.
 //
 // Invariants
-//   N1  Whoever holds the byte has the record alone. [tag: connection]
-//   N2  A record belongs to the process that began it. A forked child goes on with a connection it
-//       inherited from the next request on, and never counts its parent's exchanges, nor its open
-//       connections.
-//   N3  Errno is not touched. Nothing waits, and there is no system call but in make_room(), for
-//       memory that was not there yet.
-//   N4  A record has memory before anything leads to it, and for ever then.
-//   N5  A note that was left is acted on: it is in the byte that the holder gives back.
-//   N6  An exchange whose answer may have passed by a way that is not seen is no error: where only our
-//       own close says that there is none, and the connection was doubted, or another thread has begun
-//       its first write and has not told of it, or the process has forked since the request began (the
-//       child may have answered), or ends itself, the end counts as not seen.
+//   NR1  Whoever holds the byte has the record alone. [tag: connection]
+//   NR2  A record belongs to the process that began it. A forked child goes on with a connection it
+//        inherited from the next request on, and never counts its parent's exchanges, nor its open
+//        connections.
+//   NR3  Errno is not touched. Nothing waits, and there is no system call but in make_room(), for
+//        memory that was not there yet.
+//   NR4  A record has memory before anything leads to it, and for ever then.
+//   NR5  A note that was left is acted on: it is in the byte that the holder gives back.
+//   NR6  An exchange whose answer may have passed by a way that is not seen is no error: where only our
+//        own close says that there is none, and the connection was doubted, or another thread has begun
+//        its first write and has not told of it, or the process has forked since the request began (the
+//        child may have answered), or ends itself, the end counts as not seen.
 #pragma once
 
 #include <sys/types.h>
@@ -52,13 +52,13 @@ struct Connection {
   std::uint16_t numbers;              // descriptors that are it, and kInUse until its end is told
   std::uint16_t session;              // the TLS session on it, and 1; 0: none is known
   std::uint8_t endpoint;              // of a client: EndpointId
-  std::uint8_t generation;            // of the process it belongs to (N2)
+  std::uint8_t generation;            // of the process it belongs to (NR2)
   std::uint8_t state;                 // RecordState [tag: connection]
   std::uint8_t owner;      // the generation that counts it as open, once its first number is closed
-  std::uint8_t doubted;    // a raw call was made on it, or several threads were in it (N6)
+  std::uint8_t doubted;    // a raw call was made on it, or several threads were in it (NR6)
   std::uint8_t looks;      // calls that may still show which side this is; 0: known, or given up
   std::uint16_t thread;    // who was in it first, as far as threads are told apart; 0: nobody
-  std::uint8_t answering;  // Answering: a server's first write may be told of after the close (N6)
+  std::uint8_t answering;  // Answering: a server's first write may be told of after the close (NR6)
   std::uint8_t spare[3];
 };
 static_assert(sizeof(Connection) == 240);
@@ -122,7 +122,7 @@ Taking take_record(Connection& connection, std::uint8_t note) noexcept;
 // Does what the notes say first.
 void release_record(Connection& connection) noexcept;
 
-// Makes it this process's, if it is not (N2). False: it cannot be told whose it is.
+// Makes it this process's, if it is not (NR2). False: it cannot be told whose it is.
 bool adopt(Connection& connection) noexcept;
 
 // The note says what is lost when another thread has the record for too long.

@@ -364,7 +364,7 @@ void give_up_side(Connection& connection) noexcept {
   connection.http.verdict = HttpVerdict::kNotHttp;
 }
 
-// C2. An answer's request passed another process, which tells of it.
+// CS2. An answer's request passed another process, which tells of it.
 [[gnu::cold, gnu::noinline]] void find_side(Visit& visit, int fd, Way way,
                                             HttpBytes bytes) noexcept {
   Connection& connection = visit.connection;

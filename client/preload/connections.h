@@ -14,10 +14,10 @@
 //   had the place. Copies beyond are not followed.
 //
 // Invariants, besides those of connection_record.h
-//   C1  A connection is over when the last of its numbers is closed, or given out anew, or the
-//       process ends by exit().
-//   C2  A connection that another process had before is on neither side until a message of HTTP
-//       begins on it, and is not counted as open before.
+//   CS1  A connection is over when the last of its numbers is closed, or given out anew, or the
+//        process ends by exit().
+//   CS2  A connection that another process had before is on neither side until a message of HTTP
+//        begins on it, and is not counted as open before.
 #pragma once
 
 #include <sys/types.h>
@@ -64,7 +64,7 @@ struct ConnectionStart {
   HttpRole role = HttpRole::kUnknown;
   std::uint8_t endpoint = 0;
   std::uint64_t connecting_since_ns = 0;  // 0: it is there
-  bool has_arrived = false;               // another process had it before (C2)
+  bool has_arrived = false;               // another process had it before (CS2)
 };
 void begin_connection(int fd, const ConnectionStart& start) noexcept;
 

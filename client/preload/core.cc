@@ -141,7 +141,7 @@ bool may_make_no_series() noexcept {
   return client::counts_in_inherited();
 }
 
-// C4. Behind an attach_child().
+// COR4. Behind an attach_child().
 bool is_dropped(std::uint64_t offset) noexcept {
   if (!client::counts_in_inherited() || !is_gauge(offset)) [[likely]]
     return false;

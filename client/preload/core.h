@@ -4,18 +4,18 @@
 // Called by: life.cc, sandbox.cc; core.cc has the calls of abi.h that every handle makes.
 //
 // Invariants
-//   C1  The columns of the first concurrency ids have memory before a wrapper counts; later ids count
-//       in column 0. What grows afterwards are the columns themselves, a page each, when label sets
-//       are made that the last page had no room for; never in a process that may be about to set a
-//       filter, where there is what make_room_for_label_sets() got.
-//   C2  A forked child makes a segment at its first count that is not postponable, or at its end in
-//       order. What it only allocated, locked or started before is kept in memory that the
-//       next fork wipes, and added then: a child that soon calls exec pays nothing.
-//   C3  After close_for_sandbox() neither this process nor a child of it makes a system call of
-//       ours.
-//   C4  A child that can make no segment counts in the one that its nearest forebear left to it
-//       (client/inherited_segment.h), if one knew that the directory would be lost: label sets that
-//       the forebear had not made count as overflow, up-down counters are dropped.
+//   COR1  The columns of the first concurrency ids have memory before a wrapper counts; later ids count
+//         in column 0. What grows afterwards are the columns themselves, a page each, when label sets
+//         are made that the last page had no room for; never in a process that may be about to set a
+//         filter, where there is what make_room_for_label_sets() got.
+//   COR2  A forked child makes a segment at its first count that is not postponable, or at its end in
+//         order. What it only allocated, locked or started before is kept in memory that the
+//         next fork wipes, and added then: a child that soon calls exec pays nothing.
+//   COR3  After close_for_sandbox() neither this process nor a child of it makes a system call of
+//         ours.
+//   COR4  A child that can make no segment counts in the one that its nearest forebear left to it
+//         (client/inherited_segment.h), if one knew that the directory would be lost: label sets that
+//         the forebear had not made count as overflow, up-down counters are dropped.
 #pragma once
 
 #include <cstddef>
@@ -30,10 +30,10 @@ namespace notch::preload {
 // Chooses the library and prepares it. False: there is nothing to count with.
 bool begin_core() noexcept;
 
-// Counts of the families defined so far may be postponed (C2); those of later families are not.
+// Counts of the families defined so far may be postponed (COR2); those of later families are not.
 void end_of_postponable() noexcept;
 
-// An up-down counter's cell (C4). REQUIRES: fewer than kMostGauges were noted.
+// An up-down counter's cell (COR4). REQUIRES: fewer than kMostGauges were noted.
 void note_gauge(std::uint64_t offset) noexcept;
 
 // Address space for label sets that are made while the program runs, of all modules, and memory for
@@ -63,7 +63,7 @@ bool close_definitions() noexcept;
 void attach_before_loss() noexcept;
 // The same if another user might not make one in the directory.
 void attach_before_new_user() noexcept;
-// It is out of reach, or may be (C4). Not in a sandbox: that is one system call.
+// It is out of reach, or may be (COR4). Not in a sandbox: that is one system call.
 using client::Reach;
 void leave_to_children(Reach reach) noexcept;
 void close_for_sandbox() noexcept;

@@ -161,7 +161,7 @@ void close_rest(Real real, int first) {
 }  // namespace
 
 // A failing close_range ends what it would have closed. A number that is read or written so is doubted
-// (N5 of connection_record.h).
+// (NR5 of connection_record.h).
 void note_before_system_call(long number, long a, long b, long c) noexcept {
   switch (number) {
     case SYS_close:

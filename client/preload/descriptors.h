@@ -4,9 +4,9 @@
 // A close that is a system call of libc's syscall() is seen as well (libuv makes all of its so).
 //
 // Invariants
-//   D1  A byte for each number below kMostDescriptors; what is above is of the kind kOther.
-//   D2  A number that is closed by a way we do not see keeps its kind until a call that we see
-//       makes it anew.
+//   DI1  A byte for each number below kMostDescriptors; what is above is of the kind kOther.
+//   DI2  A number that is closed by a way we do not see keeps its kind until a call that we see
+//        makes it anew.
 #pragma once
 
 #include <cstddef>

@@ -2,7 +2,7 @@
 // out anew while a copy had its place. Called by: connections.cc.
 //
 // Invariants
-//   W1  A word is whole: who finds a number has its place. Nobody waits. [tag: number]
+//   EW1  A word is whole: who finds a number has its place. Nobody waits. [tag: number]
 #pragma once
 
 #include <cstddef>

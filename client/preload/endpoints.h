@@ -6,9 +6,9 @@
 // up. The table keeps the first ones of a process: a proxy's clients are many, its servers few.
 //
 // Invariants
-//   E1  An entry is whole once its length is there, and never changes. [tag: endpoint]
-//   E2  Nobody waits; an entry being filled is passed over, and at worst one address is there
-//       twice.
+//   ED1  An entry is whole once its length is there, and never changes. [tag: endpoint]
+//   ED2  Nobody waits; an entry being filled is passed over, and at worst one address is there
+//        twice.
 #pragma once
 
 #include <sys/socket.h>

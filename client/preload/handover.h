@@ -4,11 +4,11 @@
 // connection_record.cc, in a forked child.
 //
 // Invariants
-//   V1  One thread at a time is the maker, and it stays that until nothing is handed over: what was
-//       handed over is counted, by the maker or as the process ends in order. [tag: handover]
-//   V2  Nobody waits, nor does a signal handler above the maker: it hands over too.
-//   V3  What finds no place is counted at once, where it can be.
-//   V4  A forked child has no maker, and nothing was handed over in it: that is its parent's.
+//   HO1  One thread at a time is the maker, and it stays that until nothing is handed over: what was
+//        handed over is counted, by the maker or as the process ends in order. [tag: handover]
+//   HO2  Nobody waits, nor does a signal handler above the maker: it hands over too.
+//   HO3  What finds no place is counted at once, where it can be.
+//   HO4  A forked child has no maker, and nothing was handed over in it: that is its parent's.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ void count_in_turn(Counting counting, const What& what) noexcept {
 // The process ends: what was handed over, and the maker has not come to.
 void count_handed_over() noexcept;
 
-// V4.
+// HO4.
 void forget_handed_over() noexcept;
 
 }  // namespace notch::preload

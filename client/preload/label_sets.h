@@ -2,9 +2,9 @@
 // words. Called by: http_figures.cc.
 //
 // Invariants
-//   L1  A slot's series are whole once its key is there. [tag: label-set]
-//   L2  Nobody waits: a slot another thread is filling is passed over, and at worst one key is in
-//       the table twice, with the same series. One that a fork caught half filled is lost.
+//   LB1  A slot's series are whole once its key is there. [tag: label-set]
+//   LB2  Nobody waits: a slot another thread is filling is passed over, and at worst one key is in
+//        the table twice, with the same series. One that a fork caught half filled is lost.
 #pragma once
 
 #include <cstddef>

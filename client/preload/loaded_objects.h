@@ -4,9 +4,9 @@
 // Called by: next_symbol.cc, openssl_search.cc, life.cc.
 //
 // Invariants
-//   J1  Libc is found by the loader's own list (_r_debug), up to libc's entry: those were there
-//       before any code of the process ran, and stay.
-//   J2  Where there is no such list, or no glibc in it, visit_objects() goes by the name.
+//   LO1  Libc is found by the loader's own list (_r_debug), up to libc's entry: those were there
+//        before any code of the process ran, and stay.
+//   LO2  Where there is no such list, or no glibc in it, visit_objects() goes by the name.
 #pragma once
 
 #include <link.h>

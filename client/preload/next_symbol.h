@@ -4,8 +4,8 @@
 // Called by: real_functions.cc, life.cc.
 //
 // Invariants
-//   N1  Allocates nothing, calls nothing of the program's, changes no errno.
-//   N2  Of several versions of a symbol the default one is taken, as a new program would get it.
+//   NS1  Allocates nothing, calls nothing of the program's, changes no errno.
+//   NS2  Of several versions of a symbol the default one is taken, as a new program would get it.
 #pragma once
 
 #include <cstddef>

@@ -2,10 +2,10 @@
 // Called by: every wrapper; life.cc, which finds them all.
 //
 // Invariants
-//   R1  An entry goes once from null to what the next library in the order of the search has.
-//   R2  What no library has stays null: it is looked for again at each call, since a library that
-//       has it may be opened later (libpthread before glibc 2.34). Till then a call fails with
-//       ENOSYS.
+//   RF1  An entry goes once from null to what the next library in the order of the search has.
+//   RF2  What no library has stays null: it is looked for again at each call, since a library that
+//        has it may be opened later (libpthread before glibc 2.34). Till then a call fails with
+//        ENOSYS.
 #pragma once
 
 #include <fcntl.h>

@@ -8,8 +8,8 @@
 //   kPagesAtOnce pages besides.
 //
 // Invariants
-//   G1  Async-signal-safe, without a lock; errno is left.
-//   G2  No system call once the process is in a sandbox: then there are the pages that there are.
+//   RP1  Async-signal-safe, without a lock; errno is left.
+//   RP2  No system call once the process is in a sandbox: then there are the pages that there are.
 #pragma once
 
 #include <cstddef>

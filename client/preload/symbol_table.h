@@ -4,11 +4,11 @@
 // since it never uses them, or stops where they end it.
 //
 // Invariants
-//   S1  Allocates nothing, takes no lock, calls nothing of the program's but the resolver of a
-//       function that has one.
-//   S2  Of several versions of a symbol the default one is taken, as a new program would get it.
-//   S3  Nothing is read outside the part (PT_LOAD) of the object in which a table begins, whatever
-//       its fields say; and each loop ends with that part, or sooner.
+//   SB1  Allocates nothing, takes no lock, calls nothing of the program's but the resolver of a
+//        function that has one.
+//   SB2  Of several versions of a symbol the default one is taken, as a new program would get it.
+//   SB3  Nothing is read outside the part (PT_LOAD) of the object in which a table begins, whatever
+//        its fields say; and each loop ends with that part, or sooner.
 #pragma once
 
 #include <elf.h>

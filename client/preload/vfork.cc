@@ -41,7 +41,7 @@ extern "C" NextVfork notch_before_vfork() {
 }
 
 // The real vfork is called with the caller's own stack pointer, and keeps in a register where to
-// return to: here. The caller's address, which was on the stack, is kept by V1. It is in rdx too,
+// return to: here. The caller's address, which was on the stack, is kept by VF1. It is in rdx too,
 // which no vfork uses, for unwinders alone. The child returns on what is the parent's stack as
 // well, and the parent then writes its return address there anew, as libc's does.
 asm(R"(

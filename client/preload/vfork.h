@@ -11,13 +11,13 @@
 // the kernel, once, and only by the next call here of the thread that forked.
 //
 // Invariants
-//   V1  For a thread and the child that has borrowed it at most one address is kept: a vfork of the
-//       child's, or of a signal handler's in between, goes to the real one and is not followed. So
-//       nothing is overwritten that anybody will return to, and the mark of a child stays. (A
-//       handler that leaves by longjmp in between has its thread's later vforks not followed.)
-//   V2  The mark is the child's from its return on, until its parent's. A signal handler that the
-//       parent runs before the child is there is not taken for the child.
-//   V3  A child made by fork is none made by vfork, whatever its thread remembers.
+//   VF1  For a thread and the child that has borrowed it at most one address is kept: a vfork of the
+//        child's, or of a signal handler's in between, goes to the real one and is not followed. So
+//        nothing is overwritten that anybody will return to, and the mark of a child stays. (A
+//        handler that leaves by longjmp in between has its thread's later vforks not followed.)
+//   VF2  The mark is the child's from its return on, until its parent's. A signal handler that the
+//        parent runs before the child is there is not taken for the child.
+//   VF3  A child made by fork is none made by vfork, whatever its thread remembers.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ extern __thread std::uint32_t notch_vfork_is_child
 
 namespace notch::preload {
 
-// V3. For the constructor.
+// VF3. For the constructor.
 void watch_forks() noexcept;
 
 #if defined(__x86_64__)

@@ -156,7 +156,7 @@ class NativeLookup : public ::testing::TestWithParam<int> {
   std::int32_t index(double value) const {
     return table_->index(NativeTable::unsigned_bits(value));
   }
-  // By N1: the one bucket whose bounds enclose the value.
+  // By NA1: the one bucket whose bounds enclose the value.
   void expect_enclosed(double value) {
     const std::int32_t index = this->index(value);
     const double magnitude = std::fabs(value);

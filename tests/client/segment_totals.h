@@ -3,8 +3,8 @@
 // Called by: every test here that counts.
 //
 // Invariants
-//   R1  Only committed bytes are read, with pread: no mapping, so nothing here can fault.
-//   R2  A record that breaks the layout is a std::runtime_error that names the file and the rule.
+//   TT1  Only committed bytes are read, with pread: no mapping, so nothing here can fault.
+//   TT2  A record that breaks the layout is a std::runtime_error that names the file and the rule.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Invariant C4 of notch/cell.h: a plugin that counted is unloaded, other memory takes the place of
+// Invariant CE4 of notch/cell.h: a plugin that counted is unloaded, other memory takes the place of
 // its code, and the threads that counted in it go on: a thread that still pointed to a section
 // there would be killed by the kernel at its next interruption.
 #include <dlfcn.h>

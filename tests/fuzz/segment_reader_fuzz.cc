@@ -22,7 +22,7 @@ void demand(bool condition) {
   if (!condition) std::abort();
 }
 
-// E1, seen from outside.
+// CAE1, seen from outside.
 void check_entries(const CollectingSink& sink, std::uint64_t cell_capacity) {
   std::uint64_t cells = 0;
   for (const FamilyEntry& family : sink.families) {

@@ -1,9 +1,9 @@
 """What stands on what in client/. Called by: layers_check.
 
 Invariants
-  O1  A unit, which is a header and its source, includes only units of rows above its own: so none includes, by
-      whatever way round, one that includes it.
-  O2  A unit that includes another, or is included, has a row.
+  OR1  A unit, which is a header and its source, includes only units of rows above its own: so none includes, by
+       whatever way round, one that includes it.
+  OR2  A unit that includes another, or is included, has a row.
 """
 
 import re

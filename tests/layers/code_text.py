@@ -2,8 +2,8 @@
 before; and the functions in it. Called by: layers_check's rules.
 
 Invariants
-  X1  bare() keeps every line break and every column, so that positions in it are the file's.
-  X2  functions_of() counts the outermost body only: what a lambda or a local class holds is its.
+  TX1  bare() and comments() keep every line break and every column, so that positions in them are the file's.
+  TX2  functions_of() counts the outermost body only: what a lambda or a local class holds is its.
 """
 
 import collections
@@ -25,6 +25,16 @@ _BLANK = re.compile(r"[^\n]")
 def bare(text):
     """The text with comments, strings and characters blanked out."""
     return _NOT_CODE.sub(lambda match: _BLANK.sub(" ", match.group()), text)
+
+
+def comments(text):
+    """The comments of the text, with all else blanked out."""
+    kept, last = [], 0
+    for match in _NOT_CODE.finditer(text):
+        end = match.start() if match.group().startswith(("//", "/*")) else match.end()
+        kept += [_BLANK.sub(" ", text[last:end]), text[end:match.end()]]
+        last = match.end()
+    return "".join(kept) + _BLANK.sub(" ", text[last:])
 
 
 def _without_directives(code):

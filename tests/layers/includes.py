@@ -1,10 +1,10 @@
 """Who may include whom. Called by: layers_check.
 
 Invariants
-  I1  A folder that is not named here may include nothing of the project.
-  I2  Public headers see the standard library and each other; whoever installs them has no more.
-  I3  A folder of agent/ includes itself and what AGENT_FOLDERS names; that names only rows above its own,
-      so that no two folders lean on each other. What stands in agent/ itself wires them, and may include all.
+  IN1  A folder that is not named here may include nothing of the project.
+  IN2  Public headers see the standard library and each other; whoever installs them has no more.
+  IN3  A folder of agent/ includes itself and what AGENT_FOLDERS names; that names only rows above its own,
+       so that no two folders lean on each other. What stands in agent/ itself wires them, and may include all.
 """
 
 import re

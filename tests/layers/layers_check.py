@@ -13,6 +13,7 @@ import sys
 import client_order
 import house_rules
 import includes
+import invariant_codes
 import ordering_tags
 import source_tree
 import standard_headers
@@ -30,6 +31,7 @@ def check(root, since=None):
         for rule in (includes.violations, client_order.violations, *house_rules.ALL):
             found += [(file.path, line, what) for line, what in rule(file)]
     found += ordering_tags.violations(files)
+    found += invariant_codes.violations(files)
     found += standard_headers.violations(files)
     if os.path.isdir(os.path.join(root, "tests", "layers")):  # else it is no tree of the project's
         found += tested_units.violations(files)

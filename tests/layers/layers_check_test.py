@@ -342,6 +342,60 @@ inline T swap_both(T& word, T value) { return exchange(value, std::memory_order_
                     self.USER + "void f() { publish(w, 1); }  // [tag: a]\n")
 
 
+class InvariantCodes(Tree):
+    """Broken: a code of two files, a gap, a code of one letter; words that cite none; a code that none cites."""
+
+    LIST = "tests/layers/uncited_invariants.txt"
+
+    def setUp(self):
+        super().setUp()
+        self.write("agent/a.h", HEAD + "//   AX1  It holds.\n//   AX2  It holds, too.\n#pragma once\n")
+        self.write("tests/agent/a_test.cc", HEAD + "// AX1 to AX2.\n")
+
+    def test_cited_by_a_test_or_beside_the_code(self):
+        self.assertEqual(self.found(), ([], ""))
+        self.write("tests/agent/a_test.cc", HEAD + "// AX2.\n")
+        self.expect_clean("agent/a.cc", '#include "agent/a.h"\nint a();  // AX1\n')
+
+    def test_cited_by_none(self):
+        self.expect(["agent/a.h:3"], "cites AX2", "tests/agent/a_test.cc", HEAD + '// AX1.\nconst char* a = "AX2";\n')
+
+    def test_an_invariant_or_a_document_cites_none(self):
+        self.write("agent/b.h", HEAD + "// As AX2 says.\n#pragma once\n")
+        self.write("agent/b.md", "AX2\n")
+        self.expect(["agent/a.h:3"], "cites AX2", "tests/agent/a_test.cc", HEAD + "// AX1.\n")
+
+    def test_cited_by_none_and_listed(self):
+        self.write("tests/agent/a_test.cc", HEAD + "// AX1.\n")
+        self.expect_clean(self.LIST, "# AX1\nagent/a.h: AX2\n")
+
+    def test_listed_but_cited_or_gone(self):
+        self.expect([f"{self.LIST}:1", f"{self.LIST}:1"], "AX3: there is no such", self.LIST, "agent/a.h: AX2 AX3\n")
+
+    def test_letters_of_two_files(self):
+        self.expect(["agent/b.h:2"], "are agent/a.h's", "agent/b.h", HEAD + "//   AX1  Something else.\n#pragma once\n")
+
+    def test_letters_of_a_script(self):
+        self.expect(["tests/b.py:2"], "are agent/a.h's", "tests/b.py", '"""What it is.\n  AX1  Something else.\n"""\n')
+
+    def test_one_letter(self):
+        self.expect(["bench/b.h:2"], "2 to 4 letters", "bench/b.h", HEAD + "//   B1  It holds.\n#pragma once\n")
+
+    def test_a_gap(self):
+        self.expect(["bench/b.h:3"], "BX3 stands where BX2", "bench/b.h", HEAD + "//   BX1  A.\n//   BX3  B.\n#pragma once\n")
+
+    def test_a_reference_to_none(self):
+        for path, text in (("agent/a.cc", '#include "agent/a.h"\n// Kept (AX3).\n'), ("agent/b.md", "One\nand AX3.\n"),
+                           ("tests/b.py", '"""What it is."""\na = 1  # AX3\n'), ("bench/c.py", '"""What\nAX3 is."""\n')):
+            self.write(path, text)
+        self.assertEqual(self.found(), (["agent/a.cc:2", "agent/b.md:2", "bench/c.py:2", "tests/b.py:2"],
+                                        " ".join(["AX3 is no invariant's code"] * 4)))
+
+    def test_what_only_looks_like_a_code(self):
+        self.write("agent/b.md", "RE2 and XXH3, v1, SHA256, kAX9, AX-7, AX_9, a/AX9\n")
+        self.expect_clean("agent/a.cc", '#include "agent/a.h"\nconst char* a = "AX9";\nint AX8 = 0;\n')
+
+
 class Functions(unittest.TestCase):
     def names(self, code):
         return [function.name for function in code_text.functions_of(code)]

@@ -2,13 +2,13 @@
 Called by: layers_check.
 
 Invariants
-  D1  An operation is what shm/memory_order.h defines; its order is the one its body spells, or
-      that of the operation it calls. Nothing is listed here twice.
-  D2  A tag belongs to the operation in whose statement it stands, or above which its comment ends.
-      A tag with neither names its side by a word of its comment, release or acquire; without such a
-      word it is a mention, and no side.
-  D3  A tag of the product has both sides in the product. What tests write down is a tag of the
-      product's, as a test stands for one of its sides.
+  OT1  An operation is what shm/memory_order.h defines; its order is the one its body spells, or
+       that of the operation it calls. Nothing is listed here twice.
+  OT2  A tag belongs to the operation in whose statement it stands, or above which its comment ends.
+       A tag with neither names its side by a word of its comment, release or acquire; without such a
+       word it is a mention, and no side.
+  OT3  A tag of the product has both sides in the product. What tests write down is a tag of the
+       product's, as a test stands for one of its sides.
 """
 
 import collections

@@ -1,7 +1,7 @@
 """The project's own files, as the source checks see them. Called by: layers_check, tests/style.
 
 Invariants
-  T1  A file git would commit is seen, whether it is committed yet or not; build output never is.
+  TR1  A file git would commit is seen, whether it is committed yet or not; build output never is.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Every unit of the program has tests that are known. Called by: layers_check.
 
 Invariants
-  U1  A unit's tests are the file called after it, UNIT_test, or those that include its header, or those that
-      tests/units.txt names.
-  U2  The list names nothing that is not there, and no unit that has a test called after it.
+  TU1  A unit's tests are the file called after it, UNIT_test, or those that include its header, or those that
+       tests/units.txt names.
+  TU2  The list names nothing that is not there, and no unit that has a test called after it.
 """
 
 import os

@@ -5,9 +5,9 @@ Called by: tests/run, as chosen_tests.py BUILD_FOLDER NAME...; prints an express
 then a target of Ninja a line. Exit: 2 where a name means nothing.
 
 Invariants
-  N1  A name is an entry's, a test file's or a source's with or without folder and ending, or a folder's of tests/.
-  N2  Every file below the build folder that an entry's command names is built; all of it, where it names a folder, or
-      where ctest runs another entry first.
+  CH1  A name is an entry's, a test file's or a source's with or without folder and ending, or a folder's of tests/.
+  CH2  Every file below the build folder that an entry's command names is built; all of it, where it names a folder, or
+       where ctest runs another entry first.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def entries_of(build):
 
 
 def entries_named(name, entries):
-    """The entries that a name means (N1)."""
+    """The entries that a name means (CH1)."""
     name = name.removeprefix("./").rstrip("/")
     if name in entries:
         return {name}
@@ -54,7 +54,7 @@ def entries_named(name, entries):
 
 
 def targets_for(command, build, outputs):
-    """What Ninja has to make before the command is run (N2)."""
+    """What Ninja has to make before the command is run (CH2)."""
     targets = set()
     for part in command:
         for path in re.findall(re.escape(build) + r"(?:/[^\s;:=]*)?", part):

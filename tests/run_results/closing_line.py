@@ -4,11 +4,11 @@
 Called by: tests/run, with ctest's JUnit files and the steps that are no tests (a build, clang-tidy).
 
 Invariants
-  C1  A test that did not run is failed, unless it asked to be skipped and said why.
-  C2  A test disabled in CMake is skipped, and "disabled" is its reason.
-  C3  The slowest tests are named, so that a run's length can be watched, and any longer than SHORT_S that is not
-      labelled long: a machine that is busy with other things makes any test slow, so that fails nothing.
-  C4  The exit code is 0 only if something passed and nothing failed.
+  CG1  A test that did not run is failed, unless it asked to be skipped and said why.
+  CG2  A test disabled in CMake is skipped, and "disabled" is its reason.
+  CG3  The slowest tests are named, so that a run's length can be watched, and any longer than SHORT_S that is not
+       labelled long: a machine that is busy with other things makes any test slow, so that fails nothing.
+  CG4  The exit code is 0 only if something passed and nothing failed.
 """
 
 import argparse

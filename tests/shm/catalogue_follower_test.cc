@@ -1,4 +1,4 @@
-// One test per rule of catalogue_follower.h, V1 to V6: records, strings, families.
+// One test per rule of catalogue_follower.h, FR1 to FR6: records, strings, families.
 #include "shm/catalogue_follower.h"
 
 #include <gtest/gtest.h>
@@ -64,7 +64,7 @@ TEST_F(CatalogueFollowerTest, HandsOutEveryGaugeMode) {
   EXPECT_EQ(sink_.families[4].gauge_mode, GaugeMode::kEach);
 }
 
-// --- V1 ---
+// --- FR1 ---
 
 TEST_F(CatalogueFollowerTest, RefusesARecordShorterThanItsHeader) {
   family_record(counter("a_total")).header.bytes = 0;
@@ -100,7 +100,7 @@ TEST_F(CatalogueFollowerTest, PassesOverKindsItDoesNotKnow) {
   EXPECT_EQ(sink_.families.size(), 1U);
 }
 
-// --- V2 ---
+// --- FR2 ---
 
 TEST_F(CatalogueFollowerTest, RefusesAStringTooShortForItsFixedPart) {
   segment_.new_record(static_cast<std::uint16_t>(RecordKind::kString), {});
@@ -147,7 +147,7 @@ TEST_F(CatalogueFollowerTest, AcceptsARecordLongerThanItsKindDemands) {
   EXPECT_EQ(outcome(), Fault::kNone);
 }
 
-// --- V3 ---
+// --- FR3 ---
 
 TEST_F(CatalogueFollowerTest, RefusesAFamilyWithoutAName) {
   family_record(counter("a_total")).name = 0;
@@ -221,7 +221,7 @@ TEST_F(CatalogueFollowerTest, RefusesAStringRecordThatGrewPastTheOneNamingIt) {
   EXPECT_EQ(follow(), Fault::kBadRecord);
 }
 
-// --- V4 ---
+// --- FR4 ---
 
 TEST_F(CatalogueFollowerTest, AcceptsTheLongestHelpAndRefusesOneByteMore) {
   FamilySpec spec = counter("a_total");
@@ -255,7 +255,7 @@ TEST_F(CatalogueFollowerTest, RefusesALabelValueThatIsTooLong) {
   EXPECT_EQ(outcome(), Fault::kBadRecord);
 }
 
-// --- V5 ---
+// --- FR5 ---
 
 class BoundsTest : public CatalogueFollowerTest,
                    public ::testing::WithParamInterface<std::vector<double>> {};
@@ -290,7 +290,7 @@ TEST_F(CatalogueFollowerTest, AcceptsAHistogramOfOneBucket) {
   EXPECT_EQ(sink_.series[0].cell_count, 2U);
 }
 
-// --- V6 ---
+// --- FR6 ---
 
 TEST_F(CatalogueFollowerTest, RefusesAFamilyOutOfOrder) {
   family_record(counter("a_total")).family = 1;
@@ -302,7 +302,7 @@ TEST_F(CatalogueFollowerTest, RefusesTooManyLabels) {
   EXPECT_EQ(outcome(), Fault::kBadRecord);
 }
 
-// Every combination of the three bytes, valid or not, against the table of V6 written out again.
+// Every combination of the three bytes, valid or not, against the table of FR6 written out again.
 TEST_F(CatalogueFollowerTest, JudgesTypeNumberAndModeTogether) {
   const auto valid = [](int type, int number, int mode) {
     if (type == 1) return mode == 0 && (number == 1 || number == 2);

@@ -3,8 +3,8 @@
 // Called by: tests of whatever reads segments, and the program that makes the fuzz corpus.
 //
 // Invariants
-//   B1  Without a patch or a cut the bytes are a valid segment after every call.
-//   B2  Families, series and cells are numbered as they are made; cells start at kFirstFreeCell.
+//   BU1  Without a patch or a cut the bytes are a valid segment after every call.
+//   BU2  Families, series and cells are numbered as they are made; cells start at kFirstFreeCell.
 #pragma once
 
 #include <cstddef>

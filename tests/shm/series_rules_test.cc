@@ -1,4 +1,4 @@
-// One test per rule of catalogue_follower.h, V7 to V9: series and chunks; limits; what follow()
+// One test per rule of catalogue_follower.h, FR7 to FR9: series and chunks; limits; what follow()
 // promises.
 #include "shm/catalogue_follower.h"
 
@@ -18,7 +18,7 @@ namespace {
 
 using SeriesRulesTest = CatalogueFollowerTest;
 
-// --- V7 ---
+// --- FR7 ---
 
 TEST_F(SeriesRulesTest, RefusesASeriesOutOfOrder) {
   series_record(counter("a_total")).series = 7;
@@ -87,7 +87,7 @@ TEST_F(SeriesRulesTest, RefusesARunOfCellsThatWouldWrap) {
   EXPECT_EQ(outcome(), Fault::kBadRecord);
 }
 
-// --- V8 ---
+// --- FR8 ---
 
 TEST_F(SeriesRulesTest, RefusesAChunkOfASeriesThatIsNotNative) {
   segment_.new_chunk(segment_.new_series(segment_.new_family(counter("a_total"))), 0);
@@ -127,7 +127,7 @@ TEST_F(SeriesRulesTest, RefusesAChunkInTheCellsOfNullHandles) {
   EXPECT_EQ(outcome(), Fault::kBadRecord);
 }
 
-// --- V9 ---
+// --- FR9 ---
 
 TEST_F(SeriesRulesTest, AcceptsRunsThatOverlap) {
   const std::uint32_t family = segment_.new_family(counter("a_total"));

@@ -2,8 +2,8 @@
 // Called by: collector.
 //
 // Invariants
-//   K1  The next request is read only when the last one's answer has gone out.
-//   K2  No more is kept than one request within http_message's limits, and one answer.
+//   OC1  The next request is read only when the last one's answer has gone out.
+//   OC2  No more is kept than one request within http_message's limits, and one answer.
 #pragma once
 
 #include <functional>

@@ -2,7 +2,7 @@
 // one. Values only. Called by: demo_options, http_client, tests.
 //
 // Invariants
-//   N1  No part holds a space or a control character: none can end a line of a request's head.
+//   EN1  No part holds a space or a control character: none can end a line of a request's head.
 #pragma once
 
 #include <string>

@@ -2,9 +2,9 @@
 // when the rest may be sent again. Values only. Called by: exporter, tests.
 //
 // Invariants
-//   O1  Sent again is only what the collector certainly did not take, or may not have seen: after 429,
-//       502, 503 and 504, and where no answer came. A partial success is never sent again.
-//   O2  taken is never more than the batch, whatever the answer claims.
+//   EO1  Sent again is only what the collector certainly did not take, or may not have seen: after 429,
+//        502, 503 and 504, and where no answer came. A partial success is never sent again.
+//   EO2  taken is never more than the batch, whatever the answer claims.
 #pragma once
 
 #include <chrono>

@@ -2,10 +2,10 @@
 // when the collector says, and gives up in the end. Called by: worker, on a thread of its own.
 //
 // Invariants
-//   E1  Each span taken is counted once as exported, success or failure, or once as left behind at
-//       shutdown. Errors count each attempt that failed, by the spans it did not bring.
-//   E2  run() returns within one attempt's patience after `give_up_at`.
-//   E3  Nothing is sent before the time that the last Retry-After named, of this batch or the next.
+//   EX1  Each span taken is counted once as exported, success or failure, or once as left behind at
+//        shutdown. Errors count each attempt that failed, by the spans it did not bring.
+//   EX2  run() returns within one attempt's patience after `give_up_at`.
+//   EX3  Nothing is sent before the time that the last Retry-After named, of this batch or the next.
 #pragma once
 
 #include <condition_variable>

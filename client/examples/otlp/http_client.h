@@ -1,9 +1,9 @@
 // Posts bodies to one endpoint over a connection that is kept while it can be. Called by: exporter.
 //
 // Invariants
-//   C1  post() returns by its deadline.
-//   C2  An answer is that of the request just sent: a connection on which anything else has come, or
-//       of which the last answer was not read to its end, is not used again.
+//   CT1  post() returns by its deadline.
+//   CT2  An answer is that of the request just sent: a connection on which anything else has come, or
+//        of which the last answer was not read to its end, is not used again.
 #pragma once
 
 #include <optional>

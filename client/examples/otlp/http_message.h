@@ -2,8 +2,8 @@
 // parser under limits. Knows no sockets. Called by: http_client, collector_connection, tests.
 //
 // Invariants
-//   H1  No more is kept than a head and a body of their limits, however the other side frames them.
-//   H2  What Beast overlooks is an error: a transfer coding other than chunked, and chunked in HTTP/1.0.
+//   OM1  No more is kept than a head and a body of their limits, however the other side frames them.
+//   OM2  What Beast overlooks is an error: a transfer coding other than chunked, and chunked in HTTP/1.0.
 #pragma once
 
 #include <boost/asio/buffer.hpp>

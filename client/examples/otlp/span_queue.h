@@ -2,8 +2,8 @@
 // Called by: worker (pushes), exporter (takes).
 //
 // Invariants
-//   Q1  Never more than `capacity` spans wait; push() refuses the next one and does not block.
-//   Q2  After close() nothing is taken in; what is in it is still handed out, without patience.
+//   QU1  Never more than `capacity` spans wait; push() refuses the next one and does not block.
+//   QU2  After close() nothing is taken in; what is in it is still handed out, without patience.
 #pragma once
 
 #include <condition_variable>

@@ -2,10 +2,10 @@
 // everything in order. Called by: otlp_demo.cc, in a process with one thread.
 //
 // Invariants
-//   S1  A slot of truth belongs to one living worker; it is taken into the totals when that worker
-//       has been waited for, and only then given to the next.
-//   S2  Every child dies with the supervisor, however that ends: the kernel sees to it.
-//   S3  When run() returns, no child is left.
+//   OS1  A slot of truth belongs to one living worker; it is taken into the totals when that worker
+//        has been waited for, and only then given to the next.
+//   OS2  Every child dies with the supervisor, however that ends: the kernel sees to it.
+//   OS3  When run() returns, no child is left.
 #pragma once
 
 #include <sys/types.h>

@@ -3,9 +3,9 @@
 // Called by: exporter, export_outcome, collector_reply, tests.
 //
 // Invariants
-//   M1  What is read is hostile: a field of a wrong wire type is skipped like an unknown one, and a
-//       message that is cut off or malformed is none. Nothing is read beyond the message.
-//   M2  A parsed request holds no more spans than its bytes have room for.
+//   TM1  What is read is hostile: a field of a wrong wire type is skipped like an unknown one, and a
+//        message that is cut off or malformed is none. Nothing is read beyond the message.
+//   TM2  A parsed request holds no more spans than its bytes have room for.
 #pragma once
 
 #include <cstdint>

@@ -5,10 +5,10 @@
 //   count(n, add):   intent += n;   add();   done += n
 //
 // Invariants
-//   T1  A cell has one writer: the thread that owns its lane.
-//   T2  done <= what add() really added <= intent, at any instruction; equal when no count is under
-//       way. After a kill, intent - done is the one count in doubt of that cell.
-//   T3  A slot is zero when a worker gets it, and is taken into the totals before another does.
+//   TP1  A cell has one writer: the thread that owns its lane.
+//   TP2  done <= what add() really added <= intent, at any instruction; equal when no count is under
+//        way. After a kill, intent - done is the one count in doubt of that cell.
+//   TP3  A slot is zero when a worker gets it, and is taken into the totals before another does.
 #pragma once
 
 #include <array>

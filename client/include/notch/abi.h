@@ -2,9 +2,9 @@
  * library. Plain C, so that notch.h, the C++ headers and bindings share one declaration.
  *
  * Rules of this ABI, version 1
- *   A1  A struct never changes; a field that is needed later gets a new struct and a new symbol.
- *   A2  Every exported symbol starts with notch_ and has the symbol version NOTCH_1.
- *   A3  No function here throws, and none changes errno.
+ *   ABI1  A struct never changes; a field that is needed later gets a new struct and a new symbol.
+ *   ABI2  Every exported symbol starts with notch_ and has the symbol version NOTCH_1.
+ *   ABI3  No function here throws, and none changes errno.
  *
  * Use, from a binding to another language (programs in C: notch.h):
  *   notch_definition definition = {.name = {"jobs_total", 10}, .help = {"Jobs done.", 10},

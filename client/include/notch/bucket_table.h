@@ -6,9 +6,9 @@
 // infinite) gives slot_count or more: one test sends all of them to the search.
 //
 // Invariants
-//   T1  upper[] is finite and strictly increasing.
-//   T2  No two bounds are of one slot; slot_count is 0 where that cannot be had.
-//   T3  slot.bucket is that of its bound; in a slot without one, that of the next bound above.
+//   BT1  upper[] is finite and strictly increasing.
+//   BT2  No two bounds are of one slot; slot_count is 0 where that cannot be had.
+//   BT3  slot.bucket is that of its bound; in a slot without one, that of the next bound above.
 #pragma once
 
 #include <bit>

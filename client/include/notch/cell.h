@@ -10,18 +10,18 @@
 //       *(column + offset) += amount         the one store, and the last instruction
 //
 // Invariants
-//   C1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add
-//       is alone.
-//   C2  The column is loaded inside the section: a fork in a signal handler restarts the child's
-//       add, which then reads null from the wiped page, not its parent's address.
-//   C3  One section commits one store. Two would add twice when restarted between them.
-//   C4  A thread's rseq_cs never points to a section that was unloaded: the kernel reads what it
-//       points to at the thread's next interruption, and kills a thread for which nothing is there.
-//       In code that may be unloaded it is therefore cleared behind the section. In a program's own
-//       code, which stays until exec (where the kernel forgets rseq_cs), it is left: the kernel
-//       clears it when it interrupts the thread outside the section. NOTCH_STAYS_LOADED tells
-//       which.
-//   C5  A thread that the kernel refused to register (cpu_id < 0) takes the library's way.
+//   CE1  No two running threads of a process have the same mm_cid (Linux 6.3), so the plain add
+//        is alone.
+//   CE2  The column is loaded inside the section: a fork in a signal handler restarts the child's
+//        add, which then reads null from the wiped page, not its parent's address.
+//   CE3  One section commits one store. Two would add twice when restarted between them.
+//   CE4  A thread's rseq_cs never points to a section that was unloaded: the kernel reads what it
+//        points to at the thread's next interruption, and kills a thread for which nothing is there.
+//        In code that may be unloaded it is therefore cleared behind the section. In a program's own
+//        code, which stays until exec (where the kernel forgets rseq_cs), it is left: the kernel
+//        clears it when it interrupts the thread outside the section. NOTCH_STAYS_LOADED tells
+//        which.
+//   CE5  A thread that the kernel refused to register (cpu_id < 0) takes the library's way.
 #pragma once
 
 #include <atomic>
@@ -127,7 +127,7 @@ slow:
   notch_v1_add_float(offset, amount);
 }
 // A gauge's store: column 0, the complement of the bits, so that zero means "never set". In a
-// section for the address's sake alone (C2); any thread may store, the last one wins.
+// section for the address's sake alone (CE2); any thread may store, the last one wins.
 [[gnu::always_inline]] inline void set(std::uint64_t offset, double value) noexcept {
   if (!is_finite(value)) return notch_v1_set_gauge(offset, value, 0);
   std::uint32_t restarts = NOTCH_RSEQ_RESTARTS;

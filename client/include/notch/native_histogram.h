@@ -83,7 +83,7 @@ class NativeHistogram {
                                                      double value) const noexcept {
     const auto negative = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(value) >> 63);
     const std::int32_t chunk = (index >> 5) - table_->first_chunk;
-    const std::uint32_t first = cell::read_alone(table_->chunks[negative][chunk]);  // alone, by N2
+    const std::uint32_t first = cell::read_alone(table_->chunks[negative][chunk]);  // alone, by NA2
     if (first == 0) [[unlikely]]
       return notch_v1_native_cell(table_, index, static_cast<int>(negative));
     return 8U * (std::uint64_t{first} + static_cast<std::uint32_t>(index & 31));

@@ -6,8 +6,8 @@
 // is zero by the threshold, NaN or infinite fails one range test, and takes the long way.
 //
 // Invariants
-//   N1  Bucket i of schema s covers (2^((i-1)/2^s), 2^(i/2^s)], as Prometheus numbers them.
-//   N2  A chunk's entry goes once from 0 to its first cell, after that cell's memory is committed.
+//   NA1  Bucket i of schema s covers (2^((i-1)/2^s), 2^(i/2^s)], as Prometheus numbers them.
+//   NA2  A chunk's entry goes once from 0 to its first cell, after that cell's memory is committed.
 #pragma once
 
 #include <bit>

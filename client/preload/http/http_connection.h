@@ -11,9 +11,9 @@
 //   32 bits of body for a request that is read and waits behind others, and for an early answer.
 //
 // Invariants
-//   P1  Zero bytes are a fresh connection, but for `role`; it may be moved and forgotten.
-//   P2  `reading` says that the newest pending request is what `request` reads, or read last.
-//   P3  While there are early answers at most one request is pending, the one being read.
+//   PH1  Zero bytes are a fresh connection, but for `role`; it may be moved and forgotten.
+//   PH2  `reading` says that the newest pending request is what `request` reads, or read last.
+//   PH3  While there are early answers at most one request is pending, the one being read.
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,7 @@ struct HttpConnection {
   HttpVerdict verdict;
   std::uint8_t first;     // of pending, in a circle
   std::uint8_t count;     // of pending
-  std::uint8_t reading;   // P2
+  std::uint8_t reading;   // PH2
   std::uint16_t dropped;  // requests after the pending ones, counted as lost and not yet answered
   HttpStream request;
   HttpStream response;

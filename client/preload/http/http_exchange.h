@@ -2,9 +2,9 @@
 // Called by: http_machine (fills them), the preloaded library's http module (counts them).
 //
 // Invariants
-//   X1  Each started() is answered by exactly one finished(), with the same role, method and
-//       scheme.
-//   X2  No pointer into the application's bytes is ever handed on.
+//   HX1  Each started() is answered by exactly one finished(), with the same role, method and
+//        scheme.
+//   HX2  No pointer into the application's bytes is ever handed on.
 #pragma once
 
 #include <cstdint>

@@ -19,10 +19,10 @@
 //   Any other line without a colon is passed over. A status is three digits, and 100 or more.
 //
 // Invariants
-//   H1  The work is linear in the bytes given, and a head of more than kHeadLimit bytes (eight
-//       times what servers accept) is an error: no stream is followed for ever.
-//   H2  What is read does not depend on how the bytes were cut: every place in a word is in
-//       HttpStream.
+//   HH1  The work is linear in the bytes given, and a head of more than kHeadLimit bytes (eight
+//        times what servers accept) is an error: no stream is followed for ever.
+//   HH2  What is read does not depend on how the bytes were cut: every place in a word is in
+//        HttpStream.
 #pragma once
 
 #include <cstddef>

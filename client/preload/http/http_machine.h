@@ -39,13 +39,13 @@
 //   So each exchange is told once, by finished() or by lost(), whatever was seen of it.
 //
 // Invariants
-//   M1  The state is HttpConnection alone.
-//   M2  No byte outside the given ones is read, none is written, none is kept, and the work is
-//       linear in their number; what an exchange's body holds costs nothing.
-//   M3  The events do not depend on how the bytes of one direction were cut, until kGuessed is set:
-//       step is found again at a call's start alone.
-//   M4  Every event goes to the observer before the function returns, and X1 holds.
-//   M5  An error that neither the peer's end nor a failed call says is told as presumed.
+//   MA1  The state is HttpConnection alone.
+//   MA2  No byte outside the given ones is read, none is written, none is kept, and the work is
+//        linear in their number; what an exchange's body holds costs nothing.
+//   MA3  The events do not depend on how the bytes of one direction were cut, until kGuessed is set:
+//        step is found again at a call's start alone.
+//   MA4  Every event goes to the observer before the function returns, and HX1 holds.
+//   MA5  An error that neither the peer's end nor a failed call says is told as presumed.
 #pragma once
 
 #include <cstddef>

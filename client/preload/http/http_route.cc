@@ -84,7 +84,7 @@ bool is_same(std::string_view one, std::string_view other) {
 }
 
 // The child of `parent` with this text; learns it if there is none and `may_learn`. kNoRoom if
-// there is neither. A slot being filled is passed over (R2).
+// there is neither. A slot being filled is passed over (RO2).
 std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_view text,
                        bool may_learn) noexcept {
   const std::uint64_t hash = client::hash_text(text, parent);
@@ -292,7 +292,7 @@ HttpRouteId route_of(HttpRoutes& routes, std::uint16_t node) noexcept {
   if (order >= kMost) return kRouteOverflow;
   const auto id = static_cast<HttpRouteId>(kFirstLearned + order);
   routes.ends[id] = node;
-  shm::publish(route, id);  // [tag: route-end] two threads at once: two ids of one text (R2)
+  shm::publish(route, id);  // [tag: route-end] two threads at once: two ids of one text (RO2)
   return id;
 }
 

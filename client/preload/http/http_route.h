@@ -18,11 +18,11 @@
 //   16 probes: a look-up is bounded however full the table is.
 //
 // Invariants
-//   R1  A raw path is never kept whole, and what is not clean is never kept at all.
-//   R2  No look-up waits: a slot another thread is filling is passed over, and at worst a text is
-//       in the tree twice. Two ids may thus have one text; one id never has two.
-//   R3  A node never changes once published. [tag: route-node]
-//   R4  Zero bytes are an empty table, and an empty cursor.
+//   RO1  A raw path is never kept whole, and what is not clean is never kept at all.
+//   RO2  No look-up waits: a slot another thread is filling is passed over, and at worst a text is
+//        in the tree twice. Two ids may thus have one text; one id never has two.
+//   RO3  A node never changes once published. [tag: route-node]
+//   RO4  Zero bytes are an empty table, and an empty cursor.
 #pragma once
 
 #include <cstddef>

@@ -33,7 +33,7 @@ OpenSslId keep_openssl(const OpenSsl& found) noexcept {
   return static_cast<OpenSslId>(count + 1);
 }
 
-// That which the object points into, if it is known and still there (O2).
+// That which the object points into, if it is known and still there (OL2).
 OpenSslId openssl_pointed_into(const void* object) noexcept {
   std::uintptr_t words[kObjectWords];
   if (object == nullptr) return kNoOpenSsl;

@@ -10,14 +10,14 @@
 // Called by: the wrappers of tls.cc.
 //
 // Invariants
-//   O1  An OpenSsl is whole once it is counted, and never changes. [tag: openssl]
-//   O2  What was found is believed of an object that points into that OpenSSL, while the loader's
-//       own index has it where it was; else nothing is that was found before the loader last added
-//       or took away an object. [tag: openssl-known]
-//   O3  Nobody waits. Only at the first call for an OpenSSL, for an object that says nothing, and
-//       before glibc 2.35, which has no such index, the loader's list of objects is waited for
-//       (dl_iterate_phdr): at SSL_new and at a call with an object that is not followed. Allocates
-//       nothing; errno is left.
+//   OL1  An OpenSsl is whole once it is counted, and never changes. [tag: openssl]
+//   OL2  What was found is believed of an object that points into that OpenSSL, while the loader's
+//        own index has it where it was; else nothing is that was found before the loader last added
+//        or took away an object. [tag: openssl-known]
+//   OL3  Nobody waits. Only at the first call for an OpenSSL, for an object that says nothing, and
+//        before glibc 2.35, which has no such index, the loader's list of objects is waited for
+//        (dl_iterate_phdr): at SSL_new and at a call with an object that is not followed. Allocates
+//        nothing; errno is left.
 #pragma once
 
 #include <sys/types.h>

@@ -6,13 +6,13 @@
 //   has a place among kWindow; if all are taken it is not followed, and counted as that.
 //
 // Invariants, besides those of connection_record.h
-//   T1  An object is in the table from SSL_new until the SSL_free that is its last; so its address
-//       may be given to another. SSL_new of an address that is there ends what was there.
-//   T2  What of a session is not in its record belongs to the thread that is in a call on the SSL
-//       object; OpenSSL allows one at a time. The references are the exception.
-//   T3  An object may be freed long after its connection is over (a garbage collector's program): what
-//       is under way ends with the connection. A session leaves its connection before its place may
-//       be another's.
+//   TS1  An object is in the table from SSL_new until the SSL_free that is its last; so its address
+//        may be given to another. SSL_new of an address that is there ends what was there.
+//   TS2  What of a session is not in its record belongs to the thread that is in a call on the SSL
+//        object; OpenSSL allows one at a time. The references are the exception.
+//   TS3  An object may be freed long after its connection is over (a garbage collector's program): what
+//        is under way ends with the connection. A session leaves its connection before its place may
+//        be another's.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +31,7 @@ enum class Handshake : std::uint8_t { kNotBegun, kUnderWay, kOver };
 struct Session {
   std::uint64_t handshake_since_ns;  // 0: no clock
   std::uint32_t more_references;     // than the one of SSL_new
-  std::int32_t descriptor;           // whose connection it is on (T3); 0: not known
+  std::int32_t descriptor;           // whose connection it is on (TS3); 0: not known
   OpenSslId openssl;
   Handshake handshake;
   std::uint8_t endpoint;    // that the handshake's bytes passed on; 0: not known

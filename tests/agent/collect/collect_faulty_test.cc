@@ -15,7 +15,7 @@ namespace {
 
 class CollectFaulty : public CollectTest {
  protected:
-  // The last record published becomes a whole one of no length: rule V1.
+  // The last record published becomes a whole one of no length: rule FR1.
   static void break_catalogue(SegmentFile& segment) { segment.publish(8); }
 
   // One that has counted 10, beside one that has counted 3; both have been seen.

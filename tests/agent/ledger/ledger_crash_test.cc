@@ -79,7 +79,7 @@ class Scene {
       const std::string file = directory_.read("ledger");
       const auto bytes = std::as_bytes(std::span(file));
       LedgerHeader header;
-      if (decode_header(bytes, header) != HeaderFault::kNone) return "no ledger has the name (J4)";
+      if (decode_header(bytes, header) != HeaderFault::kNone) return "no ledger has the name (LE4)";
       Replay replay = replay_ledger(bytes, header.boot);
       if (replay.outcome != ReplayOutcome::kRead) return replay.message;
       recovered = std::move(replay.recovered);

@@ -1,5 +1,5 @@
 // A ledger whose file somebody removes or replaces, whose directory goes, or that another agent may
-// write to (J5): nothing of it is lost to the agent that has it open.
+// write to (LE5): nothing of it is lost to the agent that has it open.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -116,7 +116,7 @@ TEST_F(LedgerFile, RefusesToWriteADefinitionThatCouldNotBeReadAgain) {
   EXPECT_TRUE(recover().families.empty());
 }
 
-// V1: amounts whose sum depends on the order, over several runs and a compaction.
+// VL1: amounts whose sum depends on the order, over several runs and a compaction.
 TEST_F(LedgerFile, DoublesComeBackBitForBit) {
   std::mt19937_64 random(20240229);
   std::uniform_real_distribution<double> exponent(-30, 30);
@@ -226,7 +226,7 @@ TEST_F(LedgerFile, AnAppendIsOneWriteHoweverManyItFolds) {
   EXPECT_EQ(write_calls() - before, 1U);
 }
 
-// J1: whatever byte the writing stopped at, the whole folds before it count and nothing else does.
+// LE1: whatever byte the writing stopped at, the whole folds before it count and nothing else does.
 TEST_F(LedgerFile, CutAnywhereItHoldsTheWholeFoldsBefore) {
   std::vector<std::pair<std::size_t, std::vector<RecoveredRow>>> states;
   {
@@ -486,7 +486,7 @@ int fail_to_cut(int directory_fd) {
   return agent.compact().ok && agent.fold(folds).ok ? 0 : __LINE__ % 256;
 }
 
-// W2: the torn end stays, so nothing may be written over it; a new file may.
+// OF2: the torn end stays, so nothing may be written over it; a new file may.
 TEST_F(LedgerFile, NothingIsAppendedToATornEndThatCannotBeCut) {
   const pid_t child = fork();
   ASSERT_GE(child, 0);

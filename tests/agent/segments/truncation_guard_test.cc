@@ -106,7 +106,7 @@ TEST_F(TruncationGuardTest, GuardsOnWhenMoved) {
   EXPECT_TRUE(guard.truncated());
 }
 
-// T2. A sanitizer's own handlers do not matter: the handler puts the default action in place.
+// TG2. A sanitizer's own handlers do not matter: the handler puts the default action in place.
 TEST_F(TruncationGuardTest, LetsAFaultElsewhereEndTheProcess) {
   truncate("victim", 0);
   EXPECT_EXIT(first_word(0), ::testing::KilledBySignal(SIGBUS), "");

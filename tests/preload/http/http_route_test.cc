@@ -150,7 +150,7 @@ TEST_F(HttpRoute, NoTextForAnIdThatWasNotGivenOut) {
   EXPECT_EQ(text(kRouteNone), "");
 }
 
-// R2: two threads may learn one text at once; whichever id they get, it has that text.
+// RO2: two threads may learn one text at once; whichever id they get, it has that text.
 TEST_F(HttpRoute, ThreadsLearnTogether) {
   for (int round = 0; round < 50; ++round) {
     routes_ = std::make_unique<HttpRoutes>();
