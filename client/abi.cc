@@ -78,7 +78,9 @@ std::uint64_t coarse_monotonic_ns() noexcept {
 }
 
 void stamp(std::uint64_t* word, int mode) noexcept {
-  if (mode == NOTCH_GAUGE_LAST) shm::publish(word[1], coarse_monotonic_ns());  // [tag: gauge-time]
+  // [tag: gauge-time] Publishes the value stored before it; else the agent could show an older
+  // value as the one of this time.
+  if (mode == NOTCH_GAUGE_LAST) shm::publish(word[1], coarse_monotonic_ns());
 }
 
 }  // namespace

@@ -183,7 +183,9 @@ void Catalogue::commit() noexcept {
   const std::uint64_t before = used();
   const std::uint64_t word =
       pending_used_ | std::uint64_t{pending_series_} << 32 | std::uint64_t{pending_families_} << 52;
-  shm::publish(published_, word);  // [tag: log-used]
+  // [tag: log-used] Publishes the records below it; else a child that a signal handler forks here
+  // could take bytes for records that are not written yet.
+  shm::publish(published_, word);
   for (std::uint32_t i = 0; i < pending_string_count_; ++i) {
     *pending_strings_[i].slot = pending_strings_[i].offset;
   }
@@ -194,7 +196,9 @@ void Catalogue::commit() noexcept {
   if (segment == nullptr) return;
   std::byte* const there = segment->memory.base() + segment->catalogue_offset;
   std::memcpy(there + before, log_.base() + before, pending_used_ - before);
-  shm::publish(segment->header().catalogue_used, pending_used_);  // [tag: catalogue-used]
+  // [tag: catalogue-used] Publishes the records below it; else the agent could parse bytes that are
+  // no record yet, and reject the segment for them.
+  shm::publish(segment->header().catalogue_used, pending_used_);
 }
 
 std::uint32_t Catalogue::take_cells(std::uint32_t count) noexcept {

@@ -62,11 +62,14 @@ void commit_running_column(shm::Segment& segment) noexcept {
 void publish_columns(shm::Segment& segment) noexcept {
   Wiped& own = *wiped();
   shm::publish(notch_v1_hot.columns, own.columns);  // [tag: column-pointer]
-  shm::publish(own.segment, &segment);              // [tag: attached]
+  // [tag: attached] Publishes the segment's fields; else a thread that finds the segment could go
+  // by one that is not written yet.
+  shm::publish(own.segment, &segment);
   // Relaxed is enough: it is read under the lock alone.
   shm::write_alone(own.columns_base, const_cast<const std::byte*>(segment.memory.base()));
   commit_running_column(segment);
-  // [tag: column-pointer] As store_column().
+  // [tag: column-pointer] Publishes the column's memory, as store_column() does; else a thread that
+  // finds the pointer could add where there is no memory yet.
   shm::publish(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(segment.column(0)));
 }
 

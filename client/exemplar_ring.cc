@@ -25,16 +25,18 @@ bool write_exemplar(std::byte* segment, std::uint32_t cell, double value,
   std::memcpy(ids, exemplar.trace_id, 16);
   std::memcpy(ids + 2, exemplar.span_id, 8);
   auto* const words = reinterpret_cast<std::uint64_t*>(&slot);
-  // Each word is published, not just the sequence at the end: a reader that observes one of them then
-  // finds the odd sequence when it looks again. That is easier to reason about than a fence, and TSan
-  // knows it.
   const std::uint64_t seconds = static_cast<std::uint64_t>(now.tv_sec);
+  // [tag: exemplar-words] Publishes, with each word, the odd sequence; else a reader could take a word
+  // of this exemplar, still find the old sequence when it looks again, and believe a mixture of two.
+  // That is easier to reason about than a fence, and TSan knows it.
   shm::publish(words[1], std::uint64_t{cell});                  // [tag: exemplar-words]
   shm::publish(words[2], std::bit_cast<std::uint64_t>(value));  // [tag: exemplar-words]
   // [tag: exemplar-words]
   shm::publish(words[3], seconds * 1'000'000'000U + static_cast<std::uint64_t>(now.tv_nsec));
   for (int i = 0; i < 3; ++i) shm::publish(words[4 + i], ids[i]);  // [tag: exemplar-words]
-  shm::publish(slot.sequence, sequence + 2);                       // [tag: exemplar-written]
+  // [tag: exemplar-written] Publishes the six words; else a reader that finds the new sequence
+  // could read a word of the exemplar before.
+  shm::publish(slot.sequence, sequence + 2);
   return true;
 }
 

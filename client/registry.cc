@@ -164,7 +164,9 @@ std::uint32_t add_family(const notch_definition& definition, notch_error& error)
       definition.series_limit != 0 ? definition.series_limit : kDefaultSeriesLimit;
   family.series_limit = limit < kMostSeries ? static_cast<std::uint32_t>(limit) : kMostSeries;
   write_record(definition, family);
-  shm::publish(registry.count, registry.count + 1);  // [tag: family-count]
+  // [tag: family-count] Publishes the family's fields; else a thread without the lock, with its id,
+  // could read one that is not written yet.
+  shm::publish(registry.count, registry.count + 1);
   return registry.count;
 }
 

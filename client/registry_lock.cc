@@ -85,7 +85,9 @@ void release_registry_lock() noexcept {
   Wiped& own = *wiped();
   do {
     if (any_parked(own.parked)) settle_parked(own.parked);
-    shm::publish(own.lock, std::uint64_t{0});  // [tag: registry-lock]
+    // [tag: registry-lock] Publishes all that was written under the lock; else its next holder
+    // could go on from a part of it.
+    shm::publish(own.lock, std::uint64_t{0});
   } while (any_parked(own.parked) && take_registry_lock(RegistryLock::Wait::kNot));
 }
 

@@ -100,7 +100,9 @@ void enter(SlotTable& table, const SeriesEntry& entry) noexcept {
   while (shm::read_alone(table.slots()[probe]) != 0) probe = (probe + 1) & last;
   const std::uint64_t slot =
       tag_of(entry.hash) << kTagShift | reinterpret_cast<std::uintptr_t>(&entry);
-  shm::publish(table.slots()[probe], slot);  // [tag: series-slot]
+  // [tag: series-slot] Publishes the entry; else a thread without the lock could compare with
+  // labels that are not written yet.
+  shm::publish(table.slots()[probe], slot);
 }
 
 // Makes sure that so many entries leave half of the slots free. Readers may go on in the old table,
@@ -123,7 +125,9 @@ bool make_slots(std::uint64_t entries) noexcept {
     const std::uint64_t slot = shm::read_alone(old.slots()[i]);
     if (slot != 0) enter(*table, *reinterpret_cast<const SeriesEntry*>(slot & kAddressMask));
   }
-  shm::publish(index.table, table);  // [tag: slot-table]
+  // [tag: slot-table] Publishes the table and all slots in it; else a thread without the lock could
+  // miss a series that is there.
+  shm::publish(index.table, table);
   return true;
 }
 

@@ -57,7 +57,9 @@ bool make_mapping() noexcept {
   shm::write_alone(own.columns[NOTCH_SHARED_COLUMN], static_cast<void*>(nullptr));
   *reinterpret_cast<std::uint64_t*>(base + kLengthOffset) = bytes - kLogOffset;
   std::byte* const none = nullptr;
-  if (!shm::publish_first(mapping.base, none, base)) memory.release();  // [tag: private-memory]
+  // [tag: private-memory] Publishes the length of the log; else a thread that finds the memory
+  // could read it as zero.
+  if (!shm::publish_first(mapping.base, none, base)) memory.release();
   return true;
 }
 

@@ -170,7 +170,9 @@ void fill_header(const SegmentPlan& plan, Segment& segment) noexcept {
   describe_process(header);
   header.uid = segment.owner_uid;
   if (segment.on_disk) describe_boot(header);
-  publish(header.magic, kMagic);  // [tag: segment-magic] read by SegmentReader::attach
+  // [tag: segment-magic] Publishes the header to SegmentReader::attach(); else the agent could
+  // judge a field that is still zero, and reject the file.
+  publish(header.magic, kMagic);
 }
 
 // "<pid>-<16 hex digits>.notch"
@@ -352,8 +354,9 @@ bool commit_column(Segment& segment, std::uint32_t index) noexcept {
   const KeepErrno keep;
   if (!commit_range(segment, offset, segment.cells_committed * kCellBytes)) return false;
   note_column(segment, index);
-  publish(segment.header().column_bitmap[index / 64],
-          segment.columns_in_use[index / 64]);  // [tag: column-bit]
+  // [tag: column-bit] Publishes the column's memory for all committed cells; else the agent could read
+  // a column that has none yet.
+  publish(segment.header().column_bitmap[index / 64], segment.columns_in_use[index / 64]);
   return true;
 }
 
@@ -371,7 +374,9 @@ bool commit_cells(Segment& segment, std::uint64_t cells) noexcept {
   }
   if (!committed) return false;
   segment.cells_committed = wanted;
-  publish(segment.header().cells_committed, wanted);  // [tag: cells-committed]
+  // [tag: cells-committed] Publishes the memory of these cells in each column in use; else the
+  // agent could read a cell that has none yet.
+  publish(segment.header().cells_committed, wanted);
   return true;
 }
 

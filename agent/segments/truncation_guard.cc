@@ -44,7 +44,8 @@ GuardSlot& free_slot() {
       if (shm::read_alone(slot.begin) == 0) return slot;
     }
     if (block_after(*block) == nullptr) {
-      // [tag: guard-block] The new block is whole.
+      // [tag: guard-block] Publishes the block's empty slots; else the handler could take what
+      // stood in that memory for a range.
       shm::publish(block->next, reinterpret_cast<std::uintptr_t>(new GuardBlock));
     }
   }
@@ -100,7 +101,8 @@ TruncationGuard::TruncationGuard(const void* begin, std::size_t bytes) : slot_(&
   const auto address = reinterpret_cast<std::uintptr_t>(begin);
   shm::write_alone(slot_->end, address + bytes);
   shm::write_alone(slot_->truncated, std::uint32_t{0});
-  // [tag: guard-slot] The slot is whole.
+  // [tag: guard-slot] Publishes the end; else the handler could judge an address by this begin and
+  // the end of the range before.
   shm::publish(slot_->begin, address);
 }
 

@@ -106,7 +106,9 @@ ClockWay way() noexcept {
   if (!has_even_counter()) return;
   state.seconds_per_tick =
       static_cast<double>(last.ns - state.first.ns) * 1e-9 / static_cast<double>(elapsed);
-  shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));  // [tag: clock-way]
+  // [tag: clock-way] Publishes the length of a tick; else a thread that finds the new way could take
+  // ticks times zero for a time.
+  shm::publish(state.way, static_cast<std::uint32_t>(ClockWay::kCounter));
 }
 
 void learn_rate(std::uint64_t ns) noexcept {

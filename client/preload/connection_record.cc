@@ -143,7 +143,8 @@ void release_record(Connection& connection) noexcept {
     const bool wanted = is_followed(connection.http) || connection.connecting_since_ns != 0;
     const std::uint8_t given = wanted ? kFree : kQuiet;
     if (ended != 0) shm::write_alone(connection.numbers, std::uint16_t{0});
-    // [tag: connection] who takes it next sees what was done here.
+    // [tag: connection] Publishes all that the holder wrote in the record; else who takes it next could
+    // go on from a part of it.
     if (shm::publish_first(connection.state, std::uint8_t{kTaken}, given)) return;
     const std::uint8_t state = shm::read_alone(connection.state);
     // [tag: connection] the notes are all that is read on the strength of this.

@@ -80,7 +80,9 @@ bool lead_to(unsigned index, unsigned place) noexcept {
   const std::uint8_t before = shm::read_alone(watches[index]);  // relaxed: the caller's own
   unsigned watch = kLook | kBegins | kHas | ((before + (kCount & -kCount)) & kCount);
   if (index != place) watch |= kElsewhere;
-  shm::publish(watches[index], static_cast<std::uint8_t>(watch));  // [tag: number]
+  // [tag: number] Publishes the record and, if it is elsewhere, its place; else a thread that finds
+  // kHas could take the number's former connection for this one.
+  shm::publish(watches[index], static_cast<std::uint8_t>(watch));
   return true;
 }
 

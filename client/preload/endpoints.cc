@@ -122,7 +122,9 @@ EndpointId keep(const Text& text) noexcept {
     // [tag: endpoint] who takes a free entry fills it; nothing is read on the strength of this.
     if (!shm::exchange_if(entry.whole, std::uint32_t{0}, kBeingFilled)) continue;
     entry.text = text;
-    shm::publish(entry.whole, std::uint32_t{2});  // [tag: endpoint]
+    // [tag: endpoint] Publishes the text; else another thread could compare with a text that is
+    // written in part.
+    shm::publish(entry.whole, std::uint32_t{2});
     return static_cast<EndpointId>(i + 1);
   }
   return kEndpointUnknown;

@@ -38,7 +38,8 @@ std::uint64_t take_place() noexcept {
 void give_place(std::uint64_t bit) noexcept {
   for (;;) {
     const std::uint64_t before = shm::read_alone(taken);
-    // [tag: handover-place] what was in it is read.
+    // [tag: handover-place] Publishes that the place was read; else who takes it could write over what
+    // is still being copied.
     if (shm::publish_first(taken, before, before & ~bit)) return;
   }
 }
@@ -59,7 +60,8 @@ void count_full(std::uint64_t full) noexcept {
 // REQUIRES: this thread is the maker; but for a child that was forked in a handler above it.
 void leave() noexcept {
   for (;;) {
-    // [tag: handover] the next maker sees the label sets that this one made.
+    // [tag: handover] Publishes the label sets that this maker made; else the next maker could miss one,
+    // and make it again.
     if (shm::publish_first(state, kMaking, std::uint64_t{0})) return;
     const std::uint64_t found = shm::read_alone(state);
     if ((found & kMaking) == 0) return;

@@ -38,7 +38,9 @@ class LabelSets {
       // [tag: label-set] who takes a free slot fills it; nothing is read on the strength of this.
       if (!shm::exchange_if(slot.key, std::uint64_t{0}, std::uint64_t{1})) continue;
       for (std::size_t j = 0; j < kSeries; ++j) slot.series[j] = series[j];
-      shm::publish(slot.key, key);  // [tag: label-set]
+      // [tag: label-set] Publishes the series; else a thread that finds the key could count by a
+      // handle that is not written yet.
+      shm::publish(slot.key, key);
       return;
     }
   }

@@ -157,8 +157,9 @@ void name_routes() noexcept {
       if (is_coarse) notch_v1_add_integer(coarse_starts, 1);
       watch_forks();
       if (choice.connects) begin_followed_connections(modules);
-      // Release: the handles are there before anyone counts.
-      shm::publish(active_modules, modules);  // [tag: active-modules]
+      // [tag: active-modules] Publishes the handles; else a thread that finds a module active could
+      // count by a handle that is not there yet.
+      shm::publish(active_modules, modules);
       if (choice.connects) begin_standard_connection(standard);
     }
   }

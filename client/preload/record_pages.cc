@@ -45,8 +45,9 @@ std::byte* take_record_page() noexcept {
         count == 0 ? mapped : reinterpret_cast<std::byte*>(before & ~kCountMask);
     const std::uint64_t left = count == 0 ? kPagesAtOnce - 1 : count - 1;
     // No block is ever unmapped once its address was here, so the same word is the same pages.
-    if (shm::publish_first(free_pages, before, word_of(page + kRecordPageBytes, left)))
-      return page;  // [tag: record-pages]
+    // [tag: record-pages] Publishes the mapping; else another thread could write to a page of the block
+    // that is not mapped yet.
+    if (shm::publish_first(free_pages, before, word_of(page + kRecordPageBytes, left))) return page;
     if (mapped != nullptr) unmap_pages(mapped);
   }
 }

@@ -273,6 +273,7 @@ class HouseRules(Tree):
 
 class OrderingTags(Tree):
     USER = HEAD + '#include "shm/memory_order.h"\n'
+    DEFINED = "// [tag: a] Publishes the text; else a reader could find half of it.\n"
 
     def setUp(self):
         super().setUp()
@@ -288,8 +289,35 @@ inline T swap_both(T& word, T value) { return exchange(value, std::memory_order_
 """)
 
     def expect_pair(self, release, acquire):
-        self.expect_clean("shm/a.cc", self.USER + "void a() {\n" + release + "\n}\n"
-                          "void b() {\n" + acquire + "\n}\n")
+        self.write("shm/a.cc", self.USER + "void a() {\n" + release + "\n}\nvoid b() {\n" + acquire + "\n}\n")
+        _, found = layers_check.check(self._folder.name)
+        self.assertEqual([what for *_, what in found if "definition" not in what], [])
+
+    def refuse_definition(self, line, words, text):
+        self.expect([f"shm/a.cc:{line}"], words, "shm/a.cc",
+                    self.USER + "void a() {\n" + text + "}\nint b() { return observe(w); }  // [tag: a]\n")
+
+    def test_a_definition_at_one_release(self):
+        self.expect_clean("shm/a.cc", self.USER + "void a() {\n" + self.DEFINED + "publish(w, 1);\npublish(w, 2);  // [tag: a]\n}\n"
+                          "int b() { return observe(w); }  // [tag: a]\n")
+        self.expect_clean("shm/a.cc", self.USER + "void a() {\n// Why.\n// [tag: a] Publishes the\n// text; else a reader could\n"
+                          "// find half. More.\npublish(w, 1);\n}\nint b() { return observe(w); }  // [tag: a]\n")
+
+    def test_a_tag_without_a_definition(self):
+        self.refuse_definition(4, "no release with its definition", "publish(w, 1);  // [tag: a] Publishes it\n")
+        self.refuse_definition(4, "no release with its definition", "// [tag: a] It is there before.\npublish(w, 1);\n")
+
+    def test_a_definition_of_too_few_words(self):
+        for words in ("Publishes the text.", "Publishes; else a reader could find half of it.", "Publishes the text; else it breaks."):
+            with self.subTest(words):
+                self.refuse_definition(4, "says what it publishes", f"// [tag: a] {words}\npublish(w, 1);\n")
+
+    def test_two_definitions(self):
+        self.refuse_definition(6, "another definition", (self.DEFINED + "publish(w, 1);\n") * 2)
+
+    def test_a_definition_at_the_acquire(self):
+        self.expect(["shm/a.cc:5"], "what is no release", "shm/a.cc", self.USER + "void a() { publish(w, 1); }  // [tag: a]\n"
+                    "int b() {\n" + self.DEFINED + "return observe(w);\n}\n")
 
     def test_pairs(self):
         for release, acquire in (
@@ -306,16 +334,16 @@ inline T swap_both(T& word, T value) { return exchange(value, std::memory_order_
                          "// Acquire: by the address.\n// [tag: a]\nasm();")
 
     def test_a_release_alone(self):
-        self.expect(["shm/a.cc:3"], "no acquire side", "shm/a.cc",
-                    self.USER + "void f() { publish(w, 1); }  // [tag: a]\n")
+        self.expect(["shm/a.cc:4"], "no acquire side", "shm/a.cc",
+                    self.USER + "void f() {\n" + self.DEFINED + "publish(w, 1);\n}\n")
 
     def test_an_acquire_alone(self):
         self.expect(["shm/a.cc:3"], "no release side", "shm/a.cc",
                     self.USER + "void f() { take_lock(w); }  // [tag: a]\n")
 
     def test_sides_of_different_tags(self):
-        self.expect(["shm/a.cc:3", "shm/a.cc:4"], "[tag: b] has no release side", "shm/a.cc",
-                    self.USER + "void f() { publish(w, 1); }  // [tag: a]\n"
+        self.expect(["shm/a.cc:4", "shm/a.cc:7"], "[tag: b] has no release side", "shm/a.cc",
+                    self.USER + "void f() {\n" + self.DEFINED + "publish(w, 1);\n}\n"
                     "int g() { return observe(w); }  // [tag: b]\n")
 
     def test_operations_without_a_tag(self):
@@ -324,9 +352,9 @@ inline T swap_both(T& word, T value) { return exchange(value, std::memory_order_
                     "int g() { return shm::observe(w); }\nvoid h() { shm::take_lock(w); }\n")
 
     def test_a_tag_of_the_statement_before_does_not_count(self):
-        self.expect(["shm/a.cc:6"], "publish() without", "shm/a.cc",
+        self.expect(["shm/a.cc:7"], "publish() without", "shm/a.cc",
                     self.USER + "void f() {\n  g(observe(v));  // [tag: a]\n"
-                    "  publish(v, 1);  // [tag: a]\n  publish(w, 1);\n}\n")
+                    + self.DEFINED + "  publish(v, 1);\n  publish(w, 1);\n}\n")
 
     def test_what_needs_no_tag(self):
         self.expect_clean("agent/a.cc", self.USER + "void f() { read_alone(w); }\n"
@@ -386,7 +414,7 @@ class InvariantCodes(Tree):
 
     def test_a_reference_to_none(self):
         for path, text in (("agent/a.cc", '#include "agent/a.h"\n// Kept (AX3).\n'), ("agent/b.md", "One\nand AX3.\n"),
-                           ("tests/b.py", '"""What it is."""\na = 1  # AX3\n'), ("bench/c.py", '"""What\nAX3 is."""\n')):
+                           ("tests/b.py", '"""What it is."""\na = 1  #' ' AX3\n'), ("bench/c.py", '"""What\nAX3 is."""\n')):
             self.write(path, text)
         self.assertEqual(self.found(), (["agent/a.cc:2", "agent/b.md:2", "bench/c.py:2", "tests/b.py:2"],
                                         " ".join(["AX3 is no invariant's code"] * 4)))

@@ -1,4 +1,4 @@
-"""Every release names its acquire by a shared [tag: x], and the other way round.
+"""Every release names its acquire by a shared [tag: x], and the other way round; one release defines the tag.
 Called by: layers_check.
 
 Invariants
@@ -9,6 +9,8 @@ Invariants
        word it is a mention, and no side.
   OT3  A tag of the product has both sides in the product. What tests write down is a tag of the
        product's, as a test stands for one of its sides.
+  OT4  A tag has one definition, in the comment above a release: "[tag: x] Publishes WHAT; else INTERLEAVING", which
+       is what another thread could do without this order. All other places point to it by the tag.
 """
 
 import collections
@@ -25,7 +27,10 @@ _SPELLED = re.compile(r"\bmemory_order(?:_|::)(release|acquire|acq_rel)\b")
 _SIDE_WORD = re.compile(r"\b(release|acquire)s?\b", re.IGNORECASE)
 _INCLUDES_HOME = re.compile(r'^\s*#\s*include\s*"' + re.escape(HOME) + '"', re.MULTILINE)
 
-Side = collections.namedtuple("Side", "tag side path line")
+_DEFINITION = re.compile(r"Publishes\b(.*?); else\b(.*)")
+LEAST_WORDS = (2, 5)  # of what is published, and of what could happen else
+
+Side = collections.namedtuple("Side", "tag side path line words")
 
 
 def operations(files):
@@ -88,6 +93,14 @@ def _tags_in(lines, numbers):
             yield "", number
 
 
+def _words_behind(lines, tag, at):
+    """What the comment says from the tag on; nothing for a tag behind code."""
+    if not lines.is_comment(at):
+        return ""
+    words = " ".join(lines.whole[number].strip(" /*") for number in lines.comment_around(at) if number >= at)
+    return words.partition(f"[tag: {tag}]")[2].partition("[tag:")[0].strip()
+
+
 def _sides_of(file, known):
     """The file's sides and mentions (side None), and the lines of operations without a tag."""
     lines = _Lines(file)
@@ -101,14 +114,39 @@ def _sides_of(file, known):
                     bare_operations.append((number, match.group(1)))
                 for tag, at in tags:
                     claimed.add(at)
-                    sides += [Side(tag, side, file.path, at) for side in known[match.group(1)]]
+                    words = _words_behind(lines, tag, at)
+                    sides += [Side(tag, side, file.path, at, words) for side in known[match.group(1)]]
     for tag, at in _tags_in(lines, range(len(lines.whole))):
         if at in claimed:
             continue
         words = " ".join(lines.whole[number] for number in lines.comment_around(at))
         named = {word.lower() for word in _SIDE_WORD.findall(words)}
-        sides.append(Side(tag, named.pop() if len(named) == 1 else None, file.path, at))
+        side = named.pop() if len(named) == 1 else None
+        sides.append(Side(tag, side, file.path, at, _words_behind(lines, tag, at)))
     return sides, bare_operations
+
+
+def _undefined(product):
+    """What is wrong with the definitions: none, too many, by no release, or too few words."""
+    releases, defined = {}, collections.defaultdict(set)
+    for place in sorted(set(product), key=lambda place: (place.path, place.line)):
+        if place.side == "release":
+            releases.setdefault(place.tag, place)
+        if place.words.startswith("Publishes"):
+            defined[place.tag].add((place.path, place.line, place.words))
+    at_releases = {(place.path, place.line) for place in product if place.side == "release"}
+    for tag, first in releases.items():
+        if tag not in defined:
+            yield first.path, first.line + 1, f"[tag: {tag}] has no release with its definition: Publishes ...; else ..."
+    for tag, places in defined.items():
+        for path, line, words in sorted(places)[1:]:
+            yield path, line + 1, f"[tag: {tag}] has another definition"
+        for path, line, words in sorted(places):
+            parts = _DEFINITION.match(words)
+            if (path, line) not in at_releases:
+                yield path, line + 1, f"[tag: {tag}] is defined above what is no release"
+            elif not parts or any(len(part.split()) < least for part, least in zip(parts.groups(), LEAST_WORDS)):
+                yield path, line + 1, f"[tag: {tag}] says what it publishes, and what could happen else"
 
 
 def violations(files):
@@ -125,6 +163,7 @@ def violations(files):
         product += sides
         for number, operation in untagged:
             yield file.path, number + 1, f"{operation}() without a [tag: name] of its partner's"
+    yield from _undefined(product)
     both = collections.defaultdict(set)
     for place in product:
         both[place.tag].add(place.side)

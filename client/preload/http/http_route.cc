@@ -105,7 +105,9 @@ std::uint16_t child_of(HttpRoutes& routes, std::uint16_t parent, std::string_vie
     node.parent = parent;
     node.length = static_cast<std::uint8_t>(text.size());
     std::memcpy(node.text, text.data(), text.size());
-    shm::publish(node.tag, tag);  // [tag: route-node]
+    // [tag: route-node] Publishes the text and the parent; else a thread that finds the tag could
+    // compare with a text that is written in part.
+    shm::publish(node.tag, tag);
     return static_cast<std::uint16_t>(index);
   }
   return kNoRoom;
@@ -292,7 +294,9 @@ HttpRouteId route_of(HttpRoutes& routes, std::uint16_t node) noexcept {
   if (order >= kMost) return kRouteOverflow;
   const auto id = static_cast<HttpRouteId>(kFirstLearned + order);
   routes.ends[id] = node;
-  shm::publish(route, id);  // [tag: route-end] two threads at once: two ids of one text (RO2)
+  // [tag: route-end] Publishes where the route ends; else a thread that finds the id could name the
+  // route by another node. Two threads at once: two ids of one text (RO2).
+  shm::publish(route, id);
   return id;
 }
 

@@ -29,7 +29,9 @@ OpenSslId keep_openssl(const OpenSsl& found) noexcept {
   const std::uint32_t count = shm::read_alone(openssl_count);  // relaxed: ours to write
   if (count == kMostOpenSsls || found.SSL_new == nullptr) return kNoOpenSsl;
   openssls[count] = found;
-  shm::publish(openssl_count, count + 1);  // [tag: openssl]
+  // [tag: openssl] Publishes its functions; else a thread that finds the count could call one that
+  // is not written yet.
+  shm::publish(openssl_count, count + 1);
   return static_cast<OpenSslId>(count + 1);
 }
 
@@ -69,7 +71,9 @@ OpenSslId openssl_of_object(const void* object, const void* caller, OpenSsl& roo
       // The result may be older than a state that was asked for before it, but never newer.
       shm::write_alone(known_at, std::uint64_t{0});
       shm::write_alone(only_one, found.count == 1 ? id : kNoOpenSsl);
-      shm::publish(known_at, state);            // [tag: openssl-known]
+      // [tag: openssl-known] Publishes `only_one` as of this state; else a thread that finds the
+      // state could go by the OpenSSL of a state before.
+      shm::publish(known_at, state);
       shm::publish(keeping, std::uint32_t{0});  // [tag: openssl]
     }
   }
