@@ -42,6 +42,10 @@ _LIBC_FOLDERS = ("sys/", "linux/", "asm/", "asm-generic/", "bits/", "net/", "net
                  "gnu/", "rpc/", "netpacket/")
 
 
+# The writer's side of shm: what makes a segment and writes to it. The rest of shm is the reader's, or both sides'.
+WRITER = ("shm/keep_errno.h", "shm/reservation.h", "shm/segment_file.h")
+
+
 def is_system(header):
     """Whether a header is the standard library's, libc's or the kernel's."""
     if "/" in header:
@@ -86,7 +90,7 @@ def _example(header):
 
 def _agent(header):
     if header.startswith("shm/"):
-        return "writer" not in header
+        return header not in WRITER
     if header.startswith("ebpf/"):
         return not header.endswith((".skel.h", ".bpf.h")) and "vmlinux" not in header
     return header.startswith("agent/") or not _is_ours(header)

@@ -115,7 +115,13 @@ class Includes(Tree):
         self.refuse("agent/a.cc", "<notch/counter.h>")
 
     def test_agent_knows_no_writer(self):
-        self.refuse("agent/a.cc", "shm/catalogue_writer.h")
+        self.refuse("agent/a.cc", "shm/segment_file.h")
+        self.refuse("agent/a.cc", "shm/reservation.h")
+
+    def test_the_list_of_the_writer_s_names_files(self):
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        for header in includes.WRITER:
+            self.assertTrue(os.path.isfile(os.path.join(root, header)), header)
 
     def test_agent_knows_the_reader_and_the_loaders(self):
         self.allow("agent/a.cc", "shm/segment_reader.h")
