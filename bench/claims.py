@@ -88,28 +88,35 @@ def _added_ns(call):
     return lambda rows: rows[f"{call}/counted"].cpu_ns - rows[f"{call}/bare"].cpu_ns
 
 
+def _part_passed_on(programs, call, unit, time_of, words):
+    """What of it a library takes that counts nothing. A part that is more than the whole is noise, and is told as such."""
+    bare, passive, counted = (time_of(programs["preload_call_bench"][f"{call}/{mode}"])
+                              for mode in ("bare", "passive", "counted"))
+    if not bare <= passive <= counted:
+        return (f"the medians cannot be taken apart: {bare:.3g} {unit} bare, {passive:.3g} {unit} with a library that only "
+                f"passes the calls on, {counted:.3g} {unit} with one that counts")
+    return f"{passive - bare:.2g} of the {counted - bare:.3g} {unit} are {words}"
+
+
 def _way_through(call):
     """What of it is the way through the library, before anything is counted."""
-    def cause(programs):
-        rows = programs["preload_call_bench"]
-        passed_on_ns = rows[f"{call}/passive"].cpu_ns - rows[f"{call}/bare"].cpu_ns
-        return (f"{passed_on_ns:.2g} ns of it are the way through a library that only passes the "
-                f"calls on; the rest is what is counted")
-    return cause
+    return lambda programs: _part_passed_on(
+        programs, call, "ns", lambda row: row.cpu_ns,
+        "the way through a library that only passes the calls on; the rest is what is counted")
 
 
 def _inside_tls(programs):
-    return (f"{_way_through('tls_http')(programs)}: both ends of the exchange are in this one process and are followed; by "
+    return (f"{_way_through('tls_http')(programs)}. Both ends of the exchange are in this one process and are followed; by "
             f"profile half of the library's own time is reading the heads, an eighth the allocations that OpenSSL makes, a tenth "
             f"the clock")
 
 
 def _birth(programs):
-    rows = programs["preload_call_bench"]
-    passive_us = (rows["start/passive"].real_ns - rows["start/bare"].real_ns) / 1e3
-    return (f"{passive_us:.3g} us of it are for mapping and binding a library that only passes calls on; by profile the rest is "
-            f"half the kernel's (a file with memory and a name, what /proc says of the process, 27 page faults) and half the "
-            f"definition of 124 label sets, some 1,800 instructions each")
+    return _part_passed_on(
+        programs, "start", "us", lambda row: row.real_ns / 1e3,
+        "for mapping and binding a library that only passes calls on; by profile the rest is half the kernel's (a file with "
+        "memory and a name, what /proc says of the process, 27 page faults) and half the definition of 124 label sets, some "
+        "1,800 instructions each")
 
 
 def _preload_claims():
