@@ -171,12 +171,6 @@ Converted Conversion::convert(const std::vector<prometheus::MetricFamily>& famil
 
 }  // namespace
 
-const char* conversion_drop_name(ConversionDrop reason) noexcept {
-  constexpr std::array<const char*, static_cast<std::size_t>(ConversionDrop::kReasons)> kNames{
-      "family_name", "summary", "label_name", "duplicate_row", "other_bounds"};
-  return kNames[static_cast<std::size_t>(reason)];
-}
-
 Converted convert_families(const std::vector<prometheus::MetricFamily>& families) {
   return Conversion().convert(families);
 }

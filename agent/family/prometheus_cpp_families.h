@@ -28,9 +28,6 @@ enum class ConversionDrop : std::uint8_t {
   kReasons,
 };
 
-// The rule's name as used in the `reason` label; never null.
-const char* conversion_drop_name(ConversionDrop reason) noexcept;
-
 struct Converted {
   Snapshot
       snapshot;  // owns what it points at; families and rows in order of their names and labels

@@ -13,18 +13,6 @@
 
 namespace notch::agent {
 
-const char* process_end_name(ProcessEnd end) noexcept {
-  switch (end) {
-    case ProcessEnd::kClosed:
-      return "closed";
-    case ProcessEnd::kExec:
-      return "exec";
-    case ProcessEnd::kKilled:
-      return "killed";
-  }
-  return "unknown";
-}
-
 std::uint64_t own_pid_namespace() noexcept {
   struct stat status {};
   return ::stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;

@@ -17,9 +17,6 @@ enum class ProcessEnd : std::uint8_t {
   kKilled,  // neither: a signal, _exit, or a crash
 };
 
-// As used in the `kind` label; never null.
-const char* process_end_name(ProcessEnd end) noexcept;
-
 // The inode of this process's PID namespace, 0 if unknown.
 std::uint64_t own_pid_namespace() noexcept;
 
