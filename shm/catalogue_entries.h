@@ -1,5 +1,5 @@
 // The records of a catalogue as values: copies, which stay when the segment is gone.
-// Made by: catalogue_follower. Called by: collect, tests.
+// Made by: catalogue_follower. Called by: segment_reader, left_out_sum, tests.
 //
 // Invariants
 //   CAE1  An entry has passed every rule that catalogue_follower.h lists.

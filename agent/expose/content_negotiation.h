@@ -1,5 +1,5 @@
 // Chooses the format and encoding of a page by a scraper's Accept and Accept-Encoding headers.
-// Called by: http.
+// Called by: scrape.
 //
 // The rules
 //   1  A clause names a format by media type and version: text/plain 0.0.4 or none;

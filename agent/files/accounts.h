@@ -1,7 +1,7 @@
 // The account to which a uid counts for the limits. /etc/subuid gives an account thousands of further
 // uids, for user namespaces; these count to the account's limits. Everything else (names, precedence,
 // who may add to a service) goes by the uid itself.
-// Called by: segment_quota, row_quota, family_table, service_owners, service_names.
+// Called by: daemon, services, segments, collect, tally.
 //
 // Invariants
 //   AC1  A uid's account stays the same for as long as the agent runs, so that whoever was charged

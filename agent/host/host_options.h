@@ -1,5 +1,5 @@
 // The command line's options for the host's figures.
-// Made by: options. Called by: host_collectors, daemon.
+// Made by: options. Called by: host.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // Where the host's file systems are seen: elsewhere than at / when the agent is in a container that
 // has them mounted, or reads a fixture.
-// Made by: options. Called by: host_files, host_collectors, filesystem.
+// Made by: options. Called by: cgroup_figures, host_files, host_options.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
 // A small HTTP/1.1 server on one event loop: listens, accepts, and hands each connection to
-// http_connection. Called by: notchd, tests.
+// http_connection. Called by: daemon, tests.
 //
 // Invariants
 //   HS1  Everything but the hashing of passwords happens on the loop's thread; nothing here blocks

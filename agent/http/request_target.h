@@ -1,4 +1,4 @@
-// Splits a request target (RFC 9112 §3.2) into path and query. Called by: http_connection.
+// Splits a request target (RFC 9112 §3.2) into path and query. Called by: http_request_reading.
 #pragma once
 
 #include <cstddef>

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+import caller_names
 import client_order
 import house_rules
 import includes
@@ -32,6 +33,7 @@ def check(root, since=None):
             found += [(file.path, line, what) for line, what in rule(file)]
     found += ordering_tags.violations(files)
     found += invariant_codes.violations(files)
+    found += caller_names.violations(files)
     found += standard_headers.violations(files)
     if os.path.isdir(os.path.join(root, "tests", "layers")):  # else it is no tree of the project's
         found += tested_units.violations(files)

@@ -430,6 +430,19 @@ class InvariantCodes(Tree):
         self.expect_clean("agent/a.cc", '#include "agent/a.h"\nconst char* a = "AX9";\nint AX8 = 0;\n')
 
 
+class CallerNames(Tree):
+    """Broken: a list of callers with one who does not include the header, be it a unit or a folder."""
+
+    def test_those_who_include_it_by_unit_or_folder(self):
+        self.write("agent/host/b.cc", HEAD + '#include "agent/host/a.h"\n')
+        self.expect_clean("agent/host/a.h", "// What it is. Called by: b, host.\n#pragma once\n")
+        self.expect_clean("agent/host/a.h", "// What it is. Called by: the loop, one thread.\n#pragma once\n")
+
+    def test_one_who_does_not(self):
+        self.write("agent/host/b.cc", HEAD + '#include "agent/host/a.h"\n')
+        self.expect(["agent/host/a.h:1"], "c does not include this", "agent/host/a.h", "// What it is. Called by: b,\n// c.\n#pragma once\n")
+
+
 class Functions(unittest.TestCase):
     def names(self, code):
         return [function.name for function in code_text.functions_of(code)]

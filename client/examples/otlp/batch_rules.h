@@ -1,5 +1,5 @@
 // When a batch is sent, and how long to wait before it is sent again. Values only.
-// Called by: span_queue, exporter, tests.
+// Called by: collector_connection, host_lookup, span_queue, supervisor, tcp_stream.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Where spans go: the parts of an http:// URL, and the rules by which a flag and the environment give
-// one. Values only. Called by: demo_options, http_client, tests.
+// one. Values only. Called by: export_target, http_client, worker.
 //
 // Invariants
 //   EN1  No part holds a space or a control character: none can end a line of a request's head.

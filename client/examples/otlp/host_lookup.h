@@ -1,5 +1,5 @@
 // The addresses of a host's name. The resolver may take longer than anybody waits: it works on a thread
-// of its own, and the next one who asks waits for the same lookup. Called by: http_client.
+// of its own, and the next one who asks waits for the same lookup. Called by: tcp_stream.
 #pragma once
 
 #include <sys/socket.h>

@@ -1,5 +1,5 @@
 // The service's metrics, all defined at start, and the counting of them: each count goes to Notch
-// and, beside it, to the worker's page of truth. Called by: worker, exporter.
+// and, beside it, to the worker's page of truth. Called by: exporter.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // The series whose true counts are kept, numbered from 0 and laid out kind after kind, and their
-// names in an exposition. Called by: truth_page, span_metrics, demo_report.
+// names in an exposition. Called by: demo_report, truth_page.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,6 @@
 // The head of an HTTP/1.x message byte by byte: start lines, and the four header fields that say
 // where the message and the connection end. Keeps numbers and places in words, never bytes.
-// Called by: http_machine.
+// Called by: http_connection, http_message, http_role.
 //
 // The rules, where RFC 9112 leaves a choice or software differs
 //   A line ends with LF; a CR before it is optional. Empty lines before a start line are skipped.
