@@ -153,7 +153,7 @@ void declare_reasons(const CollectStats& stats, Declarations& declare) {
   declare.counter("notch_agent_not_finite_total", "Readings left out for being NaN or infinite.",
                   stats.not_finite);
   declare.counter("notch_agent_held_back_total",
-                  "Sums that would have gone backwards and were held.", stats.held_back);
+                  "Sums that would have gone backwards and were held.", stats.resets);
 }
 
 void declare_ends(const CollectStats& stats, Declarations& declare) {

@@ -102,7 +102,7 @@ void deaths(benchmark::State& state) {
 }
 
 // One among many that live on: what all of them had counted is added up once more before it is
-// folded, in case it had stepped back. With `gathers`, the scrape's gather of the same segments.
+// folded, in case it was reset. With `gathers`, the scrape's gather of the same segments.
 void one_death(benchmark::State& state, bool gathers) {
   agent::install_truncation_handler();
   const agent::Moment now = {1'000'000, 1'000'000'000, 1000};

@@ -16,6 +16,7 @@
 #include "client/registry_lock.h"
 #include "client/text_view.h"
 #include "shm/memory_order.h"
+#include "shm/series_cells.h"
 
 namespace notch::client {
 namespace {
@@ -93,19 +94,6 @@ bool make_room() noexcept {
   return block != nullptr;
 }
 
-std::uint32_t cell_count(const notch_definition& definition) noexcept {
-  switch (definition.type) {
-    case NOTCH_HISTOGRAM:
-      return static_cast<std::uint32_t>(definition.bound_count) + 2;
-    case NOTCH_NATIVE_HISTOGRAM:
-      return shm::kNativeBaseCells;
-    case NOTCH_GAUGE:
-      return definition.gauge_mode == NOTCH_GAUGE_LAST ? 2 : 1;
-    default:
-      return 1;
-  }
-}
-
 std::uint64_t record_bytes(const notch_definition& definition) noexcept {
   std::uint64_t bytes = sizeof(shm::FamilyRecord) + 4 * definition.label_count + 8;
   for (std::size_t i = 0; i < definition.label_count; ++i) {
@@ -158,7 +146,9 @@ std::uint32_t add_family(const notch_definition& definition, notch_error& error)
   family.gauge_mode = definition.gauge_mode;
   family.schema = definition.schema;
   family.label_count = static_cast<std::uint32_t>(definition.label_count);
-  family.cell_count = cell_count(definition);
+  family.cell_count =
+      shm::series_cells(static_cast<shm::FamilyType>(definition.type),
+                        static_cast<shm::GaugeMode>(definition.gauge_mode), definition.bound_count);
   family.zero_threshold = definition.zero_threshold;
   const std::size_t limit =
       definition.series_limit != 0 ? definition.series_limit : kDefaultSeriesLimit;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "shm/bounds.h"
+#include "shm/series_cells.h"
 #include "shm/shared_words.h"
 
 namespace notch::shm {
@@ -40,22 +41,6 @@ bool valid_scale(FamilyType type, const FamilyRecord& record) {
   if (!is_native(type)) return record.schema == 0 && record.zero_threshold == 0;
   return record.schema >= -4 && record.schema <= 8 && std::isfinite(record.zero_threshold) &&
          record.zero_threshold >= 0;
-}
-
-// The cells a series of the family owns, without chunks; layout.h has the table.
-std::uint32_t cells_of(FamilyType type, GaugeMode mode, std::size_t bounds) {
-  switch (type) {
-    case FamilyType::kCounter:
-    case FamilyType::kUpDownCounter:
-      return 1;
-    case FamilyType::kGauge:
-      return mode == GaugeMode::kLast ? 2 : 1;
-    case FamilyType::kHistogram:
-      return static_cast<std::uint32_t>(bounds) + 2;
-    case FamilyType::kNativeHistogram:
-      return kNativeBaseCells;
-  }
-  return 0;
 }
 
 bool strictly_increasing(const std::vector<double>& bounds) {
@@ -159,7 +144,7 @@ Fault CatalogueFollower::follow_family(CatalogueSink& sink) {
   if (text_bytes_ > limits_.text_bytes) return Fault::kTooMany;
 
   families_.push_back({entry.type, record.label_count,
-                       cells_of(entry.type, entry.gauge_mode, entry.bounds.size())});
+                       series_cells(entry.type, entry.gauge_mode, entry.bounds.size())});
   sink.on_family(std::move(entry));
   return Fault::kNone;
 }

@@ -277,7 +277,7 @@ CollectStats Collect::stats() const {
   stats.conflicts[static_cast<std::size_t>(Conflict::kImpossibleCount)] =
       tally_.impossible_series();
   stats.not_finite = tally_.not_finite();
-  stats.held_back = tally_.held_back();
+  stats.resets = tally_.reset_count();
   return stats;
 }
 

@@ -87,7 +87,7 @@ class Collect {
   // Names that are gone. A living process's segment is read on until its lock is free.
   void removed(std::span<const std::string> names);
 
-  // Follows what is new and adds everything up. It may write: what sums fell by goes to the ledger, and a
+  // Follows what is new and adds everything up. It may write: resets go to the ledger, and a
   // segment whose file breaks a rule by now is folded and its file removed. Cost: proportional to the
   // cells; no name is looked at unless a catalogue grew.
   Snapshot gather(const Moment& now);

@@ -55,7 +55,7 @@ struct CollectStats {
   std::uint64_t overflowed_rows = 0;
   std::uint64_t retired_rows = 0;
   std::uint64_t not_finite = 0;  // readings left out
-  std::uint64_t held_back = 0;   // slots shown higher than they summed to
+  std::uint64_t resets = 0;      // slots shown higher than they summed to
   std::uint64_t gathers = 0;
 
   // The last file left out, and why; empty if none was.

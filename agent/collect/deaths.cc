@@ -161,13 +161,13 @@ bool Deaths::fold_last_resets(const Moment& now) {
   }
   tally_.end_gather_unseen();
   const bool done = fold_resets(now);
-  NOTCH_INJECTION_POINT("collect.after_back_steps");
+  NOTCH_INJECTION_POINT("collect.after_resets");
   return done;
 }
 
 bool Deaths::fold_resets(const Moment& now) {
   Ending resets;
-  resets.draft = tally_.take_back_steps();
+  resets.draft = tally_.take_resets();
   if (resets.draft.rows.empty()) return true;
   tally_.number_fold(resets.draft, ledger_.file());
   return write_down(std::span(&resets, 1), now);
@@ -233,7 +233,7 @@ bool Deaths::write_down(std::span<Ending> endings, const Moment& now) {
 
 void Deaths::settle(const Ending& ending, const Moment& now) {
   if (ending.segment == nullptr) {
-    tally_.apply_back_steps(ending.draft);
+    tally_.apply_resets(ending.draft);
     ledger_.file().removed(kNoSegment);
     return;
   }

@@ -36,7 +36,7 @@ namespace notch::agent {
 
 // One fold on its way to the ledger.
 struct Ending {
-  LiveSegment* segment = nullptr;  // null: nobody's, of what sums fell by
+  LiveSegment* segment = nullptr;  // null: of resets, which are no segment's
   FoldDraft draft;                 // numbered
   const char* reason = nullptr;    // the rule that the file broke; null: its process died
 };
@@ -59,8 +59,8 @@ class Deaths {
   // The same of the one that has lingered longest, for its room. False if there is none.
   bool remove_oldest_lingering(const Moment& now);
 
-  // What sums fell by in the last round, as the fold of a segment that never was: nobody can tell whose
-  // numbers fell. False if the ledger cannot be written.
+  // The resets of the last round, as the fold of a segment that never was: nobody can tell whose
+  // numbers they are. False if the ledger cannot be written.
   bool fold_resets(const Moment& now);
 
   // Follows every catalogue. A segment whose file breaks a rule by now ends.

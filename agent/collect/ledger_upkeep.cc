@@ -61,7 +61,7 @@ void LedgerUpkeep::compact_if_worth(const Moment& now) {
 }
 
 bool LedgerUpkeep::write_anew(const Moment& now) {
-  const DeadRows kept = tally_.dead_rows(now);
+  const KeptRows kept = tally_.dead_rows(now);
   const LedgerResult result = ledger_.compact(kept.families, kept.rows, owners_.records());
   if (result.ok) {
     services_to_write_ = false;

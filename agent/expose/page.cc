@@ -9,14 +9,6 @@
 #include "agent/family/sample_names.h"
 
 namespace notch::agent {
-namespace {
-
-bool is_scalar(const Family& family) noexcept {
-  return family.type != MetricType::kHistogram && family.type != MetricType::kNativeHistogram;
-}
-
-}  // namespace
-
 Page write_page(const Snapshot& snapshot, Format format, std::shared_ptr<SpareMemory> spare) {
   switch (format) {
     case Format::kOpenMetrics:
@@ -37,7 +29,7 @@ bool is_silent(const FamilySnapshot& family, const Row& row) noexcept {
 bool has_output(const FamilySnapshot& family) noexcept {
   return std::ranges::any_of(family.rows, [&](const Row& row) {
     if (is_silent(family, row)) return false;
-    if (!is_scalar(*family.family)) return true;
+    if (is_histogram(*family.family)) return true;
     return presence(*family.family, family.slots[row.first_slot]) == Presence::kPresent;
   });
 }

@@ -1,16 +1,11 @@
 #include "agent/expose/scrape.h"
 
 #include <algorithm>
-#include <optional>
+#include <chrono>
 #include <utility>
-
-#include "agent/expose/merge_families.h"
-#include "agent/expose/page.h"
 
 namespace notch::agent {
 namespace {
-
-constexpr std::chrono::seconds kSharedFor{1};
 
 // Each with its length: a name may hold whatever a request can say.
 std::string joined(const std::vector<std::string>& names) {
@@ -26,7 +21,7 @@ Scrape::Scrape(std::vector<Collector> collectors, ScrapeOptions options)
 
 ExpositionStats Scrape::stats() const {
   ExpositionStats stats = stats_;
-  stats.held_page_bytes = *held_bytes_;
+  stats.held_page_bytes = pages_.held_bytes();
   return stats;
 }
 
@@ -75,7 +70,7 @@ Scrape::Selection Scrape::select(const Request& request) const {
   return selection;
 }
 
-Snapshot Scrape::gather(const Selection& selection) {
+std::vector<Snapshot> Scrape::gather(const Selection& selection) const {
   std::vector<Snapshot> sources;
   for (std::size_t i = 0; i < collectors_.size(); ++i) {
     const std::vector<bool>& wanted = selection.collectors[i];
@@ -83,68 +78,46 @@ Snapshot Scrape::gather(const Selection& selection) {
     sources.push_back(collectors_[i].gather_parts ? collectors_[i].gather_parts(wanted)
                                                   : collectors_[i].gather());
   }
-  std::reverse(sources.begin(), sources.end());  // merging prefers the first
-  Merged merged = merge_families(sources);
-  for (const DroppedFamily& dropped : merged.dropped) {
-    ++stats_.dropped_families[merge_drop_name(dropped.reason)];
-  }
-  if (!selection.names.empty()) {
-    std::erase_if(merged.snapshot.families, [&](const FamilySnapshot& family) {
-      return !std::binary_search(selection.names.begin(), selection.names.end(),
-                                 family.family->name);
-    });
-  }
-  return std::move(merged.snapshot);
+  return sources;
 }
 
-std::shared_ptr<const Scrape::SentPage> Scrape::page_for(const Selection& selection,
-                                                         const Negotiated& wanted) {
+std::shared_ptr<const SentPage> Scrape::page_for(Selection&& selection, const Negotiated& wanted) {
   std::string key = std::to_string(static_cast<int>(wanted.format)) + (wanted.gzip ? "z" : "p");
   for (const std::vector<bool>& parts : selection.collectors) {
     for (const bool taken : parts) key.push_back(taken ? '1' : '0');
   }
   key += joined(selection.names);
   const auto now = std::chrono::steady_clock::now();
-  std::erase_if(shared_, [](const auto& entry) { return entry.second.page.expired(); });
-  if (const auto found = shared_.find(key); found != shared_.end()) {
-    if (const auto page = found->second.page.lock();
-        page && now - found->second.made < kSharedFor) {
-      ++stats_.shared_scrapes;
-      return page;
-    }
+  if (auto page = pages_.find(key, now)) {
+    ++stats_.shared_scrapes;
+    return page;
   }
-  if (options_.max_held_bytes != 0 && *held_bytes_ >= options_.max_held_bytes) return nullptr;
-  auto page = make_page(selection, wanted);
-  shared_[key] = {page, now};
+  if (options_.max_held_bytes != 0 && pages_.held_bytes() >= options_.max_held_bytes)
+    return nullptr;
+  MadePage made =
+      make_page(gather(selection), {std::move(selection.names), wanted.format, wanted.gzip},
+                options_.gzip, spare_);
+  count(made);
+  auto page = pages_.keep(key, std::move(made.body), std::move(made.content_encoding), now);
   if (on_page) {
     on_page(std::chrono::duration<double>(std::chrono::steady_clock::now() - now).count());
   }
   return page;
 }
 
-std::shared_ptr<const Scrape::SentPage> Scrape::make_page(const Selection& selection,
-                                                          const Negotiated& wanted) {
-  auto sent = std::make_shared<SentPage>(held_bytes_);
-  Page page = write_page(gather(selection), wanted.format, spare_);
-  stats_.dropped_rows += page.counts.dropped_rows;
-  stats_.dropped_exemplars += page.counts.dropped_exemplars;
-  sent->body = std::move(page.body);
-  if (wanted.gzip) {
-    if (std::optional<Body> small = gzip_body(sent->body, options_.gzip)) {
-      sent->body = std::move(*small);
-      sent->content_encoding = "gzip";
-    }
+void Scrape::count(const MadePage& made) {
+  for (const DroppedFamily& dropped : made.dropped) {
+    ++stats_.dropped_families[merge_drop_name(dropped.reason)];
   }
-  sent->counted_bytes = sent->body.size();
-  *held_bytes_ += sent->counted_bytes;
-  return sent;
+  stats_.dropped_rows += made.counts.dropped_rows;
+  stats_.dropped_exemplars += made.counts.dropped_exemplars;
 }
 
 Response Scrape::respond(const Request& request) {
-  const Selection selection = select(request);
+  Selection selection = select(request);
   if (!selection.error.empty()) return text_response(400, selection.error);
   const Negotiated wanted = negotiate(request.accept, request.accept_encoding);
-  const std::shared_ptr<const SentPage> page = page_for(selection, wanted);
+  const std::shared_ptr<const SentPage> page = page_for(std::move(selection), wanted);
   if (page == nullptr) {
     Response refusal =
         busy_response("No memory for another page while others are being read (" +

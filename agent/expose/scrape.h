@@ -1,28 +1,26 @@
-// Answers /metrics: negotiates, gathers, filters, writes one page, and shares it with scrapes that
-// overlap. Called by: daemon, as a route.
+// Answers /metrics: negotiates, asks the collectors, has one page made (made_page.h), and shares it with
+// scrapes that overlap (shared_pages.h). Called by: daemon, as a route.
 //
 // Invariants
 //   SC1  One page is one gather: every number of it is of the same moment.
-//   SC2  A page is shared only while a response with it is still being sent, and for at most 1 s.
-//   SC3  Collectors gather in their order; of two with one family, the later one's is shown. So no
+//   SC2  Collectors gather in their order; of two with one family, the later one's is shown. So no
 //        program can take the names of what the agent says of itself.
-//   SC4  While the pages being sent hold max_held_bytes or more, no further page is made. So they
+//   SC3  While the pages being sent hold max_held_bytes or more, no further page is made. So they
 //        never hold more than that and one page.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "agent/expose/content_negotiation.h"
 #include "agent/expose/exposition_stats.h"
 #include "agent/expose/gzip_body.h"
+#include "agent/expose/made_page.h"
 #include "agent/expose/page_memory.h"
+#include "agent/expose/shared_pages.h"
 #include "agent/family/snapshot.h"
 #include "agent/http/http_message.h"
 
@@ -58,21 +56,6 @@ class Scrape {
   std::function<void(double)> on_page;
 
  private:
-  struct SentPage {
-    explicit SentPage(std::shared_ptr<std::uint64_t> held) : held_bytes(std::move(held)) {}
-    SentPage(const SentPage&) = delete;
-    SentPage& operator=(const SentPage&) = delete;
-    ~SentPage() { *held_bytes -= counted_bytes; }
-
-    Body body;
-    std::string content_encoding;
-    std::uint64_t counted_bytes = 0;
-    const std::shared_ptr<std::uint64_t> held_bytes;
-  };
-  struct Shared {
-    std::weak_ptr<const SentPage> page;
-    std::chrono::steady_clock::time_point made;
-  };
   struct Selection {
     std::vector<std::vector<bool>> collectors;  // one of each part, or one if it has none
     std::vector<std::string> names;
@@ -81,17 +64,15 @@ class Scrape {
 
   Selection select(const Request& request) const;
   bool mark(const std::string& name, bool wanted, Selection& selection) const;
-  Snapshot gather(const Selection& selection);
-  // Nothing if there is no memory for it.
-  std::shared_ptr<const SentPage> page_for(const Selection& selection, const Negotiated& wanted);
-  std::shared_ptr<const SentPage> make_page(const Selection& selection, const Negotiated& wanted);
+  std::vector<Snapshot> gather(const Selection& selection) const;
+  // A shared one, or one that is made now; null if there is no memory for it.
+  std::shared_ptr<const SentPage> page_for(Selection&& selection, const Negotiated& wanted);
+  void count(const MadePage& made);
 
   const std::vector<Collector> collectors_;
   const ScrapeOptions options_;
   const std::shared_ptr<SpareMemory> spare_ = std::make_shared<SpareMemory>();
-  // The bytes of all pages that are alive; shared with them, because they may outlive this.
-  const std::shared_ptr<std::uint64_t> held_bytes_ = std::make_shared<std::uint64_t>(0);
-  std::map<std::string, Shared> shared_;  // by format and selection
+  SharedPages pages_;
   ExpositionStats stats_;
 };
 

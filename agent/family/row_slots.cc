@@ -7,24 +7,11 @@ namespace notch::agent {
 namespace {
 
 bool holds_complement(const Family& family) noexcept {
-  return is_gauge(family) && family.number == Number::kFloat;
+  const SlotKind kind = row_parts(family).kind;
+  return kind == SlotKind::kGauge || kind == SlotKind::kLast;
 }
 
 }  // namespace
-
-std::uint32_t slot_count(const Family& family) noexcept {
-  switch (family.type) {
-    case MetricType::kHistogram:
-      return static_cast<std::uint32_t>(family.bounds.size()) + 2;
-    case MetricType::kNativeHistogram:
-      return 2;
-    case MetricType::kCounter:
-    case MetricType::kGauge:
-    case MetricType::kUnknown:
-      break;
-  }
-  return is_last_gauge(family) ? 2 : 1;
-}
 
 Presence presence(const Family& family, std::uint64_t slot) noexcept {
   if (holds_complement(family)) return slot == 0 ? Presence::kAbsent : Presence::kPresent;
@@ -52,7 +39,7 @@ double scalar_value(const Family& family, std::uint64_t slot) noexcept {
 }
 
 bool has_counted(const FamilySnapshot& family, const Row& row) noexcept {
-  if (family.family->type == MetricType::kNativeHistogram) {
+  if (row_parts(*family.family).has_chunks) {
     const NativeValue& value = family.natives[row.detail];
     return value.zero_count != 0 || !value.positive.empty() || !value.negative.empty();
   }

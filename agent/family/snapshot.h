@@ -7,7 +7,7 @@
 //   SP2  Row order and label text are the same from one snapshot to the next.
 //   SP3  What the views point at lives as long as the snapshot (`owners`).
 //
-// The slots of a row, from first_slot on, by the family's type:
+// The slots of a row, from first_slot on, by the family's type (kRowParts of row_slots.h):
 //   counter, gauge, unknown   1 slot: u64, i64 or the double's bits, as `number` says.
 //                             Gauges and unknowns hold the *complement* of the double's bits; 0
 //                             means there is no value, and the row is left out. (number is kFloat

@@ -14,9 +14,12 @@ namespace {
 
 using Buckets = std::vector<std::pair<std::int32_t, std::uint64_t>>;
 
-void add_double(std::uint64_t amount_bits, std::uint64_t& total_bits) noexcept {
+// False if it was left out.
+bool add_double(std::uint64_t amount_bits, std::uint64_t& total_bits) noexcept {
   const double sum = std::bit_cast<double>(total_bits) + std::bit_cast<double>(amount_bits);
-  if (std::isfinite(sum)) total_bits = std::bit_cast<std::uint64_t>(sum);
+  if (!std::isfinite(sum)) return false;
+  total_bits = std::bit_cast<std::uint64_t>(sum);
+  return true;
 }
 
 // Both hold the complement of a double's bits, 0 for no value.
@@ -49,15 +52,12 @@ void combine_gauge(Combine combine, std::uint64_t change, std::uint64_t& total) 
   }
 }
 
-void add_gauge(const Family& family, const RowChange& change, RowChange& total) noexcept {
-  if (family.number != Number::kFloat) {
-    total.slots[0] += change.slots[0];
-  } else if (family.combine != Combine::kLast) {
-    combine_gauge(family.combine, change.slots[0], total.slots[0]);
-  } else if (change.slots[0] != 0 && (total.slots[0] == 0 || change.slots[1] > total.slots[1])) {
-    total.slots[0] = change.slots[0];
-    total.slots[1] = change.slots[1];
-  }
+// Of each two, [complement of a value's bits, its time], the later.
+void replace_if_later(std::span<const std::uint64_t, 2> change,
+                      std::span<std::uint64_t, 2> total) noexcept {
+  if (change[0] == 0 || (total[0] != 0 && change[1] <= total[1])) return;
+  total[0] = change[0];
+  total[1] = change[1];
 }
 
 void merge_buckets(const Buckets& change, Buckets& total) {
@@ -78,9 +78,9 @@ void merge_buckets(const Buckets& change, Buckets& total) {
 }
 
 bool passes_the_range(const Family& family, const RowChange& change) noexcept {
-  if (!is_histogram(family)) return false;
-  for (std::size_t i = 0; i + 1 < change.slots.size(); ++i) {
-    if (change.slots[i] > kMostBucketSum) return true;
+  if (row_parts(family).kind != SlotKind::kBucket) return false;
+  for (const std::uint64_t count : std::span(change.slots).first(first_slots(family))) {
+    if (count > kMostBucketSum) return true;
   }
   for (const Buckets* buckets : {&change.positive, &change.negative}) {
     for (const auto& [index, count] : *buckets) {
@@ -126,7 +126,7 @@ const char* family_fault(const Family& family) noexcept {
 const char* change_fault(const Family& family, const RowChange& change) noexcept {
   if (change.slots.size() != slot_count(family)) return "another number of slots than its family";
   if (passes_the_range(family, change)) return "a bucket's count is past 2^62";
-  if (family.type != MetricType::kNativeHistogram) {
+  if (!row_parts(family).has_chunks) {
     if (!change.positive.empty() || !change.negative.empty()) return "buckets but not native";
     return nullptr;
   }
@@ -134,32 +134,41 @@ const char* change_fault(const Family& family, const RowChange& change) noexcept
   return nullptr;
 }
 
-void add_change(const Family& family, const RowChange& change, RowChange& total) {
-  switch (family.type) {
-    case MetricType::kCounter:
-      if (family.number == Number::kFloat) {
-        add_double(change.slots[0], total.slots[0]);
-      } else {
-        total.slots[0] = add_up_to(kMostCount, total.slots[0], change.slots[0]);
+std::size_t add_slots(const Family& family, std::span<const std::uint64_t> change,
+                      std::span<std::uint64_t> total) noexcept {
+  std::size_t left_out = 0;
+  const std::size_t first = first_slots(family);
+  switch (row_parts(family).kind) {
+    case SlotKind::kCount:
+      for (std::size_t i = 0; i < first; ++i) total[i] = add_up_to(kMostCount, total[i], change[i]);
+      break;
+    case SlotKind::kBucket:
+      for (std::size_t i = 0; i < first; ++i) {
+        total[i] = add_up_to(kMostBucketSum, total[i], change[i]);
       }
-      return;
-    case MetricType::kGauge:
-    case MetricType::kUnknown:
-      add_gauge(family, change, total);
-      return;
-    case MetricType::kHistogram:
-      for (std::size_t i = 0; i + 1 < total.slots.size(); ++i) {
-        total.slots[i] = add_up_to(kMostBucketSum, total.slots[i], change.slots[i]);
-      }
-      add_double(change.slots.back(), total.slots.back());
-      return;
-    case MetricType::kNativeHistogram:
-      total.slots[0] = add_up_to(kMostBucketSum, total.slots[0], change.slots[0]);
-      add_double(change.slots[1], total.slots[1]);
-      merge_buckets(change.positive, total.positive);
-      merge_buckets(change.negative, total.negative);
-      return;
+      break;
+    case SlotKind::kSigned:
+      for (std::size_t i = 0; i < first; ++i) total[i] += change[i];
+      break;
+    case SlotKind::kFloat:
+      for (std::size_t i = 0; i < first; ++i) left_out += add_double(change[i], total[i]) ? 0U : 1U;
+      break;
+    case SlotKind::kGauge:
+      for (std::size_t i = 0; i < first; ++i) combine_gauge(family.combine, change[i], total[i]);
+      break;
+    case SlotKind::kLast:
+      replace_if_later(change.first<2>(), total.first<2>());
+      break;
   }
+  if (row_parts(family).has_sum) left_out += add_double(change[first], total[first]) ? 0U : 1U;
+  return left_out;
+}
+
+void add_change(const Family& family, const RowChange& change, RowChange& total) {
+  add_slots(family, change.slots, total.slots);
+  if (!row_parts(family).has_chunks) return;
+  merge_buckets(change.positive, total.positive);
+  merge_buckets(change.negative, total.negative);
 }
 
 }  // namespace notch::agent

@@ -2,13 +2,16 @@
 // Called by: tally (makes folds, adds them to its totals), ledger, ledger_frame, ledger_replay.
 //
 // Invariants
-//   VL1  A total is made by add_change() alone, in the order of the file: who adds the same changes
-//        in the same order has the same bits, doubles included.
+//   VL1  A total is made by add_slots() alone, in the order of the file, and native buckets by add_up_to():
+//       who adds the same changes in the same order has the same bits, doubles included. The tally, whose
+//       buckets stand in slots, does so as add_change() does.
 //   VL2  A double of a total is always finite: an addition that would end otherwise is left out.
 //   VL3  A change with change_fault() == nullptr can be added to a total of its family.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,12 +72,13 @@ const char* family_fault(const Family& family) noexcept;
 // The rule `change` breaks as a change of a row of `family`, or nullptr. Never throws.
 const char* change_fault(const Family& family, const RowChange& change) noexcept;
 
-// Adds `change` to `total`, slot by slot as the family's type says:
-//   counts              stop at the end of their range (count_limits.h); up-down counters wrap
-//   doubles             added, unless the result is not finite (NaN and infinity add nothing)
-//   gauges of doubles   by Combine: sum, min, max; `last` by time; `each` replaces. A NaN does
-//                       nothing but in `last` and `each`
-//   native buckets      merged by index; a bucket that becomes 0 leaves
+// Adds the slots of a change to those of a total, as SlotKind of row_slots.h says. NaN and infinity add nothing; of gauges a
+// NaN does nothing but in modes `last` and `each`, and `each` replaces. Returns how many additions were left out because
+// the result was not finite. REQUIRES: slot_count() of each.
+std::size_t add_slots(const Family& family, std::span<const std::uint64_t> change,
+                      std::span<std::uint64_t> total) noexcept;
+
+// The same of whole changes: native buckets are merged by index, and a bucket that becomes 0 leaves.
 // REQUIRES: change_fault(family, change) == nullptr, the same for `total`.
 void add_change(const Family& family, const RowChange& change, RowChange& total);
 

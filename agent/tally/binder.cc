@@ -11,19 +11,30 @@
 namespace notch::agent {
 namespace {
 
+RunKind gauge_run(Combine combine) {
+  if (combine == Combine::kMin) return RunKind::kMin;
+  return combine == Combine::kMax ? RunKind::kMax : RunKind::kSum;
+}
+
+// How the cells of a series reach the first slots of its row.
 RunKind run_kind(shm::FamilyType type, const Family& family) {
-  if (family.number == Number::kSigned) return RunKind::kSigned;
-  if (type == shm::FamilyType::kUpDownCounter) return RunKind::kUpDownFloat;
-  switch (family.combine) {
-    case Combine::kMin:
-      return RunKind::kMin;
-    case Combine::kMax:
-      return RunKind::kMax;
-    case Combine::kLast:
+  switch (row_parts(family).kind) {
+    case SlotKind::kCount:
+      return RunKind::kCount;
+    case SlotKind::kBucket:
+      return RunKind::kBucket;
+    case SlotKind::kSigned:
+      return RunKind::kSigned;
+    case SlotKind::kFloat:
+      return RunKind::kFloat;
+    case SlotKind::kLast:
       return RunKind::kLast;
-    default:
-      return RunKind::kSum;
+    case SlotKind::kGauge:
+      break;
   }
+  // An up-down counter of doubles is added in every column, as a counter is.
+  if (type == shm::FamilyType::kUpDownCounter) return RunKind::kUpDownFloat;
+  return gauge_run(family.combine);
 }
 
 }  // namespace
@@ -140,24 +151,14 @@ std::uint32_t Binder::bind_row(const BoundFamily& family, const shm::SeriesEntry
 void Binder::add_runs(const BoundFamily& bound, std::uint32_t first_cell,
                       std::uint32_t first_slot) {
   const Family& family = tally_.definition(bound.family);
-  switch (family.type) {
-    case MetricType::kCounter:
-      binding_.add_run({first_cell, 1, first_slot,
-                        family.number == Number::kFloat ? RunKind::kFloat : RunKind::kCount});
-      if (family.name == kPassedFamily && family.number == Number::kUnsigned &&
-          binding_.passed_cells.size() < kMostPassedCells) {
-        binding_.passed_cells.push_back(first_cell);
-      }
-      break;
-    case MetricType::kHistogram:
-    case MetricType::kNativeHistogram: {
-      const std::uint32_t integers = slot_count(family) - 1;
-      binding_.add_run({first_cell, integers, first_slot, RunKind::kBucket});
-      binding_.add_run({first_cell + integers, 1, first_slot + integers, RunKind::kFloat});
-      break;
-    }
-    default:
-      binding_.add_run({first_cell, slot_count(family), first_slot, run_kind(bound.type, family)});
+  const std::uint32_t first = first_slots(family);
+  binding_.add_run({first_cell, first, first_slot, run_kind(bound.type, family)});
+  if (row_parts(family).has_sum) {
+    binding_.add_run({first_cell + first, 1, first_slot + first, RunKind::kFloat});
+  }
+  if (family.name == kPassedFamily && row_kind(family) == RowKind::kCounter &&
+      binding_.passed_cells.size() < kMostPassedCells) {
+    binding_.passed_cells.push_back(first_cell);
   }
 }
 

@@ -43,10 +43,10 @@ void LeftOutSum::on_series(shm::SeriesEntry&& entry) {
   if (family == kNoFamily || !tally_.outlives(family)) return;
   if (binding_.impossible_series.contains(entry.series)) return;
   const Family& definition = tally_.definition(family);
-  const bool is_native = definition.type == MetricType::kNativeHistogram;
+  const bool is_native = row_parts(definition).has_chunks;
   if (is_native) natives_[entry.series] = family;
   if (binding_.series[entry.series].row != kNoRow) return;
-  const bool is_sum = definition.type != MetricType::kGauge;
+  const bool is_sum = row_kind(definition) != RowKind::kLastGauge;
   if (!is_sum || entry.cell_count != slot_count(definition) || !take_cells(entry.cell_count))
     return;
   RowChange change;

@@ -26,14 +26,7 @@ std::uint64_t surplus(std::uint64_t limit, std::uint64_t taken) {
 }  // namespace
 
 std::uint64_t page_lines(const Family& family) noexcept {
-  switch (family.type) {
-    case MetricType::kHistogram:
-      return family.bounds.size() + 3;  // +Inf, sum, count
-    case MetricType::kNativeHistogram:
-      return 4;  // and the zero bucket's bound
-    default:
-      return 1;
-  }
+  return row_parts(family).page_lines + family.bounds.size();
 }
 
 std::uint64_t native_lines(std::int8_t schema, std::int32_t first, std::int32_t last) noexcept {

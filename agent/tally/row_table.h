@@ -1,6 +1,6 @@
 // The tally's rows and the index that finds one by (family, label text). Sized for millions of
 // rows: text lies in an arena, once; the index holds row ids and no copy of a key. Called by:
-// tally.
+// row_store.
 //
 // Invariants
 //   RT1  A row's id is the order of its first appearance, and so rises with its first slot.
@@ -43,7 +43,7 @@ struct RowRecord {
   std::uint32_t text_bytes = 0;
   std::uint32_t family = kNoFamily;  // kNoFamily: erased
   std::uint32_t first_slot = 0;
-  std::uint32_t native = kNoNative;    // which of the tally's native rows
+  std::uint32_t native = kNoNative;    // which of the native rows (native_chunks.h)
   std::uint32_t living = 0;            // bound series of living processes
   std::uint32_t last_seen_boot_s = 0;  // when `living` last became zero
   std::uint32_t ledger_row = kNoLedgerId;
@@ -54,6 +54,8 @@ struct RowRecord {
   std::uint32_t ledger_bytes = 0;
   bool counts_as_dead = false;
   bool counts_as_overflow = false;
+  // The living have a part in it whose dead went to the overflow row: its resets stand there.
+  bool folds_elsewhere = false;
 
   std::string_view labels() const noexcept { return {text, text_bytes}; }
   bool erased() const noexcept { return family == kNoFamily; }

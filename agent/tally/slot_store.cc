@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+#include "agent/ledger/ledger_values.h"
 #include "shm/layout.h"
 
 namespace notch::agent {
@@ -215,18 +216,18 @@ void SlotStore::add_last(const Run& run, const CellSource& cells, std::uint64_t 
 }
 
 std::shared_ptr<const SlotStore::Buffer> SlotStore::finish_round() {
-  back_steps_.clear();
+  resets_.clear();
   if (previous_ != nullptr) {
     for (const KindRun& run : kinds_) {
       if (run.kind == Kind::kOther || run.first >= previous_->size()) continue;
-      hold_run(run, std::min<std::size_t>(run.slots, previous_->size() - run.first));
+      keep_run(run, std::min<std::size_t>(run.slots, previous_->size() - run.first));
     }
   }
   spare_ = std::exchange(previous_, std::exchange(now_, nullptr));
   return previous_;
 }
 
-void SlotStore::hold_run(const KindRun& run, std::size_t slots) {
+void SlotStore::keep_run(const KindRun& run, std::size_t slots) {
   const auto now = std::span(*now_).subspan(run.first, slots);
   const auto before = std::span(std::as_const(*previous_)).subspan(run.first, slots);
   const bool integers = run.kind == Kind::kGrowingInteger;
@@ -234,15 +235,15 @@ void SlotStore::hold_run(const KindRun& run, std::size_t slots) {
   for (std::uint32_t i = 0; i < slots; ++i) {
     if (integers ? !kLessInteger(now[i], before[i]) : !kLessFloat(now[i], before[i])) continue;
     const double shown = as_double(before[i]);
-    back_steps_.push_back({run.first + i, integers ? before[i] - now[i]
-                                                   : as_bits(shown - as_double(now[i]) +
-                                                             std::abs(shown) * kRounding)});
+    resets_.push_back({run.first + i, integers ? before[i] - now[i]
+                                               : as_bits(shown - as_double(now[i]) +
+                                                         std::abs(shown) * kRounding)});
     now[i] = before[i];
-    ++held_back_;
+    ++reset_count_;
   }
 }
 
-double SlotStore::hold(std::uint32_t slot) noexcept {
+double SlotStore::keep_shown(std::uint32_t slot) noexcept {
   if (spare_ == nullptr || slot >= spare_->size()) return 0;
   const double missing = as_double((*spare_)[slot]) - as_double((*previous_)[slot]);
   if (!std::isfinite(missing)) return 0;
@@ -250,20 +251,14 @@ double SlotStore::hold(std::uint32_t slot) noexcept {
   return missing;
 }
 
-void SlotStore::let_fall(std::uint32_t slot) noexcept {
+void SlotStore::forget_shown(std::uint32_t slot) noexcept {
   (*previous_)[slot] = 0;
-  --held_back_;
+  --reset_count_;
 }
 
-void SlotStore::fold_float(std::uint32_t slot, std::uint64_t amount_bits) noexcept {
-  const double sum = as_double(folded_[slot]) + as_double(amount_bits);
-  if (is_finite(sum)) folded_[slot] = as_bits(sum);
-}
-
-void SlotStore::fold_last(std::uint32_t slot, std::uint64_t value, std::uint64_t time_ns) noexcept {
-  if (value == 0 || (folded_[slot] != 0 && time_ns <= folded_[slot + 1])) return;
-  folded_[slot] = value;
-  folded_[slot + 1] = time_ns;
+void SlotStore::fold(std::uint32_t first_slot, const Family& family,
+                     std::span<const std::uint64_t> amounts) noexcept {
+  not_finite_ += add_slots(family, amounts, std::span(folded_).subspan(first_slot, amounts.size()));
 }
 
 bool SlotStore::is_finite(double value) noexcept {

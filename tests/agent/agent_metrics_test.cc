@@ -216,7 +216,7 @@ TEST(AgentMetrics, EachTotalReachesItsCounter) {
   told.collect.broken_frames = 25;
   told.collect.retired_rows = 15;
   told.collect.not_finite = 16;
-  told.collect.held_back = 17;
+  told.collect.resets = 17;
   told.http.bytes_sent = 18;
   told.http.connections_refused = 19;
   told.http.tls_failures = 20;

@@ -163,7 +163,7 @@ class Host {
     for (auto& segment : segments_)
       tally_.add(segment->binding(), *segment, {1'000'000, 1'000'000});
     const agent::Snapshot snapshot = tally_.finish_gather();
-    tally_.apply_back_steps(tally_.take_back_steps());
+    tally_.apply_resets(tally_.take_resets());
     TextPageRules(false).check(write_text(snapshot).body.bytes());
     TextPageRules(true).check(write_openmetrics(snapshot).body.bytes());
     check_protobuf_page(write_protobuf(snapshot).body.bytes());

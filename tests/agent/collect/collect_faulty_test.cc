@@ -33,7 +33,7 @@ TEST_F(CollectFaulty, AStepBackIsAReset) {
   hostile.count(4);
   EXPECT_EQ(sum(), 13U);
   hostile.count(5);
-  EXPECT_EQ(sum(), 14U) << "what follows a step back counts";
+  EXPECT_EQ(sum(), 14U) << "what follows a reset counts";
 }
 
 TEST_F(CollectFaulty, AStepBackSurvivesARestart) {
@@ -64,7 +64,7 @@ TEST_F(CollectFaulty, WithoutAStepBackNothingIsWritten) {
   living.count(5);
   gather();
   EXPECT_EQ(stats().ledger_bytes, bytes);
-  EXPECT_EQ(stats().held_back, 0U);
+  EXPECT_EQ(stats().resets, 0U);
 }
 
 TEST_F(CollectFaulty, AStepBackOfADoubleSurvivesARestart) {
@@ -159,7 +159,7 @@ TEST_F(CollectFaulty, ABrokenCatalogueIsFoldedWithWhatItsCellsSay) {
   EXPECT_EQ(sum(), 117U);
   EXPECT_EQ(stats().rejected.at("bad_record"), 1U);
   EXPECT_EQ(stats().live_segments, 1U);
-  EXPECT_EQ(stats().held_back, 0U);
+  EXPECT_EQ(stats().resets, 0U);
   EXPECT_FALSE(directory_.has(broken.name()));
   start_agent();
   EXPECT_EQ(sum(), 117U);

@@ -147,7 +147,7 @@ TEST_F(CollectOwners, ASquatterGivesTheNameBackWithNothingOfHisInIt) {
   restart();
   EXPECT_EQ(count("jobs"), 7U);
   EXPECT_EQ(count("jobs@61002"), 131U);
-  EXPECT_EQ(stats().held_back, 0U);
+  EXPECT_EQ(stats().resets, 0U);
 }
 
 // Of all that a displaced service has, for an agent that was killed right after it.

@@ -69,9 +69,9 @@ TEST_F(CollectRestartTest, WhatTheDeadTookBackIsMadeUpForBeforeTheyAreFolded) {
 
 #ifdef NOTCH_INJECTION_POINTS
 TEST_F(CollectRestartTest, AKillAtTheFoldOfOneThatTookBackLowersNoSum) {
-  const std::vector<std::string> points = {"ledger.before_append:2",   "ledger.after_append",
-                                           "collect.after_back_steps", "ledger.after_append:2",
-                                           "collect.after_append",     "collect.after_remove"};
+  const std::vector<std::string> points = {"ledger.before_append:2", "ledger.after_append",
+                                           "collect.after_resets",   "ledger.after_append:2",
+                                           "collect.after_append",   "collect.after_remove"};
   std::uint64_t expected = 0;
   for (const std::string& point : points) {
     start_agent();

@@ -15,6 +15,7 @@
 #include "agent/family/snapshot.h"
 #include "agent/tally/binder.h"
 #include "agent/tally/tally.h"
+#include "shm/series_cells.h"
 
 namespace notch::testing {
 
@@ -84,7 +85,8 @@ class FakeSegment final : public agent::CellSource {
     entry.series = series_++;
     entry.family = family;
     entry.first_cell = static_cast<std::uint32_t>(cells.size());
-    entry.cell_count = cells_of(families_[family]);
+    const shm::FamilyEntry& defined = families_[family];
+    entry.cell_count = shm::series_cells(defined.type, defined.gauge_mode, defined.bounds.size());
     entry.label_values = std::move(values);
     const std::uint32_t first = entry.first_cell;
     cells.resize(cells.size() + entry.cell_count);
@@ -132,17 +134,6 @@ class FakeSegment final : public agent::CellSource {
   std::vector<std::uint64_t> cells;
 
  private:
-  static std::uint32_t cells_of(const shm::FamilyEntry& family) {
-    switch (family.type) {
-      case shm::FamilyType::kHistogram:
-        return static_cast<std::uint32_t>(family.bounds.size()) + 2;
-      case shm::FamilyType::kNativeHistogram:
-        return 2;
-      default:
-        return family.gauge_mode == shm::GaugeMode::kLast ? 2 : 1;
-    }
-  }
-
   agent::Tally& tally_;
   agent::Binding binding_;
   agent::Binder binder_;

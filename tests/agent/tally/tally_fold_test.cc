@@ -36,7 +36,7 @@ TEST_F(TallyFoldTest, FamiliesAndRowsBelongToWhoWasFirst) {
   others->cells[others->add_series(same, {"2"})] = 4;
   fold(*others);
   fold(*mine);
-  const DeadRows dead = tally_.dead_rows({});
+  const KeptRows dead = tally_.dead_rows({});
   ASSERT_EQ(dead.families.size(), 1U);
   EXPECT_EQ(dead.families[0].owner_uid, 1001U);
   ASSERT_EQ(dead.rows.size(), 2U);
@@ -47,7 +47,7 @@ TEST_F(TallyFoldTest, FamiliesAndRowsBelongToWhoWasFirst) {
   recovered.families = dead.families;
   recovered.rows = dead.rows;
   next.restore(recovered);
-  const DeadRows again = next.dead_rows({});
+  const KeptRows again = next.dead_rows({});
   EXPECT_EQ(again.families, dead.families);
   EXPECT_EQ(again.rows, dead.rows);
 }
@@ -127,7 +127,7 @@ TEST_F(TallyFoldTest, TheLedgerGivesTheSameSumsBack) {
 
 TEST_F(TallyFoldTest, ACompactedLedgerGivesTheSameSumsBack) {
   for (int i = 0; i < 5; ++i) live_and_die(3, std::to_string(i % 2));
-  const DeadRows kept = tally_.dead_rows({.boot_s = 200});
+  const KeptRows kept = tally_.dead_rows({.boot_s = 200});
   ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
   tally_.renumber(kept);
   live_and_die(1, "0");

@@ -51,13 +51,13 @@ TEST_F(TallyImpossible, ANativeSeriesStaysAtWhatItHadAdded) {
     EXPECT_EQ(positive(gather_both()), (Buckets{{2, 11}, {3, 22}}));
   }
   EXPECT_EQ(tally_.impossible_series(), 1U);
-  tally_.apply_back_steps(tally_.take_back_steps());
+  tally_.apply_resets(tally_.take_resets());
   // What is mended does not count again, and the others' goes on.
   hostile_.cells[chunk + 2] = 11;
   honest_.cells[own + 2] = 5;
   gather_both();
   EXPECT_EQ(positive(gather_both())[0].second, 15U);
-  EXPECT_EQ(tally_.fallen_slots(), 0U);
+  EXPECT_EQ(tally_.slots_reset(), 0U);
 }
 
 TEST_F(TallyImpossible, NothingOfASeriesSeenFirstWithItIsAdded) {
@@ -141,7 +141,7 @@ TEST_F(TallyImpossible, SumsOfTheLivingStopAtTheEndOfTheirRange) {
     EXPECT_EQ(slot(snapshot, "h"), i < 64 ? sum : kMostBucketSum);
     EXPECT_EQ(slot(snapshot, "a_total"), i < 3 ? (i + 1) * (kMostCount / 3) : kMostCount);
   }
-  EXPECT_EQ(tally_.held_back(), 0U);
+  EXPECT_EQ(tally_.reset_count(), 0U);
 }
 
 TEST_F(TallyImpossible, UpDownCountersGoThroughZero) {
@@ -160,7 +160,7 @@ TEST_F(TallyImpossible, WhatIsCutOffWhileItIsReadAddsNothing) {
   hostile_.cells[cell] = 2;  // of what is cut off, some reads as zeros
   hostile_.cut_off = true;
   EXPECT_EQ(slot(gather_both(), "a_total"), 5U);
-  const FoldDraft fallen = tally_.take_back_steps();
+  const FoldDraft fallen = tally_.take_resets();
   ASSERT_EQ(fallen.changes.size(), 1U);
   EXPECT_EQ(fallen.changes[0].slots[0], 4U) << "all that it had added, so that it can be let go";
 }

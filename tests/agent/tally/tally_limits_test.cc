@@ -90,7 +90,7 @@ class TallyUserLimitTest : public TallyFoldTest {
   }
   // As an agent that is started on what this one has in its ledger.
   void restart_into(Tally& next) {
-    const DeadRows kept = tally_.dead_rows({.boot_s = time_s_});
+    const KeptRows kept = tally_.dead_rows({.boot_s = time_s_});
     Recovered recovered;
     recovered.families = kept.families;
     recovered.rows = kept.rows;
@@ -125,7 +125,7 @@ TEST_F(TallyUserLimitTest, WhatWasFoldedAwayIsSoAfterARestart) {
   die(kOne, 15);
   die(kOther, 6);
   tally_.fold_away_excess(ledger_);
-  const DeadRows kept = tally_.dead_rows({.boot_s = time_s_});
+  const KeptRows kept = tally_.dead_rows({.boot_s = time_s_});
   ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
   tally_.renumber(kept);
   die(kOther, 1);
@@ -222,7 +222,7 @@ TEST_F(TallyOverflowOwnerTest, TheLedgerKeepsThemApart) {
   die(kOther, 7);
   for (const bool compacted : {false, true}) {
     if (compacted) {
-      const DeadRows kept = tally_.dead_rows({.boot_s = 200});
+      const KeptRows kept = tally_.dead_rows({.boot_s = 200});
       ASSERT_TRUE(ledger_.compact(kept.families, kept.rows).ok);
     }
     Ledger reread;
@@ -322,7 +322,7 @@ TEST(TallyLedgerBytes, AreAsLargeAsTheLedgerOrMore) {
   FoldDraft draft = tally.draft_fold(segment.binding(), segment, {});
   tally.number_fold(draft, ledger);
   tally.apply_fold(draft, segment.binding(), {});
-  const DeadRows kept = tally.dead_rows({});
+  const KeptRows kept = tally.dead_rows({});
   ASSERT_TRUE(ledger.compact(kept.families, kept.rows).ok);
   constexpr std::uint64_t kFamilies = 3 * 120;
   EXPECT_LE(ledger.file_bytes() - empty, tally.usage().ledger_bytes + kFamilies);

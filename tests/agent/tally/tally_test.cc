@@ -234,7 +234,7 @@ TEST_F(TallyTest, ACounterThatFallsDoesNotTakeTheSumWithIt) {
   gather_both();
   first_.cells[cell] = 1;
   EXPECT_EQ(slot(gather_both(), "a_total"), 14U);
-  EXPECT_EQ(tally_.held_back(), 1U);
+  EXPECT_EQ(tally_.reset_count(), 1U);
   first_.cells[cell] = 11;
   EXPECT_EQ(slot(gather_both(), "a_total"), 15U);
 }
@@ -320,8 +320,8 @@ TEST(TallyPerProcess, RowsThatLeftAreNoStepBack) {
   dying.end();
   for (const std::size_t fallen : {3U, 0U, 0U}) {
     EXPECT_EQ(slot(gather(tally, {&living}), "a_total", "service=\"shop\",pid=\"1\""), 3U);
-    EXPECT_EQ(tally.fallen_slots(), fallen);
-    EXPECT_EQ(tally.held_back(), 0U) << "nothing is shown that fell";
+    EXPECT_EQ(tally.slots_reset(), fallen);
+    EXPECT_EQ(tally.reset_count(), 0U) << "nothing is shown that fell";
   }
 }
 
