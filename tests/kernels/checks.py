@@ -96,9 +96,9 @@ def counting_mode():
     return MODES[mode]
 
 
-def recorded(program, tests="*"):
-    """Runs these tests of a GoogleTest program; gives what they recorded as numbers, each name's added up."""
-    seen_path, numbers = os.path.join(RESULTS, f"{program}.json"), {}
+def recorded(name, tests):
+    """Runs these tests of the client; gives what they recorded as numbers, each name's added up."""
+    program, seen_path, numbers = "client_tests", os.path.join(RESULTS, f"{name}.json"), {}
     run = subprocess.run([os.path.join(PROGRAMS, program), f"--gtest_filter={tests}", f"--gtest_output=json:{seen_path}"],
                          env=live_agent.environment(), stdout=sys.stderr, check=False, timeout=CHECK_S)
     with open(seen_path, encoding="utf-8") as file:
@@ -106,20 +106,20 @@ def recorded(program, tests="*"):
     failed = [test["name"] for test in seen if "failures" in test]
     want(seen and not failed and run.returncode == 0, f"{', '.join(failed) or program}: exit code {run.returncode}")
     for test in seen:
-        for name in ("signals", "moves", "children"):
-            numbers[name] = numbers.get(name, 0) + int(test.get(name, 0))
+        for figure in ("signals", "moves", "children"):
+            numbers[figure] = numbers.get(figure, 0) + int(test.get(figure, 0))
     return numbers
 
 
 def threads():
     """That add while handlers that add interrupt them, and while they are moved; and that come and go."""
-    numbers = recorded("counting_test", "Counting.*:-*NoRseq")
+    numbers = recorded("threads", "Counting.*:-*NoRseq")
     want(numbers["signals"] and numbers["moves"], numbers)
     return f"{numbers['signals']} signals, {numbers['moves']} moves"
 
 
 def forks():
-    numbers = recorded("fork_test")
+    numbers = recorded("forks", "Fork.*")
     want(numbers["children"], numbers)
     return f"{numbers['children']} children"
 
