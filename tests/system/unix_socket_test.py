@@ -136,8 +136,8 @@ class Access(UnixSocketCase):
         for flags, words in ((("--listen", self.address, "--listen.mode", "rw-rw----"), "is not a file mode"),
                              (("--listen", self.address, "--listen.mode", "1777"), "is not a file mode"),
                              (("--listen", self.address, "--listen.group", "no-such-group"), "is neither a group of this host"),
-                             (("--listen", "127.0.0.1:0", "--listen.mode", "0600"), "there is none"),
-                             (("--listen.group", "0", "--listen", "unix:@name"), "there is none")):
+                             (("--listen", "127.0.0.1:0", "--listen.mode", "0600"), "needs an address --listen unix:PATH"),
+                             (("--listen.group", "0", "--listen", "unix:@name"), "needs an address --listen unix:PATH")):
             with self.subTest(flags=flags):
                 self.assertIn(words, self.refused(*flags, code=2))
 
