@@ -214,7 +214,8 @@ TEST(Options, WrongUsageNamesWhatIsWrong) {
        "--collector.diskstats.device-exclude: cannot be given together with "
        "--collector.diskstats.device-include"},
       {{"--web.telemetry-path=/"}, "\"/\" must start with / and be more than /"},
-      {{"--web.telemetry-path=/-/ready"}, "--web.telemetry-path: \"/-/ready\" is a path of the agent"},
+      {{"--web.telemetry-path=/-/ready"},
+       "--web.telemetry-path: \"/-/ready\" is a path of the agent"},
       {{"--lisen", "127.0.0.1:9464"}, "notchd: \"--lisen\" is no option"},
       {{"now", "--sweep-ms=100"}, "notchd: \"now\" is not an argument it takes"},
   };
