@@ -254,6 +254,7 @@ class Daemon {
         const Moment now = moment_now();
         look_at_changes();
         feed_.regain(now);
+        take_renames();  // before the sweep's own: a list of renames is not applied in their order
         watch_directory(now);
         sweep();
       });

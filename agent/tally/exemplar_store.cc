@@ -60,12 +60,19 @@ void ExemplarStore::forget(std::uint32_t row) {
 }
 
 void ExemplarStore::renumber(const std::vector<std::uint32_t>& new_rows) {
-  std::map<std::pair<std::uint32_t, std::uint32_t>, Exemplar> slots;
-  for (auto& [key, exemplar] : of_slots_) slots[{new_rows[key.first], key.second}] = exemplar;
-  of_slots_ = std::move(slots);
-  std::map<std::uint32_t, std::vector<Exemplar>> natives;
-  for (auto& [row, exemplars] : of_natives_) natives[new_rows[row]] = std::move(exemplars);
-  of_natives_ = std::move(natives);
+  // Node by node: rows are being moved, so nothing here may fail for want of memory.
+  auto slots = std::exchange(of_slots_, {});
+  while (!slots.empty()) {
+    auto node = slots.extract(slots.begin());
+    node.key().first = new_rows[node.key().first];
+    of_slots_.insert(std::move(node));
+  }
+  auto natives = std::exchange(of_natives_, {});
+  while (!natives.empty()) {
+    auto node = natives.extract(natives.begin());
+    node.key() = new_rows[node.key()];
+    of_natives_.insert(std::move(node));
+  }
 }
 
 const std::vector<Exemplar>* ExemplarStore::of_native(std::uint32_t row) const {

@@ -257,20 +257,24 @@ std::optional<RowStore::Moved> RowStore::compact_if_worth() {
     return std::nullopt;
   }
   Moved moved;
+  // Memory first, and no layout is of what follows, should it end early.
+  std::vector<bool> used(slots_.size());
+  std::vector<NativeRow> natives;
+  natives.reserve(natives_.size());
+  ++generation_;
   moved.rows = table_.compact();
   shown_rows_ =
       static_cast<std::uint32_t>(std::count_if(moved.rows.begin(), moved.rows.begin() + shown_rows_,
                                                [](std::uint32_t row) { return row != kNoRow; }));
-  pack_natives();
-  moved.slots = slots_.compact(slots_in_use());
+  pack_natives(std::move(natives));
+  mark_slots_in_use(used);
+  moved.slots = slots_.compact(used);
   move_slots(moved.slots);
   exemplars_.renumber(moved.rows);
-  ++generation_;
   return moved;
 }
 
-void RowStore::pack_natives() {
-  std::vector<NativeRow> natives;
+void RowStore::pack_natives(std::vector<NativeRow> natives) {
   for (std::uint32_t row = 0; row < table_.size(); ++row) {
     RowRecord& record = table_[row];
     if (record.native == kNoNative) continue;
@@ -280,8 +284,7 @@ void RowStore::pack_natives() {
   natives_ = std::move(natives);
 }
 
-std::vector<bool> RowStore::slots_in_use() const {
-  std::vector<bool> used(slots_.size());
+void RowStore::mark_slots_in_use(std::vector<bool>& used) const {
   const auto use = [&used](std::uint32_t first, std::uint32_t slots) {
     std::fill_n(used.begin() + first, slots, true);
   };
@@ -293,7 +296,6 @@ std::vector<bool> RowStore::slots_in_use() const {
       for (const NativeChunk& chunk : *chunks) use(chunk.first_slot, shm::kChunkBuckets);
     }
   }
-  return used;
 }
 
 void RowStore::move_slots(const std::vector<std::uint32_t>& new_slots) {

@@ -131,8 +131,8 @@ class RowStore {
   void merge(std::uint32_t row, std::uint32_t other);
   RowUsage usage_of(const RowRecord& row) const;
   std::uint64_t page_lines_of(const RowRecord& row) const;
-  std::vector<bool> slots_in_use() const;
-  void pack_natives();
+  void mark_slots_in_use(std::vector<bool>& used) const;
+  void pack_natives(std::vector<NativeRow> natives);
   void move_slots(const std::vector<std::uint32_t>& new_slots);
 
   const TallyOptions options_;

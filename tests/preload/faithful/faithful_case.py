@@ -30,6 +30,11 @@ ROUNDS = 8  # at most, and only while they disagree
 FOR_A_FORK = {
     "mmap": (1, "the child fills the hole its parent's segment left"),
 }
+# By the number of threads. glibc keeps a thread's table of thread-local blocks on the heap, with an entry for each object that
+# has some: 16 bytes more, which may be those that move the heap's end.
+FOR_A_THREAD = {
+    "brk": (1, "a thread's table of thread-local blocks has an entry more"),
+}
 # A vfork adds no call where the wrapper sees both its returns.
 FOR_A_VFORK = {} if platform.machine() == "x86_64" else {
     "getpid": (8, "tells whether it is parent or child whose descriptors are closed and copied")}
@@ -100,6 +105,7 @@ class FaithfulCase(unittest.TestCase):
             preloaded.append(self.traced(scenario, True))
             allowed = {}
             for each, count in ((FOR_A_FORK, max(trace.forks for trace in bare)),
+                                (FOR_A_THREAD, max(trace.threads for trace in bare)),
                                 (FOR_A_VFORK, max(trace.vforks for trace in bare)),
                                 (FOR_A_NEW_USER, max(trace.calls["setuid"] for trace in bare))):
                 allowed |= {call: (more * count, why) for call, (more, why) in each.items() if count}

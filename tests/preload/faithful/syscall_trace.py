@@ -24,22 +24,24 @@ _RESUMED = re.compile(r"<\.\.\. (\w+) resumed>")
 _ERROR = re.compile(r" = (?:-1|\?) (E[A-Z0-9]+)")
 _SIGNAL = re.compile(r"--- (SIG\w+) ")
 _FORK = re.compile(r"fork\(|clone3?\((?!.*CLONE_VM)")
+_THREAD = re.compile(r"clone3?\(.*CLONE_THREAD")
 _MASKED_ALL = "rt_sigprocmask(SIG_SETMASK, ~[RTMIN RT_1]"
 _END = re.compile(r"\+\+\+ (exited with \d+|killed by SIG\w+)")
 
 
 class Trace:
-    """calls by name, programs that reached their marker, forks (not threads), calls of vfork(), attachments."""
+    """calls by name, programs that reached their marker, forks (not threads), threads, calls of vfork(), attachments."""
 
     def __init__(self):
         self.calls = collections.Counter()
-        self.programs = self.forks = self.vforks = 0
+        self.programs = self.forks = self.threads = self.vforks = 0
         self.attachments = []
 
     def add(self, other):
         self.calls += other.calls
         self.programs += other.programs
         self.forks += other.forks
+        self.threads += other.threads
         self.vforks += other.vforks
         self.attachments += other.attachments
 
@@ -106,6 +108,7 @@ class Follower:
 
     def _count(self, pid, text, key):
         self.trace.vforks += text.startswith("vfork(")
+        self.trace.threads += bool(_THREAD.match(text))
         self.trace.forks += bool(_FORK.match(text) and not text.endswith("= ?") and " = -1" not in text)
         if pid in self.masked:
             calls, links = self.masked[pid]

@@ -62,7 +62,7 @@ class Trace(unittest.TestCase):
                          "10 clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 12\n10 vfork() = 13\n"
                          "10 clone(child_stack=NULL, flags=SIGCHLD <unfinished ...>\n10 <... clone resumed>) = 14\n"
                          "10 clone(child_stack=NULL, flags=SIGCHLD) = -1 EAGAIN (Resource)\n")
-        self.assertEqual(trace.forks, 2)
+        self.assertEqual((trace.forks, trace.threads, trace.vforks), (2, 1, 1))
 
     def test_an_attachment_is_set_apart(self):
         trace = trace_of(ATTACHMENT + "11 write(1, \"\"..., 2) = 2\n")
