@@ -2,6 +2,7 @@
 """deploy/install-packages with dpkg-query, apt-get and sudo replaced by stand-ins. Called by: ctest."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -38,6 +39,10 @@ class InstallPackages(unittest.TestCase):
         os.chmod(folder.name, 0o777)
         self.folder = folder.name
         os.mkdir(os.path.join(self.folder, "sbin"))
+        # A copy: another user may not be able to reach the repository.
+        os.mkdir(os.path.join(self.folder, "deploy"))
+        self.script, _ = (shutil.copy(os.path.join(DEPLOY, name), os.path.join(self.folder, "deploy"))
+                          for name in ("install-packages", "packages.txt"))
         self.calls = os.path.join(self.folder, "calls")
         self.stand_in("dpkg-query", DPKG_QUERY)
         self.stand_in("apt-get", APT_GET)
@@ -63,7 +68,7 @@ class InstallPackages(unittest.TestCase):
         user = {} if as_root or os.geteuid() != 0 else {"user": NOBODY}
         environment = {"PATH": f"{self.folder}:/usr/bin:/bin", "MISSING": missing,
                        "REFUSED": refused, "CALLS": self.calls}
-        return subprocess.run([*(self.own_sbin() if as_root else []), SCRIPT, *argv], stdin=subprocess.DEVNULL, capture_output=True,
+        return subprocess.run([*(self.own_sbin() if as_root else []), self.script, *argv], stdin=subprocess.DEVNULL, capture_output=True,
                               text=True, check=False, env=environment, cwd="/", **user)
 
     def run_with_policy(self, policy, missing):

@@ -72,7 +72,8 @@ class Refusals(agent_test_case.AgentTestCase):
         os.chmod(self.folder, 0o755)
         lock = os.path.join(self.agent.directory, "agent.lock")
         nobody = pwd.getpwnam("nobody")
-        done = subprocess.run([NOTCHD, "--dir", self.agent.directory, "--listen", "127.0.0.1:0"], capture_output=True,
+        program = live_agent.copy_for_all(NOTCHD, self.folder)
+        done = subprocess.run([program, "--dir", self.agent.directory, "--listen", "127.0.0.1:0"], capture_output=True,
                               text=True, check=False, timeout=60, env=live_agent.environment(), extra_groups=[],
                               user=nobody.pw_uid, group=nobody.pw_gid)
         self.assertEqual(done.returncode, 3, done.stderr)

@@ -4,6 +4,7 @@ Called by: the tests of this folder, and those of preload/faithful.
 import collections
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -43,6 +44,13 @@ def environment(**changes):
     return {**own, **changes}
 
 
+def copy_for_all(program, folder):
+    """Of a program, in that folder, for every user to run."""
+    path = shutil.copy(program, folder)
+    os.chmod(path, 0o755)
+    return path
+
+
 class Agent:
     """Serves on one port from start to start, so that a scraper finds it again. Its log stands beside the directory."""
 
@@ -59,7 +67,8 @@ class Agent:
             self.process = subprocess.Popen(self.command, stderr=log, env=environment(), **identity)
 
     def start_as(self, account):
-        """As that entry of the password database."""
+        """As that entry of the password database. A copy: another user may not be able to reach the build tree."""
+        self.command[0] = copy_for_all(self.command[0], os.path.dirname(self.directory))
         self.start(user=account.pw_uid, group=account.pw_gid, extra_groups=[])
 
     def start_and_wait(self, deadline_s=30):
