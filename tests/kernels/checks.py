@@ -121,7 +121,7 @@ def threads():
 def forks():
     numbers = recorded("forks", "Fork.*")
     want(numbers["children"], numbers)
-    return f"{numbers['children']} children"
+    return f"{numbers['children']} forks"
 
 
 def storm():
@@ -132,9 +132,9 @@ def storm():
     print(run.stdout)
     numbers = re.search(r"(\d+) killed, agent killed (\d+) times, (\d+) pages", run.stdout)
     want(run.returncode == 0 and numbers, run.stdout or f"exit code {run.returncode}")
-    killed, agents, pages = map(int, numbers.groups())
+    killed, agents = map(int, numbers.groups()[:2])
     want(killed >= 5 and agents >= 1, run.stdout)
-    return f"{killed} + {agents} killed, {pages} pages"
+    return f"{killed} + {agents} killed"
 
 
 class Page:

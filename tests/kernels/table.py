@@ -28,7 +28,7 @@ def row(checks, took_s):
     failed = [name for name, (outcome, _) in said.items() if outcome == "FAILED"]
     passed = f"{outcomes.count('passed')} of {len(outcomes)}" + (f": not {', '.join(failed)}" if failed else "")
     words = ["" if name in failed else said.get(name, ("", ""))[1] for _, name in CHECKS]
-    return line([release.removesuffix("-cloud-amd64"), source.removeprefix("clock source "), *words, passed,
+    return line([release.removesuffix("-cloud-amd64").partition("+")[0], source.removeprefix("clock source "), *words, passed,
                  f"{took_s / 60:.0f}"])
 
 
