@@ -121,7 +121,7 @@ def threads():
 def forks():
     numbers = recorded("forks", "Fork.*")
     want(numbers["children"], numbers)
-    return f"{numbers['children']} forks"
+    return str(numbers["children"])
 
 
 def storm():

@@ -15,7 +15,7 @@ del sys.argv[1:]
 README = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "README.md")
 SAID = ["kernel\tpassed\t6.1.0-50+deb12-cloud-amd64, 2 processors, clock source hpet", "counting_mode\tpassed\tby processor",
         "probes\tpassed\tall 8", "jobs\tpassed\t4000 of 4000 counted", "http_times\tpassed\t100 timed coarsely",
-        "threads\tpassed\t900 signals, 800 moves", "forks\tpassed\t470 forks", "storm\tpassed\t20 + 3 killed"]
+        "threads\tpassed\t900 signals, 800 moves", "forks\tpassed\t470", "storm\tpassed\t20 + 3 killed"]
 
 
 def cells(line):
@@ -25,7 +25,7 @@ def cells(line):
 class Table(unittest.TestCase):
     def test_a_row_has_what_the_checks_said(self):
         self.assertEqual(cells(table.row(SAID, 330)), [
-            "6.1.0-50", "hpet", "by processor", "all 8", "100 timed coarsely", "900 signals, 800 moves", "470 forks",
+            "6.1.0-50", "hpet", "by processor", "all 8", "100 timed coarsely", "900 signals, 800 moves", "470",
             "20 + 3 killed", "8 of 8", "6"])
 
     def test_what_failed_is_named_and_nothing_is_said_of_it(self):
